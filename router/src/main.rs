@@ -1,0 +1,2 @@
+//! The trunkline executable.
+fn main() {}
