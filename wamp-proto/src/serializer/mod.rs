@@ -1,5 +1,12 @@
 //! The three serializers: which there are, and how each is named on a transport.
 
+pub(crate) mod cbor;
+pub(crate) mod decode;
+pub(crate) mod json;
+pub(crate) mod msgpack;
+pub(crate) mod token;
+pub(crate) mod transcode;
+
 /// A serialization format that two peers agreed on when their transport opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SerializerId {

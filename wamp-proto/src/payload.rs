@@ -1,0 +1,245 @@
+//! The application data of a message: raw octets, proven well-formed, never built into values.
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use crate::serializer::SerializerId;
+use crate::serializer::cbor::{CborReader, CborWriter};
+use crate::serializer::json::{JsonReader, JsonWriter};
+use crate::serializer::msgpack::{MsgPackReader, MsgPackWriter};
+use crate::serializer::token::{Items, Kind, Reader, SyntaxError, Writer};
+use crate::serializer::transcode::{
+    RecodeError, copy, copy_kwargs, read_entries, read_value, write_entries, write_value,
+};
+use crate::value::Value;
+
+/// Which of the two payload elements a message has. Absent, `[]` and `{}` stay distinct on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Arity {
+    /// Neither.
+    #[default]
+    None,
+    /// Arguments.
+    Args,
+    /// Arguments and ArgumentsKw.
+    ArgsKwargs,
+}
+
+/// Arguments and ArgumentsKw as they stand on the wire, in one serializer.
+///
+/// A decoded payload is a slice of its frame and keeps the frame alive. Cloning costs a reference count.
+#[derive(Clone, Debug)]
+pub struct Payload {
+    serializer: SerializerId,
+    arity: Arity,
+    raw: Bytes,
+}
+
+impl Default for Payload {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+/// Payloads are equal if they have the same elements with the same octets in the same serializer.
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        self.arity == other.arity
+            && self.raw == other.raw
+            && (self.arity == Arity::None || self.serializer == other.serializer)
+    }
+}
+
+impl Payload {
+    /// No Arguments and no ArgumentsKw.
+    pub const EMPTY: Self = Self { serializer: SerializerId::Json, arity: Arity::None, raw: Bytes::new() };
+
+    /// A payload of these values. Empty elements are left out as MSG-11 asks: nothing at all for no values,
+    /// and `[]` as a placeholder before keyword arguments.
+    pub fn new(serializer: SerializerId, args: &[Value], kwargs: &[(String, Value)]) -> Self {
+        let (raw, arity) = match serializer {
+            SerializerId::Json => build::<JsonWriter>(args, kwargs),
+            SerializerId::MsgPack => build::<MsgPackWriter>(args, kwargs),
+            SerializerId::Cbor => build::<CborWriter>(args, kwargs),
+        };
+        Self { serializer, arity, raw: raw.into() }
+    }
+
+    /// The serializer of the raw octets. Meaningless for an empty payload.
+    pub fn serializer(&self) -> SerializerId {
+        self.serializer
+    }
+
+    /// Which elements there are.
+    pub fn arity(&self) -> Arity {
+        self.arity
+    }
+
+    /// Arguments, then ArgumentsKw, with whatever the serializer puts between two elements of a list.
+    pub fn raw(&self) -> &Bytes {
+        &self.raw
+    }
+
+    /// Both elements as values; an absent element is empty (MSG-12).
+    ///
+    /// # Errors
+    /// If a value can be written in this serializer but is no Unicode or no WAMP value.
+    #[expect(clippy::type_complexity, reason = "positional and keyword arguments, nothing more")]
+    pub fn values(&self) -> Result<(Vec<Value>, Vec<(String, Value)>), SyntaxError> {
+        match self.serializer {
+            SerializerId::Json => match std::str::from_utf8(&self.raw) {
+                Ok(text) => values(&mut JsonReader::new(text, usize::MAX), self.arity),
+                Err(_) => Err(SyntaxError::Utf8),
+            },
+            SerializerId::MsgPack => values(&mut MsgPackReader::new(&self.raw, usize::MAX), self.arity),
+            SerializerId::Cbor => values(&mut CborReader::new(&self.raw, usize::MAX), self.arity),
+        }
+    }
+
+    /// The same octets in an allocation of their own, so that no frame is kept alive.
+    #[must_use]
+    pub fn to_owned_bytes(&self) -> Self {
+        Self { raw: Bytes::copy_from_slice(&self.raw), ..*self }
+    }
+
+    /// Takes `raw` for the octets of this payload. They must be the same octets.
+    pub(crate) fn rehome(&mut self, raw: Bytes) {
+        debug_assert_eq!(self.raw, raw, "a payload may move, not change");
+        self.raw = raw;
+    }
+
+    /// Reads the elements that are left of a message, if any, without building them.
+    pub(crate) fn scan<'a, R: Reader<'a>>(
+        reader: &mut R,
+        items: &mut Items,
+        frame: &Bytes,
+    ) -> Result<Self, SyntaxError> {
+        if !reader.more(items)? {
+            return Ok(Self { serializer: R::SERIALIZER, ..Self::EMPTY });
+        }
+        let start = reader.position();
+        if reader.peek()? != Kind::Array {
+            return Err(SyntaxError::Type("a list as Arguments"));
+        }
+        reader.skip()?;
+        let mut end = reader.offset();
+        let mut arity = Arity::Args;
+        if reader.more(items)? {
+            if reader.peek()? != Kind::Map {
+                return Err(SyntaxError::Type("a dict as ArgumentsKw"));
+            }
+            reader.skip()?;
+            end = reader.offset();
+            arity = Arity::ArgsKwargs;
+            if reader.more(items)? {
+                return Err(SyntaxError::Type("no element behind ArgumentsKw"));
+            }
+        }
+        Ok(Self { serializer: R::SERIALIZER, arity, raw: frame.slice(start..end) })
+    }
+
+    /// Writes the elements, spliced where the serializer is the same; returns where they begin, if there are any.
+    pub(crate) fn write<W: Writer>(&self, writer: &mut W) -> Result<usize, RecodeError> {
+        if self.arity == Arity::None {
+            return Ok(0);
+        }
+        let start = writer.position_for_raw();
+        if self.serializer == W::SERIALIZER {
+            writer.raw(&self.raw);
+            return Ok(start);
+        }
+        match self.serializer {
+            SerializerId::Json => {
+                let text = std::str::from_utf8(&self.raw).or(Err(SyntaxError::Utf8))?;
+                transcode(&mut JsonReader::new(text, usize::MAX), writer, self.arity)?;
+            }
+            SerializerId::MsgPack => {
+                transcode(&mut MsgPackReader::new(&self.raw, usize::MAX), writer, self.arity)?;
+            }
+            SerializerId::Cbor => {
+                transcode(&mut CborReader::new(&self.raw, usize::MAX), writer, self.arity)?;
+            }
+        }
+        Ok(start)
+    }
+}
+
+fn build<W: Writer>(args: &[Value], kwargs: &[(String, Value)]) -> (Vec<u8>, Arity) {
+    let mut writer = W::with_capacity(64);
+    let arity = match (args.is_empty(), kwargs.is_empty()) {
+        (true, true) => return (Vec::new(), Arity::None),
+        (false, true) => Arity::Args,
+        (_, false) => Arity::ArgsKwargs,
+    };
+    writer.array(args.len());
+    for value in args {
+        write_value(value, &mut writer);
+    }
+    writer.end_array();
+    if arity == Arity::ArgsKwargs {
+        write_entries(kwargs, &mut writer);
+    }
+    (writer.into_vec(), arity)
+}
+
+/// Passes over what separates Arguments from ArgumentsKw where the raw octets stand alone.
+fn separator<'a, R: Reader<'a>>(reader: &mut R) -> Result<(), SyntaxError> {
+    // Inside a list, a reader finds the comma itself; `more` on a list that is not at its first item does.
+    let mut list = Items {
+        remaining: if R::SERIALIZER.is_text() { None } else { Some(1) },
+        is_first: false,
+        is_map: false,
+    };
+    reader.more(&mut list).map(drop)
+}
+
+type Values = (Vec<Value>, Vec<(String, Value)>);
+
+fn values<'a, R: Reader<'a>>(reader: &mut R, arity: Arity) -> Result<Values, SyntaxError> {
+    let mut args = Vec::new();
+    let mut kwargs = Vec::new();
+    if arity >= Arity::Args {
+        let mut items = reader.array()?;
+        while reader.more(&mut items)? {
+            args.push(read_value(reader)?);
+        }
+    }
+    if arity == Arity::ArgsKwargs {
+        separator(reader)?;
+        kwargs = read_entries(reader)?;
+    }
+    Ok((args, kwargs))
+}
+
+fn transcode<'a, R: Reader<'a>, W: Writer>(
+    reader: &mut R,
+    writer: &mut W,
+    arity: Arity,
+) -> Result<(), RecodeError> {
+    copy(reader, writer)?;
+    if arity == Arity::ArgsKwargs {
+        separator(reader)?;
+        copy_kwargs(reader, writer)?;
+    }
+    Ok(())
+}
+
+/// The text of a frame, cut without validating it again where the whole frame was.
+pub(crate) struct Frame<'a> {
+    pub(crate) octets: &'a Bytes,
+    /// The frame as text, in JSON.
+    pub(crate) text: Option<&'a ByteString>,
+}
+
+impl Frame<'_> {
+    /// Text out of this frame as an owned, cheap slice of it.
+    pub(crate) fn own(&self, text: std::borrow::Cow<'_, str>) -> ByteString {
+        match (text, self.text) {
+            (std::borrow::Cow::Owned(text), _) => text.into(),
+            (std::borrow::Cow::Borrowed(slice), Some(text)) => text.slice_ref(slice),
+            (std::borrow::Cow::Borrowed(slice), None) => {
+                ByteString::try_from(self.octets.slice_ref(slice.as_bytes())).unwrap_or_default()
+            }
+        }
+    }
+}

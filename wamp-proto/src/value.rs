@@ -1,0 +1,82 @@
+//! An owned tree of application values, for recoding, unknown keys and meta procedures.
+//!
+//! The message path never builds one: payloads stay raw ([`crate::Payload`]).
+
+/// Any value that WAMP can carry.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// null, and what another serializer calls undefined.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// An integer of any size that a serializer has natively or as bignum, up to 128 bit.
+    Integer(i128),
+    /// A floating point number.
+    Float(f64),
+    /// Text.
+    String(String),
+    /// Octets.
+    Bytes(Vec<u8>),
+    /// A list.
+    List(Vec<Value>),
+    /// A dict with string keys, in the order of the wire.
+    Dict(Vec<(String, Value)>),
+}
+
+impl Value {
+    /// The value of `key`, if this is a dict that has it.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        match self {
+            Self::Dict(entries) => entries.iter().find(|(name, _)| name == key).map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// The text, if this is text.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The integer, if this is an integer of at most 64 bit.
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Self::Integer(number) => i64::try_from(*number).ok(),
+            _ => None,
+        }
+    }
+
+    /// The items, if this is a list.
+    pub fn as_list(&self) -> Option<&[Value]> {
+        match self {
+            Self::List(items) => Some(items),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! from {
+    ($($type:ty => |$value:ident| $make:expr;)*) => {
+        $(impl From<$type> for Value {
+            fn from($value: $type) -> Self {
+                $make
+            }
+        })*
+    };
+}
+
+from! {
+    bool => |value| Self::Bool(value);
+    i32 => |value| Self::Integer(value.into());
+    u32 => |value| Self::Integer(value.into());
+    i64 => |value| Self::Integer(value.into());
+    u64 => |value| Self::Integer(value.into());
+    f64 => |value| Self::Float(value);
+    &str => |value| Self::String(value.to_owned());
+    String => |value| Self::String(value);
+    Vec<u8> => |value| Self::Bytes(value);
+    Vec<Value> => |value| Self::List(value);
+    Vec<(String, Value)> => |value| Self::Dict(value);
+}
