@@ -1,1 +1,27 @@
-//! Placeholder.
+//! Trunkline: a WAMP router as a library.
+//!
+//! [`Server`] listens; [`Router`] routes, for the sessions of a server and for in-process peers
+//! ([`Router::connect`]). The executable `trunkline` is a command line around them (feature `cli`).
+//!
+//! Follow one PUBLISH: `connection` takes a frame from its `transport`, `session` decodes it and asks the
+//! protocol whether it is legal, `realm_driver` gives it to the `realm`, whose broker pushes one shared EVENT
+//! into the `outbox` of each subscriber, from where the subscriber's own connection writes it. A CALL goes
+//! the same way, through the dealer.
+#![forbid(unsafe_code)]
+
+mod connection;
+mod counters;
+mod in_process;
+mod listen;
+mod outbox;
+mod realm;
+mod realm_driver;
+mod server;
+mod session;
+mod transport;
+
+pub use counters::{Counter, Counters};
+pub use in_process::{InProcess, SessionOver};
+pub use realm::Holdings;
+pub use server::{Router, Server, StartError};
+pub use trunkline_config as config;

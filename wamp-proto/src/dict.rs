@@ -13,7 +13,7 @@ use std::ops::{Deref, DerefMut};
 
 use bytestring::ByteString;
 
-use crate::id::{PublicationId, RegistrationId, RequestId, SessionId, SubscriptionId};
+use crate::id::{MAX_ID, PublicationId, RegistrationId, RequestId, SessionId, SubscriptionId};
 use crate::payload::Frame;
 use crate::serializer::decode::{DecodeError, DecodeRules};
 use crate::serializer::token::{Kind, Reader, SyntaxError, Writer};
@@ -53,6 +53,14 @@ pub(crate) mod sealed {
 pub(crate) struct Context<'a> {
     pub(crate) frame: Frame<'a>,
     pub(crate) rules: &'a DecodeRules,
+}
+
+impl Context<'_> {
+    /// Whether what began at `start`, part of a dict, can be part of a dict that is not too large.
+    fn check_size<'a, R: Reader<'a>>(&self, start: usize, reader: &R) -> Result<(), DecodeError> {
+        let max = self.rules.dict_max_bytes;
+        if reader.offset() - start > max { Err(DecodeError::DictTooLarge(max)) } else { Ok(()) }
+    }
 }
 
 impl<T: Keys> Dict<T> {
@@ -133,9 +141,7 @@ impl<T: Keys> Field for Dict<T> {
         while reader.more(&mut items)? {
             let key = reader.text_key()?;
             dict.read_key(&key, reader, context)?;
-            if reader.offset() - start > context.rules.dict_max_bytes {
-                return Err(DecodeError::DictTooLarge(context.rules.dict_max_bytes));
-            }
+            context.check_size(start, reader)?;
         }
         Ok(dict)
     }
@@ -192,7 +198,12 @@ impl Field for ByteString {
 }
 
 impl Field for Value {
-    fn read<'a, R: Reader<'a>>(reader: &mut R, _: &Context<'_>) -> Result<Self, DecodeError> {
+    fn read<'a, R: Reader<'a>>(reader: &mut R, context: &Context<'_>) -> Result<Self, DecodeError> {
+        // Passed over first: a tree is many times the size of its octets.
+        let start = reader.position();
+        reader.skip()?;
+        context.check_size(start, reader)?;
+        reader.rewind(start);
         Ok(read_value(reader)?)
     }
 
@@ -209,9 +220,7 @@ impl<T: Field> Field for Vec<T> {
         while reader.more(&mut items)? {
             list.push(T::read(reader, context)?);
             // Here too, so that a list in a dict is not built beyond the dict's limit.
-            if reader.offset() - start > context.rules.dict_max_bytes {
-                return Err(DecodeError::DictTooLarge(context.rules.dict_max_bytes));
-            }
+            context.check_size(start, reader)?;
         }
         Ok(list)
     }
@@ -225,11 +234,27 @@ impl<T: Field> Field for Vec<T> {
     }
 }
 
+/// Reads the number of an ID.
+fn read_id<'a, R: Reader<'a>>(reader: &mut R, context: &Context<'_>) -> Result<u64, SyntaxError> {
+    use crate::serializer::token::Scalar;
+    match reader.unsigned() {
+        // wampy.js writes integers above 2^32 as floats in MessagePack and CBOR. Up to 2^53 they are exact.
+        Err(SyntaxError::Type(expected)) if context.rules.float_is_id => match reader.scalar()? {
+            Scalar::Float(id) if id.fract() == 0.0 && (0.0..=MAX_ID as f64).contains(&id) => Ok(id as u64),
+            _ => Err(SyntaxError::Type(expected)),
+        },
+        other => other,
+    }
+}
+
 macro_rules! id_fields {
     ($($id:ident)*) => {
         $(impl Field for $id {
-            fn read<'a, R: Reader<'a>>(reader: &mut R, _: &Context<'_>) -> Result<Self, DecodeError> {
-                Self::new(reader.unsigned()?)
+            fn read<'a, R: Reader<'a>>(
+                reader: &mut R,
+                context: &Context<'_>,
+            ) -> Result<Self, DecodeError> {
+                Self::new(read_id(reader, context)?)
                     .ok_or(DecodeError::Syntax(SyntaxError::Type("an ID in [1, 2^53]")))
             }
 
@@ -392,7 +417,8 @@ fn read_extra<'a, R: Reader<'a>>(
     context: &Context<'_>,
 ) -> Result<(), DecodeError> {
     if extra.iter().any(|(other, _)| other == key) {
-        return Err(DecodeError::DuplicateKey(key.to_owned()));
+        // It came from a stranger, so that it may be long.
+        return Err(DecodeError::DuplicateKey(key.chars().take(64).collect()));
     }
     if extra.len() == EXTRA_MAX {
         return Err(DecodeError::TooManyKeys(EXTRA_MAX));
@@ -631,6 +657,8 @@ dicts! {
         "disclose_me" disclose_me: bool,
         /// Routing key (SHS-01).
         "rkey" rkey: ByteString,
+        /// Hash of a transaction; in the official test vectors only.
+        "transaction_hash" transaction_hash: ByteString,
         /// Payload passthru mode (PPT-01).
         "ppt_scheme" ppt_scheme: ByteString,
         /// Serializer of the passed payload.
@@ -677,6 +705,10 @@ dicts! {
         "trustlevel" trustlevel: u64,
         /// It is a retained event (RET-02).
         "retained" retained: bool,
+        /// Hash of a transaction; in the official test vectors only.
+        "transaction_hash" transaction_hash: ByteString,
+        /// The broker wants to know that the event arrived; in the official test vectors only.
+        "x_acknowledged_delivery" x_acknowledged_delivery: bool,
         /// Payload passthru mode (PPT-02).
         "ppt_scheme" ppt_scheme: ByteString,
         /// Serializer of the passed payload.

@@ -91,7 +91,7 @@ macro_rules! messages {
                     $(MessageCode::$name => {
                         let message = MessageCode::$name;
                         $(let $field = element(message, $element, reader, items, context)?;)*
-                        $(let $payload = payload(message, reader, items, context)?;)?
+                        $(let $payload = Payload::scan(message, reader, items, context.frame.octets)?;)?
                         if !has_payload!($($payload)?) {
                             end(message, reader, items)?;
                         }
@@ -447,20 +447,6 @@ fn element<'a, R: Reader<'a>, T: Element>(
             Err(DecodeError::Element { message, element, expected })
         }
         Err(error) => Err(error),
-    }
-}
-
-fn payload<'a, R: Reader<'a>>(
-    message: MessageCode,
-    reader: &mut R,
-    items: &mut Items,
-    context: &Context<'_>,
-) -> Result<Payload, DecodeError> {
-    match Payload::scan(reader, items, context.frame.octets) {
-        Err(SyntaxError::Type(expected)) => {
-            Err(DecodeError::Element { message, element: "Arguments", expected })
-        }
-        other => Ok(other?),
     }
 }
 

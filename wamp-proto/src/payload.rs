@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use crate::message::MessageCode;
 use crate::serializer::SerializerId;
 use crate::serializer::cbor::{CborReader, CborWriter};
+use crate::serializer::decode::DecodeError;
 use crate::serializer::json::{JsonReader, JsonWriter};
 use crate::serializer::msgpack::{MsgPackReader, MsgPackWriter};
 use crate::serializer::token::{Items, Kind, Reader, SyntaxError, Writer};
@@ -110,29 +112,30 @@ impl Payload {
 
     /// Reads the elements that are left of a message, if any, without building them.
     pub(crate) fn scan<'a, R: Reader<'a>>(
+        message: MessageCode,
         reader: &mut R,
         items: &mut Items,
         frame: &Bytes,
-    ) -> Result<Self, SyntaxError> {
+    ) -> Result<Self, DecodeError> {
         if !reader.more(items)? {
             return Ok(Self { serializer: R::SERIALIZER, ..Self::EMPTY });
         }
         let start = reader.position();
         if reader.peek()? != Kind::Array {
-            return Err(SyntaxError::Type("a list as Arguments"));
+            return Err(DecodeError::Element { message, element: "Arguments", expected: "a list" });
         }
         reader.skip()?;
         let mut end = reader.offset();
         let mut arity = Arity::Args;
         if reader.more(items)? {
             if reader.peek()? != Kind::Map {
-                return Err(SyntaxError::Type("a dict as ArgumentsKw"));
+                return Err(DecodeError::Element { message, element: "ArgumentsKw", expected: "a dict" });
             }
             reader.skip()?;
             end = reader.offset();
             arity = Arity::ArgsKwargs;
             if reader.more(items)? {
-                return Err(SyntaxError::Type("no element behind ArgumentsKw"));
+                return Err(DecodeError::Arity(message));
             }
         }
         Ok(Self { serializer: R::SERIALIZER, arity, raw: frame.slice(start..end) })

@@ -89,33 +89,47 @@ impl<'a> CborReader<'a> {
                 return Ok(());
             }
             let head = self.head()?;
-            // A tag of a tag says nothing to us, so that a long chain of them costs no recursion.
-            let is_known = matches!(head.argument, Some(TAG_EPOCH | TAG_BIG | TAG_BIG_NEGATIVE));
-            if is_known && self.next()? >> 5 != TAG {
+            // A tag of anything else than what it is for, other tags included, says nothing to us.
+            let is_for_content = match head.argument {
+                Some(TAG_EPOCH) => matches!(self.next()? >> 5, UNSIGNED | NEGATIVE | SIMPLE),
+                Some(TAG_BIG | TAG_BIG_NEGATIVE) => self.next()? >> 5 == BYTES,
+                _ => false,
+            };
+            if is_for_content {
                 self.at = start;
                 return Ok(());
             }
         }
     }
 
-    /// The chunks of a byte or text string whose head was read.
+    /// The next chunk of an indefinite byte or text string; `None` behind the last.
+    fn chunk(&mut self, major: u8) -> Result<Option<&'a [u8]>> {
+        if self.next()? == BREAK {
+            self.at += 1;
+            return Ok(None);
+        }
+        let start = self.at;
+        let head = self.head()?;
+        let (true, Some(len)) = (head.major == major, head.argument) else {
+            self.at = start;
+            return self.malformed("a chunk of the same type and definite length");
+        };
+        let chunk = self.take(len)?;
+        if major == TEXT && std::str::from_utf8(chunk).is_err() {
+            return Err(SyntaxError::Utf8);
+        }
+        Ok(Some(chunk))
+    }
+
+    /// The content of a byte or text string whose head was read.
     fn string(&mut self, head: &Head) -> Result<Cow<'a, [u8]>> {
         if let Some(len) = head.argument {
             return self.take(len).map(Cow::Borrowed);
         }
         let mut whole = Vec::new();
-        while self.next()? != BREAK {
-            let chunk = self.head()?;
-            let (true, Some(len)) = (chunk.major == head.major, chunk.argument) else {
-                return self.malformed("a chunk of the same type and definite length");
-            };
-            let chunk = self.take(len)?;
-            if head.major == TEXT && std::str::from_utf8(chunk).is_err() {
-                return Err(SyntaxError::Utf8);
-            }
+        while let Some(chunk) = self.chunk(head.major)? {
             whole.extend_from_slice(chunk);
         }
-        self.at += 1;
         Ok(Cow::Owned(whole))
     }
 
@@ -168,11 +182,7 @@ impl<'a> CborReader<'a> {
     }
 
     fn tagged(&mut self, tag: u64) -> Result<Scalar<'a>> {
-        let content = match self.peek()? {
-            Kind::Scalar => self.scalar()?,
-            _ => return Err(SyntaxError::Type("a number or byte string as content of its tag")),
-        };
-        match (tag, content) {
+        match (tag, self.scalar()?) {
             (TAG_BIG, Scalar::Bytes(magnitude)) => Ok(integer_from_magnitude(false, magnitude)),
             // Tag 3 stands for -1 - n.
             (TAG_BIG_NEGATIVE, Scalar::Bytes(magnitude)) => {
@@ -184,7 +194,7 @@ impl<'a> CborReader<'a> {
             },
             (TAG_EPOCH, Scalar::Float(time)) if time.is_finite() && time.abs() < 1e15 => {
                 let seconds = time.floor();
-                let nanos = ((time - seconds) * 1e9) as u32;
+                let nanos = ((time - seconds) * 1e9).round() as u32;
                 Ok(Scalar::Timestamp { seconds: seconds as i64, nanos: nanos.min(999_999_999) })
             }
             (_, content) => Ok(content),
@@ -239,6 +249,10 @@ impl<'a> Reader<'a> for CborReader<'a> {
 
     fn offset(&self) -> usize {
         self.at
+    }
+
+    fn rewind(&mut self, position: usize) {
+        self.at = position;
     }
 
     fn peek(&mut self) -> Result<Kind> {
@@ -331,7 +345,10 @@ impl<'a> Reader<'a> for CborReader<'a> {
                     }
                     Ok(())
                 }
-                None => self.string(&head).map(drop),
+                None => {
+                    while self.chunk(head.major)?.is_some() {}
+                    Ok(())
+                }
             },
             ARRAY | MAP => {
                 let mut items = self.enter(&head)?;
@@ -447,13 +464,11 @@ impl Writer for CborWriter {
     }
 
     fn big(&mut self, negative: bool, magnitude: &[u8]) {
-        if negative {
-            self.head(TAG, TAG_BIG_NEGATIVE);
-            self.bytes(&minus_one(magnitude));
-        } else {
-            self.head(TAG, TAG_BIG);
-            self.bytes(magnitude);
-        }
+        // A negative bignum stands for -1 - n.
+        let content = if negative { Cow::Owned(minus_one(magnitude)) } else { Cow::Borrowed(magnitude) };
+        let significant = content.iter().position(|&octet| octet != 0).unwrap_or(content.len());
+        self.head(TAG, if negative { TAG_BIG_NEGATIVE } else { TAG_BIG });
+        self.bytes(content.get(significant..).unwrap_or_default());
     }
 
     fn float(&mut self, value: f64) {

@@ -9,7 +9,7 @@ use super::json::JsonReader;
 use super::msgpack::MsgPackReader;
 use super::token::{Reader, SyntaxError};
 use crate::dict::Context;
-use crate::message::{Message, MessageCode};
+use crate::message::{Answered, Message, MessageCode};
 use crate::payload::Frame;
 use crate::session::Profile;
 
@@ -22,6 +22,8 @@ pub struct DecodeRules {
     pub dict_max_bytes: usize,
     /// Whether nil stands for an empty dict, and for a key that is not there (wampy.js sends such).
     pub nil_is_empty_dict: bool,
+    /// Whether an integral float stands for an ID in MessagePack and CBOR (wampy.js sends such above 2^32).
+    pub float_is_id: bool,
 }
 
 impl DecodeRules {
@@ -30,7 +32,13 @@ impl DecodeRules {
 
     /// The default limits under a profile.
     pub fn new(profile: Profile) -> Self {
-        Self { max_depth: 64, dict_max_bytes: 16 * 1024, nil_is_empty_dict: profile != Profile::Strict }
+        let is_lenient = profile != Profile::Strict;
+        Self {
+            max_depth: 64,
+            dict_max_bytes: 16 * 1024,
+            nil_is_empty_dict: is_lenient,
+            float_is_id: is_lenient,
+        }
     }
 }
 
@@ -123,5 +131,11 @@ fn read<'a, R: Reader<'a>>(reader: &mut R, context: &Context<'_>) -> Result<Mess
     let code = MessageCode::from_number(number).ok_or(DecodeError::UnknownType(number))?;
     let message = Message::read(code, reader, &mut items, context)?;
     reader.end()?;
-    Ok(message)
+    // Request 0 and Details belong together (ID-01).
+    let is_whole = match &message {
+        Message::Unsubscribed(answer) => (answer.request == Answered::Revocation) == answer.revoked.is_some(),
+        Message::Unregistered(answer) => (answer.request == Answered::Revocation) == answer.revoked.is_some(),
+        _ => true,
+    };
+    if is_whole { Ok(message) } else { Err(DecodeError::Arity(code)) }
 }

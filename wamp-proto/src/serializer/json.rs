@@ -260,6 +260,10 @@ impl<'a> Reader<'a> for JsonReader<'a> {
         self.at
     }
 
+    fn rewind(&mut self, position: usize) {
+        self.at = position;
+    }
+
     fn peek(&mut self) -> Result<Kind> {
         Ok(match self.next()? {
             b'[' => Kind::Array,
@@ -495,10 +499,7 @@ impl Writer for JsonWriter {
     }
 
     fn big(&mut self, negative: bool, magnitude: &[u8]) {
-        match decimal(negative, magnitude) {
-            Some(digits) => self.text(&digits),
-            None => self.null(),
-        }
+        self.text(&decimal(negative, magnitude));
     }
 
     fn float(&mut self, value: f64) {

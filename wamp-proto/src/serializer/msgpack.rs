@@ -111,6 +111,10 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
         self.at
     }
 
+    fn rewind(&mut self, position: usize) {
+        self.at = position;
+    }
+
     fn peek(&mut self) -> Result<Kind> {
         Ok(match self.next()? {
             0x90..=0x9f | 0xdc | 0xdd => Kind::Array,
@@ -154,7 +158,10 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
     }
 
     fn key(&mut self) -> Result<Scalar<'a>> {
-        self.scalar()
+        match self.peek()? {
+            Kind::Scalar | Kind::Null => self.scalar(),
+            Kind::Array | Kind::Map => Err(SyntaxError::Type("text as a dict key")),
+        }
     }
 
     fn scalar(&mut self) -> Result<Scalar<'a>> {
@@ -384,10 +391,7 @@ impl Writer for MsgPackWriter {
     }
 
     fn big(&mut self, negative: bool, magnitude: &[u8]) {
-        match decimal(negative, magnitude) {
-            Some(digits) => self.text(&digits),
-            None => self.null(),
-        }
+        self.text(&decimal(negative, magnitude));
     }
 
     fn float(&mut self, value: f64) {

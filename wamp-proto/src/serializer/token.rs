@@ -53,7 +53,7 @@ pub(crate) enum Kind {
 pub(crate) enum Scalar<'a> {
     Null,
     Bool(bool),
-    /// Within ±2^64, what CBOR has natively.
+    /// In [-2^64, 2^64), what CBOR has natively.
     Integer(i128),
     /// Any larger integer: its sign, and its magnitude in big-endian octets without leading zeros.
     Big {
@@ -88,6 +88,9 @@ pub(crate) trait Reader<'a> {
 
     /// Offset behind the last octet read.
     fn offset(&self) -> usize;
+
+    /// Goes back to the [`Reader::position`] of a value that was passed over.
+    fn rewind(&mut self, position: usize);
 
     /// Kind of the next value, which stays unread.
     fn peek(&mut self) -> Result<Kind>;
@@ -173,24 +176,26 @@ pub(crate) trait Writer {
 }
 
 /// Octets of a bignum that we convert to or from decimal digits; the work grows with its square.
-const BIG_MAX_BYTES: usize = 1024;
+pub(crate) const BIG_MAX_BYTES: usize = 1024;
 
-/// The decimal digits of a magnitude, if it is of a size that we convert.
-pub(crate) fn decimal(negative: bool, magnitude: &[u8]) -> Option<String> {
-    if magnitude.len() > BIG_MAX_BYTES {
-        return None;
-    }
-    // Base 10^9 limbs, least significant first.
+/// What [`BIG_MAX_BYTES`] means to whoever sent more.
+pub(crate) const BIG_TOO_LARGE: SyntaxError = SyntaxError::Type("an integer of at most 1,024 octets");
+
+/// The decimal digits of a magnitude.
+pub(crate) fn decimal(negative: bool, magnitude: &[u8]) -> String {
+    const BASE: u64 = 1_000_000_000;
+    // Limbs to that base, least significant first; four octets at a time.
     let mut limbs: Vec<u32> = vec![0];
-    for &octet in magnitude {
-        let mut carry = u64::from(octet);
+    for octets in magnitude.rchunks(4).rev() {
+        let mut carry = octets.iter().fold(0, |value, &octet| value << 8 | u64::from(octet));
         for limb in &mut limbs {
-            let sum = u64::from(*limb) * 256 + carry;
-            *limb = (sum % 1_000_000_000) as u32;
-            carry = sum / 1_000_000_000;
+            let sum = (u64::from(*limb) << (8 * octets.len())) + carry;
+            *limb = (sum % BASE) as u32;
+            carry = sum / BASE;
         }
-        if carry > 0 {
-            limbs.push(carry as u32);
+        while carry > 0 {
+            limbs.push((carry % BASE) as u32);
+            carry /= BASE;
         }
     }
     let mut text = String::from(if negative { "-" } else { "" });
@@ -201,45 +206,51 @@ pub(crate) fn decimal(negative: bool, magnitude: &[u8]) -> Option<String> {
     for limb in limbs {
         text.push_str(&format!("{limb:09}"));
     }
-    Some(text)
+    text
 }
 
-/// The magnitude that decimal digits stand for, if it is of a size that we convert.
+/// The magnitude that decimal digits stand for, without leading zeros, if it is of a size that we convert.
 pub(crate) fn magnitude(digits: &str) -> Option<Vec<u8>> {
-    // 10^n needs less than n/2 octets.
+    // 2,048 digits are at most 851 octets.
     if digits.len() > 2 * BIG_MAX_BYTES {
         return None;
     }
-    let mut octets: Vec<u8> = Vec::new(); // least significant first
-    for digit in digits.bytes() {
-        let mut carry = u32::from(digit.wrapping_sub(b'0'));
-        for octet in &mut octets {
-            let sum = u32::from(*octet) * 10 + carry;
-            *octet = (sum & 0xff) as u8;
-            carry = sum >> 8;
+    let mut limbs: Vec<u32> = Vec::new(); // least significant first
+    for digits in digits.as_bytes().rchunks(9).rev() {
+        let mut carry =
+            digits.iter().fold(0, |value, digit| value * 10 + u64::from(digit.wrapping_sub(b'0')));
+        let scale = 10u64.pow(digits.len() as u32);
+        for limb in &mut limbs {
+            let sum = u64::from(*limb) * scale + carry;
+            *limb = sum as u32;
+            carry = sum >> 32;
         }
         if carry > 0 {
-            octets.push(carry as u8);
+            limbs.push(carry as u32);
         }
     }
-    octets.reverse();
-    Some(octets)
+    let octets = limbs.iter().rev().flat_map(|limb| limb.to_be_bytes());
+    Some(octets.skip_while(|&octet| octet == 0).collect())
 }
 
 /// An integer of any size as a scalar.
 pub(crate) fn integer_from_magnitude(negative: bool, magnitude: Cow<'_, [u8]>) -> Scalar<'_> {
     let significant = magnitude.iter().position(|&octet| octet != 0).unwrap_or(magnitude.len());
     let octets = magnitude.get(significant..).unwrap_or_default();
-    if octets.len() <= 8 {
+    if octets.len() <= 9 {
         let value = octets.iter().fold(0i128, |value, &octet| value << 8 | i128::from(octet));
-        return Scalar::Integer(if negative { -value } else { value });
+        let value = if negative { -value } else { value };
+        if (-(1 << 64)..1 << 64).contains(&value) {
+            return Scalar::Integer(value);
+        }
     }
     match magnitude {
         Cow::Borrowed(whole) => {
             Scalar::Big { negative, magnitude: Cow::Borrowed(whole.get(significant..).unwrap_or_default()) }
         }
-        Cow::Owned(whole) => {
-            Scalar::Big { negative, magnitude: Cow::Owned(whole.into_iter().skip(significant).collect()) }
+        Cow::Owned(mut whole) => {
+            whole.drain(..significant);
+            Scalar::Big { negative, magnitude: Cow::Owned(whole) }
         }
     }
 }
@@ -286,10 +297,32 @@ mod tests {
 
     #[test]
     fn decimal_digits_and_magnitudes_are_inverse() {
-        for text in ["18446744073709551616", "340282366920938463463374607431768211456000000001"] {
+        for text in [
+            "0",
+            "4294967296",
+            "18446744073709551616",
+            "100000000000000000000000000000000000000000000000000000000000",
+            "340282366920938463463374607431768211456000000001",
+        ] {
             let octets = magnitude(text).expect("of a size that we convert");
-            assert_eq!(decimal(false, &octets).as_deref(), Some(text));
+            assert_eq!(decimal(false, &octets), text);
         }
-        assert_eq!(decimal(true, &[1, 0]).as_deref(), Some("-256"));
+        assert_eq!(decimal(true, &[1, 0]), "-256");
+        assert_eq!(decimal(false, &[0, 0, 0, 0, 1]), "1");
+        assert_eq!(magnitude("00000000000000000001"), Some(vec![1]));
+        let largest = "9".repeat(2 * BIG_MAX_BYTES);
+        assert_eq!(decimal(false, &magnitude(&largest).expect("of a size that we convert")), largest);
+        assert_eq!(magnitude(&"9".repeat(2 * BIG_MAX_BYTES + 1)), None);
+    }
+
+    #[test]
+    fn integers_are_big_only_outside_what_cbor_has_natively() {
+        let from = |negative, octets: &[u8]| integer_from_magnitude(negative, Cow::Owned(octets.to_vec()));
+        assert_eq!(from(false, &[0, 0, 7]), Scalar::Integer(7));
+        assert_eq!(from(false, &[0xff; 8]), Scalar::Integer(u64::MAX.into()));
+        assert_eq!(from(true, &[1, 0, 0, 0, 0, 0, 0, 0, 0]), Scalar::Integer(-(1 << 64)));
+        let big = from(false, &[0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let magnitude = Cow::Owned(vec![1, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(big, Scalar::Big { negative: false, magnitude });
     }
 }

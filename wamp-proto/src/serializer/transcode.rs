@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::token::{Kind, Reader, Scalar, SyntaxError, Writer};
+use super::token::{
+    BIG_MAX_BYTES, BIG_TOO_LARGE, Kind, Reader, Scalar, SyntaxError, Writer, decimal, rfc3339,
+};
 use crate::value::Value;
 
 /// Why a payload cannot be carried to a serializer. Equal serializers never meet this: octets are spliced.
@@ -34,7 +36,7 @@ pub(crate) fn copy<'a, R: Reader<'a>, W: Writer>(reader: &mut R, writer: &mut W)
             writer.finish_container(mark, len, false);
         }
         Kind::Map => copy_dict(reader, writer, None)?,
-        Kind::Null | Kind::Scalar => write_scalar(&reader.scalar()?, writer),
+        Kind::Null | Kind::Scalar => write_scalar(&reader.scalar()?, writer)?,
     }
     Ok(())
 }
@@ -80,17 +82,19 @@ fn copy_dict<'a, R: Reader<'a>, W: Writer>(
     Ok(())
 }
 
-fn write_scalar<W: Writer>(scalar: &Scalar<'_>, writer: &mut W) {
+fn write_scalar<W: Writer>(scalar: &Scalar<'_>, writer: &mut W) -> Result<(), RecodeError> {
     match scalar {
         Scalar::Null => writer.null(),
         Scalar::Bool(value) => writer.bool(*value),
         Scalar::Integer(value) => writer.integer(*value),
+        Scalar::Big { magnitude, .. } if magnitude.len() > BIG_MAX_BYTES => return Err(BIG_TOO_LARGE.into()),
         Scalar::Big { negative, magnitude } => writer.big(*negative, magnitude),
         Scalar::Float(value) => writer.float(*value),
         Scalar::Text(value) => writer.text(value),
         Scalar::Bytes(value) => writer.bytes(value),
         Scalar::Timestamp { seconds, nanos } => writer.timestamp(*seconds, *nanos),
     }
+    Ok(())
 }
 
 /// Reads the next value as a tree.
@@ -112,14 +116,12 @@ pub(crate) fn read_value<'a, R: Reader<'a>>(reader: &mut R) -> Result<Value, Syn
             Scalar::Float(value) => Value::Float(value),
             Scalar::Text(value) => Value::String(value.into_owned()),
             Scalar::Bytes(value) => Value::Bytes(value.into_owned()),
-            Scalar::Big { negative, magnitude } => match super::token::decimal(negative, &magnitude) {
-                Some(digits) => match digits.parse() {
-                    Ok(value) => Value::Integer(value),
-                    Err(_) => Value::String(digits),
-                },
-                None => return Err(SyntaxError::Type("an integer of at most 1,024 octets")),
-            },
-            Scalar::Timestamp { seconds, nanos } => match super::token::rfc3339(seconds, nanos) {
+            Scalar::Big { magnitude, .. } if magnitude.len() > BIG_MAX_BYTES => return Err(BIG_TOO_LARGE),
+            Scalar::Big { negative, magnitude } => {
+                let digits = decimal(negative, &magnitude);
+                digits.parse().map_or_else(|_| Value::String(digits), Value::Integer)
+            }
+            Scalar::Timestamp { seconds, nanos } => match rfc3339(seconds, nanos) {
                 Some(text) => Value::String(text),
                 None => Value::Integer(seconds.into()),
             },

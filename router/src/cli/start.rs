@@ -1,0 +1,108 @@
+//! `trunkline start`: runs a router until it is told to go down.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use trunkline::Server;
+use trunkline::config::{Config, Listener};
+
+use super::say;
+
+/// What `trunkline start` takes.
+#[derive(Debug, Args, Default)]
+pub(super) struct Arguments {
+    /// Address and port to listen on for WebSocket and RawSocket [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+}
+
+/// Starts the router, and returns once it went down.
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
+        .with_writer(std::io::stderr)
+        .init();
+    let mut config = Config::default();
+    if let Some(address) = arguments.listen {
+        config.listeners = vec![Listener { address, ..Listener::default() }];
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(serve(&config))
+}
+
+async fn serve(config: &Config) -> anyhow::Result<()> {
+    // Before anything listens: a signal that comes early must not kill the process.
+    let mut signals = Signals::new().context("cannot listen to signals")?;
+    let server = Server::start(config).await?;
+    for address in server.addresses() {
+        say(&banner(config, address));
+    }
+    let name = signals.next().await;
+    tracing::info!(signal = name, "going down; a second signal exits at once");
+    tokio::select! {
+        () = server.shut_down() => tracing::info!("down"),
+        name = signals.next() => {
+            tracing::warn!(signal = name, "going down at once");
+        }
+    }
+    Ok(())
+}
+
+/// The signals that end the router.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}
+
+/// What a client must connect to, and how.
+fn banner(config: &Config, address: SocketAddr) -> String {
+    let realm = config.realms.first().map_or("realm1", |realm| realm.name.as_str());
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        r#"trunkline {version} is listening
+
+  WebSocket   ws://{address}/ws
+  RawSocket   rs://{address}
+  Realm       {realm}   (anonymous, everything allowed: for development)
+
+Python (pip install autobahn):
+
+  from autobahn.asyncio.component import Component, run
+  component = Component(transports="ws://{address}/ws", realm="{realm}")
+  @component.on_join
+  async def joined(session, details):
+      await session.register(lambda a, b: a + b, "com.example.add")
+      print(await session.call("com.example.add", 2, 3))
+  run([component])
+
+JavaScript (npm install wampy):
+
+  import {{ Wampy }} from "wampy";
+  const wampy = new Wampy("ws://{address}/ws", {{ realm: "{realm}" }});
+  await wampy.connect();
+  await wampy.subscribe("com.example.tick", (event) => console.log(event.argsList));
+  await wampy.publish("com.example.tick", [1], null, {{ exclude_me: false }});
+
+Ctrl-C stops the router.
+"#
+    )
+}

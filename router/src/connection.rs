@@ -1,0 +1,389 @@
+//! One task per connection: handshake, then session after session until the transport ends.
+//!
+//! The handshake is a boxed future that is gone before the session's small one starts. The session's
+//! [`Turn`]s poll reader, outbox and timer by hand: no split, no second task, no read future that could
+//! lose octets when another branch wins.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
+use trunkline_config::Listener;
+use wamp_proto::message::Goodbye;
+use wamp_proto::{Message, Violation};
+
+use crate::listen;
+use crate::outbox::Closed;
+use crate::realm::Outgoing;
+use crate::server::Router;
+use crate::session::{Flow, Session};
+use crate::transport::{CloseReason, Received, Transport, TransportError};
+
+/// Frames that are handled before the task turns to its outbox.
+///
+/// Bounds how far answers to the peer's own requests can grow between two looks at their size.
+const FRAMES_PER_TURN: usize = 32;
+
+/// Turns in one poll of the task, so that one busy peer does not keep a worker from the others.
+const TURNS_PER_POLL: usize = 4;
+
+/// Messages taken from the outbox at once; they go out in one write as far as the socket takes them.
+const WRITE_BATCH: usize = 64;
+
+/// How long a peer gets to take our last words.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Why a session's task stopped.
+enum End {
+    /// The client said GOODBYE; this answers it. The transport may carry another session (WS-05).
+    Leave(Goodbye),
+    /// The client answered our GOODBYE, or aborted.
+    Over,
+    /// The client broke the protocol.
+    Violation(Violation),
+    /// The transport ended, or the peer broke its rules.
+    Transport(TransportError),
+    /// The outbox overflowed.
+    SlowConsumer,
+    /// Answers to its own requests were left unread for too long.
+    Stalled,
+    /// Nothing came for too long, not even a pong.
+    DeadPeer,
+}
+
+/// Serves one accepted socket until it closes.
+pub(crate) async fn serve(socket: TcpStream, peer: SocketAddr, listener: Arc<Listener>, router: Arc<Router>) {
+    let mut deadline = Instant::now() + listener.handshake_timeout;
+    let opening = Box::pin(open(socket, listener.clone(), router.clone()));
+    let mut transport = match timeout_at(deadline, opening).await {
+        Ok(Some(transport)) => transport,
+        Ok(None) => return,
+        Err(_) => {
+            router.counters().handshakes_timed_out.increment();
+            tracing::debug!(%peer, "no handshake in time");
+            return;
+        }
+    };
+    loop {
+        let session = match timeout_at(deadline, Box::pin(join(&mut transport, &router))).await {
+            Ok(Some(session)) => session,
+            Ok(None) => return,
+            Err(_) => {
+                router.counters().handshakes_timed_out.increment();
+                tracing::debug!(%peer, "no HELLO in time");
+                return farewell(transport, None, CloseReason::Normal).await;
+            }
+        };
+        let id = session.id();
+        tracing::debug!(%peer, session = id, transport = transport.kind(), "session open");
+        let end = Turn::new(&mut transport, session, &listener, &router).await;
+        // The session was dropped with its Turn: it has left its realm before anything is said.
+        let counters = router.counters();
+        let (reason, last_words, close) = match end {
+            End::Leave(goodbye) => {
+                tracing::info!(target: "trunkline::audit", %peer, session = id, reason = "goodbye", "left");
+                deadline = Instant::now() + listener.handshake_timeout;
+                if say(&mut transport, goodbye.into()).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            End::Over if router.is_closing() => ("router going down", None, CloseReason::GoingAway),
+            End::Over => ("closed", None, CloseReason::Normal),
+            End::Violation(violation) => {
+                ("protocol violation", Some(violation.abort().into()), CloseReason::ProtocolError)
+            }
+            End::Transport(error) => {
+                if let TransportError::TooLarge { .. } = error {
+                    counters.messages_too_large.increment();
+                }
+                ("transport ended", last_words(&error), error.close_reason())
+            }
+            End::SlowConsumer => ("slow consumer", None, CloseReason::Normal),
+            End::Stalled => {
+                counters.stalled_sessions.increment();
+                ("answers left unread", None, CloseReason::Normal)
+            }
+            End::DeadPeer => {
+                counters.dead_peers.increment();
+                ("dead peer", None, CloseReason::Normal)
+            }
+        };
+        tracing::info!(target: "trunkline::audit", %peer, session = id, reason, "left");
+        let is_reading = !matches!(reason, "slow consumer" | "answers left unread" | "dead peer");
+        if is_reading {
+            farewell(transport, last_words, close).await;
+        }
+        return;
+    }
+}
+
+async fn open(socket: TcpStream, listener: Arc<Listener>, router: Arc<Router>) -> Option<Transport> {
+    match listen::open(socket, &listener, router.limits().message_max_bytes).await {
+        Ok(transport) => Some(transport),
+        Err(error) => {
+            router.counters().handshakes_refused.increment();
+            tracing::debug!(%error, "no transport");
+            None
+        }
+    }
+}
+
+/// Waits for HELLO. Says what there is to say to a peer that cannot join, and closes the transport.
+async fn join(transport: &mut Transport, router: &Router) -> Option<Session> {
+    let received = loop {
+        match poll_fn(|cx| transport.poll_receive(cx)).await {
+            Ok(Received::Activity) => {}
+            Ok(Received::Message(frame)) => break Ok(frame),
+            Err(error) => break Err(error),
+        }
+    };
+    let (last_words, close) = match received {
+        Ok(frame) => match Session::open(router, transport.serializer(), &frame) {
+            Ok((session, welcome)) => {
+                let body = Message::from(welcome).encode(transport.serializer()).ok()?;
+                transport.queue(body).ok()?;
+                return Some(session);
+            }
+            Err(abort) => (abort.map(Message::from), CloseReason::Normal),
+        },
+        Err(error) => {
+            if let TransportError::TooLarge { .. } = error {
+                router.counters().messages_too_large.increment();
+            }
+            (last_words(&error), error.close_reason())
+        }
+    };
+    close_after(transport, last_words, close).await;
+    None
+}
+
+/// What a peer that broke the transport's rules is told in WAMP's words.
+fn last_words(error: &TransportError) -> Option<Message> {
+    let what = match error {
+        TransportError::Violation(what) => what,
+        TransportError::InvalidUtf8 => "a text message is not valid UTF-8",
+        TransportError::Closed | TransportError::TooLarge { .. } | TransportError::Io(_) => return None,
+    };
+    Some(Violation::Transport(what).abort().into())
+}
+
+async fn say(transport: &mut Transport, message: Message) -> Result<(), TransportError> {
+    if let Ok(body) = message.encode(transport.serializer()) {
+        transport.queue(body)?;
+    }
+    poll_fn(|cx| transport.poll_flush(cx)).await
+}
+
+async fn close_after(transport: &mut Transport, last_words: Option<Message>, reason: CloseReason) {
+    if let Some(message) = last_words
+        && say(transport, message).await.is_err()
+    {
+        return;
+    }
+    poll_fn(|cx| transport.poll_close(cx, reason)).await;
+}
+
+async fn farewell(mut transport: Transport, last_words: Option<Message>, reason: CloseReason) {
+    let closing = Box::pin(async move { close_after(&mut transport, last_words, reason).await });
+    // A peer that does not even take this has lost its connection: dropping the socket is all that is left.
+    if timeout(FAREWELL_TIMEOUT, closing).await.is_err() {
+        tracing::debug!("the peer did not take our last words in time");
+    }
+}
+
+thread_local! {
+    /// Where a batch passes from an outbox to a transport. Taken while in use, so it can be reused.
+    static BATCH: Cell<Vec<Arc<Outgoing>>> = const { Cell::new(Vec::new()) };
+}
+
+/// An open session on its transport: a future that ends with the session.
+struct Turn<'a> {
+    transport: &'a mut Transport,
+    session: Session,
+    timer: Pin<Box<Sleep>>,
+    ping_interval: Duration,
+    ping_timeout: Duration,
+    outbox_stall: Duration,
+    /// Something came since the timer went off last.
+    is_alive: bool,
+    /// A ping went out that nothing came after.
+    is_pinged: bool,
+    /// Since when nothing is read because the session leaves its answers unread.
+    paused_since: Option<Instant>,
+}
+
+impl<'a> Turn<'a> {
+    fn new(transport: &'a mut Transport, session: Session, listener: &Listener, router: &Router) -> Self {
+        Self {
+            transport,
+            session,
+            timer: Box::pin(sleep_until(Instant::now() + listener.ping_interval)),
+            ping_interval: listener.ping_interval,
+            ping_timeout: listener.ping_timeout,
+            outbox_stall: router.limits().outbox_stall,
+            is_alive: true,
+            is_pinged: false,
+            paused_since: None,
+        }
+    }
+
+    /// Moves messages from the outbox to the socket as far as it takes them.
+    fn poll_deliver(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let mut batch = BATCH.take();
+        let result = self.poll_deliver_through(cx, &mut batch);
+        batch.clear();
+        BATCH.set(batch);
+        match result {
+            Poll::Ready(end) => Poll::Ready(end.unwrap_or_else(End::Transport)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn poll_deliver_through(
+        &mut self,
+        cx: &mut Context<'_>,
+        batch: &mut Vec<Arc<Outgoing>>,
+    ) -> Poll<Result<End, TransportError>> {
+        loop {
+            ready!(self.transport.poll_ready(cx))?;
+            match self.session.outbox().poll_take(cx, batch, WRITE_BATCH) {
+                Poll::Ready(Ok(())) => {
+                    for message in batch.drain(..) {
+                        if let Some(body) = self.session.body(&message, self.transport.send_max_bytes()) {
+                            self.transport.queue(body)?;
+                        }
+                    }
+                }
+                Poll::Ready(Err(Closed::Overflow)) => return Poll::Ready(Ok(End::SlowConsumer)),
+                Poll::Ready(Err(Closed::Shutdown)) => {
+                    if let Some(goodbye) = self.session.say_goodbye()
+                        && let Ok(body) = Message::from(goodbye).encode(self.session.serializer())
+                    {
+                        self.transport.queue(body)?;
+                    }
+                    break;
+                }
+                Poll::Pending => break,
+            }
+        }
+        ready!(self.transport.poll_flush(cx))?;
+        Poll::Pending
+    }
+
+    /// Handles frames until none is left or it is the outbox's turn; ready with `None` in the latter case.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<End>> {
+        for _ in 0..FRAMES_PER_TURN {
+            let received = match ready!(self.transport.poll_receive(cx)) {
+                Ok(received) => received,
+                Err(error) => {
+                    if let TransportError::Violation(what) = error {
+                        self.session.violated(&Violation::Transport(what));
+                    }
+                    return Poll::Ready(Some(End::Transport(error)));
+                }
+            };
+            self.is_alive = true;
+            self.is_pinged = false;
+            let Received::Message(frame) = received else { continue };
+            match self.session.receive(&frame) {
+                Ok(Flow::Continue) => {}
+                Ok(Flow::Leave(goodbye)) => return Poll::Ready(Some(End::Leave(goodbye))),
+                Ok(Flow::Over) => return Poll::Ready(Some(End::Over)),
+                Err(violation) => return Poll::Ready(Some(End::Violation(violation))),
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    /// Whether reading pauses because the peer leaves the answers to its own requests unread.
+    fn is_paused(&mut self) -> bool {
+        if !self.session.outbox().is_congested() {
+            // The pause was ours, so it does not count against the peer.
+            if self.paused_since.take().is_some() {
+                self.is_alive = true;
+            }
+            return false;
+        }
+        if self.paused_since.is_none() {
+            let now = Instant::now();
+            self.paused_since = Some(now);
+            let stalled_at = now + self.outbox_stall;
+            if stalled_at < self.timer.deadline() {
+                self.timer.as_mut().reset(stalled_at);
+            }
+        }
+        true
+    }
+
+    /// Pings a silent peer, and finds out whether it is dead or stalled.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        loop {
+            ready!(self.timer.as_mut().poll(cx));
+            let now = Instant::now();
+            let next = if let Some(since) = self.paused_since {
+                // We do not read: whether the peer is alive cannot be seen now.
+                let stalled_at = since + self.outbox_stall;
+                if stalled_at <= now {
+                    return Poll::Ready(End::Stalled);
+                }
+                stalled_at
+            } else if self.is_alive {
+                self.is_alive = false;
+                now + self.ping_interval
+            } else if self.is_pinged {
+                return Poll::Ready(End::DeadPeer);
+            } else {
+                if let Err(error) = self.transport.queue_ping() {
+                    return Poll::Ready(End::Transport(error));
+                }
+                if let Poll::Ready(Err(error)) = self.transport.poll_flush(cx) {
+                    return Poll::Ready(End::Transport(error));
+                }
+                self.is_pinged = true;
+                now + self.ping_timeout
+            };
+            self.timer.as_mut().reset(next);
+        }
+    }
+}
+
+impl Future for Turn<'_> {
+    type Output = End;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
+        let this = &mut *self;
+        let mut turns = 0;
+        loop {
+            if let Poll::Ready(end) = this.poll_deliver(cx) {
+                return Poll::Ready(end);
+            }
+            if this.is_paused() {
+                break;
+            }
+            if turns == TURNS_PER_POLL {
+                cx.waker().wake_by_ref();
+                break;
+            }
+            turns += 1;
+            match this.poll_receive(cx) {
+                Poll::Ready(Some(end)) => return Poll::Ready(end),
+                // Frames are left: the answers to those handled go out first.
+                Poll::Ready(None) => {}
+                Poll::Pending => {
+                    if let Poll::Ready(end) = this.poll_deliver(cx) {
+                        return Poll::Ready(end);
+                    }
+                    break;
+                }
+            }
+        }
+        this.poll_timer(cx)
+    }
+}

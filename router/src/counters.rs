@@ -1,0 +1,66 @@
+//! What a router counts: events that an operator asks about, never messages one by one.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Counts since the router started. Each only grows.
+        #[derive(Debug, Default)]
+        pub struct Counters {
+            $($(#[$doc])* pub $name: Counter,)*
+        }
+
+        impl Counters {
+            /// Every counter's name and value, in order of declaration.
+            pub fn all(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name.value())),*]
+            }
+        }
+    };
+}
+
+counters! {
+    /// Connections accepted.
+    connections_accepted,
+    /// Connections that ended before a WAMP transport stood: wrong octets, HTTP, refused handshakes.
+    handshakes_refused,
+    /// Connections whose peer took too long for its handshake or HELLO (SES-16).
+    handshakes_timed_out,
+    /// Sessions that joined a realm.
+    sessions_joined,
+    /// Sessions that left, for whatever reason.
+    sessions_left,
+    /// HELLOs answered with ABORT: no such realm, no authentication method.
+    joins_refused,
+    /// Sessions ended because the peer broke the protocol.
+    protocol_violations,
+    /// Messages over the size limit; each ended its connection.
+    messages_too_large,
+    /// Sessions ended because their outbox was full.
+    slow_consumers,
+    /// Sessions ended because they left answers to their own requests unread.
+    stalled_sessions,
+    /// Sessions ended because nothing came from the peer, not even an answer to a ping.
+    dead_peers,
+    /// INVOCATIONs not sent because the callee's outbox was full.
+    callees_full,
+    /// EVENTs skipped for a recipient that could not take them: over its size limit, or not transcodable.
+    events_undeliverable,
+    /// Calls ended because the INVOCATION or the answer could not be carried to its recipient.
+    calls_undeliverable,
+}
+
+/// One count.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn increment(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The count so far.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

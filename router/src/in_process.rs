@@ -1,0 +1,130 @@
+//! A transport without a socket: a program that embeds the router talks to it in encoded messages.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use wamp_proto::{Message, SerializerId};
+
+use crate::outbox::Closed;
+use crate::realm::Outgoing;
+use crate::server::Router;
+use crate::session::{Flow, Session};
+
+/// One in-process peer. It speaks WAMP as any other: HELLO first, then what it likes.
+///
+/// A message is routed on the thread that sends it. The same limits hold as on any transport: a peer that
+/// does not receive is disconnected when its outbox is full.
+#[derive(Debug)]
+pub struct InProcess {
+    router: Arc<Router>,
+    serializer: SerializerId,
+    session: Option<Session>,
+    /// What the router says beside the session: WELCOME, ABORT, GOODBYE, in front of everything else.
+    ready: VecDeque<Bytes>,
+    batch: Vec<Arc<Outgoing>>,
+    is_closed: bool,
+}
+
+/// The router ended the session, or the peer did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the session is over")]
+pub struct SessionOver;
+
+impl Router {
+    /// Opens an in-process transport in that serializer.
+    pub fn connect(self: &Arc<Self>, serializer: SerializerId) -> InProcess {
+        InProcess {
+            router: self.clone(),
+            serializer,
+            session: None,
+            ready: VecDeque::new(),
+            batch: Vec::new(),
+            is_closed: false,
+        }
+    }
+}
+
+impl InProcess {
+    /// Sends one encoded message, and routes it before this returns.
+    ///
+    /// # Errors
+    /// If the session is over. What the router said last can still be received.
+    pub fn send(&mut self, frame: &Bytes) -> Result<(), SessionOver> {
+        if self.is_closed {
+            return Err(SessionOver);
+        }
+        match &mut self.session {
+            None => match Session::open(&self.router, self.serializer, frame) {
+                Ok((session, welcome)) => {
+                    self.session = Some(session);
+                    self.say(welcome.into());
+                }
+                Err(abort) => {
+                    if let Some(abort) = abort {
+                        self.say(abort.into());
+                    }
+                    self.is_closed = true;
+                }
+            },
+            Some(session) => match session.receive(frame) {
+                Ok(Flow::Continue) => {}
+                Ok(Flow::Leave(goodbye)) => self.end(Some(goodbye.into())),
+                Ok(Flow::Over) => self.end(None),
+                Err(violation) => self.end(Some(violation.abort().into())),
+            },
+        }
+        Ok(())
+    }
+
+    /// The next encoded message for this peer, or `None` once the session is over and all was received.
+    pub async fn receive(&mut self) -> Option<Bytes> {
+        poll_fn(|cx| self.poll_receive(cx)).await
+    }
+
+    /// The next encoded message if there is one already.
+    pub fn try_receive(&mut self) -> Option<Bytes> {
+        match self.poll_receive(&mut Context::from_waker(std::task::Waker::noop())) {
+            Poll::Ready(message) => message,
+            Poll::Pending => None,
+        }
+    }
+
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            if let Some(body) = self.ready.pop_front() {
+                return Poll::Ready(Some(body));
+            }
+            let Some(session) = &mut self.session else {
+                return if self.is_closed { Poll::Ready(None) } else { Poll::Pending };
+            };
+            match session.outbox().poll_take(cx, &mut self.batch, usize::MAX) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) => {
+                    for message in self.batch.drain(..) {
+                        self.ready.extend(session.body(&message, usize::MAX));
+                    }
+                }
+                Poll::Ready(Err(Closed::Overflow)) => self.end(None),
+                Poll::Ready(Err(Closed::Shutdown)) => match session.say_goodbye() {
+                    Some(goodbye) => self.say(goodbye.into()),
+                    None => self.end(None),
+                },
+            }
+        }
+    }
+
+    fn say(&mut self, message: Message) {
+        self.ready.extend(message.encode(self.serializer));
+    }
+
+    fn end(&mut self, last_words: Option<Message>) {
+        self.session = None;
+        self.is_closed = true;
+        if let Some(message) = last_words {
+            self.say(message);
+        }
+    }
+}

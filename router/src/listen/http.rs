@@ -1,0 +1,166 @@
+//! The HTTP side of a listener: the upgrade to WebSocket, and plain answers to everything else.
+
+use std::convert::Infallible;
+use std::future;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{
+    ALLOW, CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode, Version};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use trunkline_config::Listener;
+use wamp_proto::SerializerId;
+
+use super::OpenError;
+use crate::transport::Transport;
+
+/// hyper panics on a smaller buffer. The limit on the head itself may still be lower.
+const HYPER_BUFFER_MIN: usize = 8192;
+
+/// Answers requests until one of them upgrades the connection.
+pub(super) async fn open_websocket(
+    socket: TcpStream,
+    listener: &Listener,
+    message_max_bytes: usize,
+) -> Result<Transport, OpenError> {
+    let agreed = Mutex::new(None);
+    let service = service_fn(|request| {
+        let response = match upgrade(&request, listener) {
+            Ok((serializer, response)) => {
+                *agreed.lock() = Some(serializer);
+                response
+            }
+            Err(refusal) => *refusal,
+        };
+        future::ready(Ok::<_, Infallible>(response))
+    });
+    let http1::Parts { io, read_buf, .. } = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(listener.handshake_timeout)
+        .max_header_size(listener.http_head_max_bytes)
+        .max_buf_size(listener.http_head_max_bytes.max(HYPER_BUFFER_MIN))
+        .serve_connection(TokioIo::new(socket), service)
+        .without_shutdown()
+        .await
+        .map_err(OpenError::BadHttp)?;
+    match agreed.into_inner() {
+        Some(serializer) => {
+            Ok(Transport::websocket(io.into_inner(), read_buf, serializer, message_max_bytes))
+        }
+        None => Err(OpenError::Http),
+    }
+}
+
+type TextResponse = Response<Full<Bytes>>;
+
+/// The serializer and the 101 response that `request` asks for, or the response that refuses it.
+fn upgrade<B>(
+    request: &Request<B>,
+    listener: &Listener,
+) -> Result<(SerializerId, TextResponse), Box<TextResponse>> {
+    let (headers, path) = (request.headers(), request.uri().path());
+    if !listener.websocket_paths.iter().any(|known| known == path) {
+        return Err(refusal(StatusCode::NOT_FOUND, "there is nothing at this path"));
+    }
+    if request.method() != Method::GET {
+        let text = "only GET is answered here";
+        return Err(with(refusal(StatusCode::METHOD_NOT_ALLOWED, text), ALLOW, "GET"));
+    }
+    if !names(headers, &UPGRADE, "websocket") {
+        let upgrade = with(refusal(StatusCode::UPGRADE_REQUIRED, &hint(headers, path)), UPGRADE, "websocket");
+        return Err(with(upgrade, CONNECTION, "upgrade"));
+    }
+    if request.version() != Version::HTTP_11 || !names(headers, &CONNECTION, "upgrade") {
+        let text = "a WebSocket handshake needs HTTP/1.1 and Connection: Upgrade";
+        return Err(refusal(StatusCode::BAD_REQUEST, text));
+    }
+    if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        let text = "this is WebSocket version 13";
+        let refusal = with(refusal(StatusCode::UPGRADE_REQUIRED, text), SEC_WEBSOCKET_VERSION, "13");
+        return Err(with(with(refusal, UPGRADE, "websocket"), CONNECTION, "upgrade"));
+    }
+    let Some(accept) = accept_value(headers) else {
+        let text = "Sec-WebSocket-Key must be 16 octets in base64";
+        return Err(refusal(StatusCode::BAD_REQUEST, text));
+    };
+    let Some(serializer) = first_supported_offer(headers) else {
+        let text = format!("Sec-WebSocket-Protocol must offer {}", subprotocols());
+        return Err(refusal(StatusCode::BAD_REQUEST, &text));
+    };
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(serializer.subprotocol()));
+    Ok((serializer, response))
+}
+
+/// A plain text response of one line.
+fn refusal(status: StatusCode, line: &str) -> Box<TextResponse> {
+    let mut response = Response::new(Full::from(format!("{line}\n")));
+    *response.status_mut() = status;
+    with(Box::new(response), CONTENT_TYPE, "text/plain; charset=utf-8")
+}
+
+fn with(mut response: Box<TextResponse>, name: HeaderName, value: &'static str) -> Box<TextResponse> {
+    response.headers_mut().insert(name, HeaderValue::from_static(value));
+    response
+}
+
+/// Tells somebody with a browser what this port is.
+fn hint(headers: &HeaderMap, path: &str) -> String {
+    // The name comes from a stranger: nothing but a host and a port is repeated.
+    let is_host_octet = |octet: u8| octet.is_ascii_alphanumeric() || b".-:[]".contains(&octet);
+    let host = headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .filter(|host| !host.is_empty() && host.bytes().all(is_host_octet))
+        .unwrap_or("this-host");
+    format!("this is a WAMP router: connect to ws://{host}{path} with subprotocol {}", subprotocols())
+}
+
+/// The supported subprotocols, for a person to read.
+fn subprotocols() -> String {
+    SerializerId::ALL.map(SerializerId::subprotocol).join(", ")
+}
+
+/// The parts of a header that is a list, which may be spread over several lines.
+fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim)
+}
+
+/// Whether the list in a header has `token` in it, in whatever case.
+fn names(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    list(headers, name).any(|part| part.eq_ignore_ascii_case(token))
+}
+
+/// The peer's order of preference counts (WS-02); without a known subprotocol there is no WAMP (WS-01).
+fn first_supported_offer(headers: &HeaderMap) -> Option<SerializerId> {
+    list(headers, &SEC_WEBSOCKET_PROTOCOL).find_map(SerializerId::from_subprotocol)
+}
+
+/// The proof that the peer's one key was understood, if it is 16 octets in base64.
+fn accept_value(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
+    let (key, None) = (keys.next()?.as_bytes(), keys.next()) else {
+        return None;
+    };
+    // 16 octets are 22 digits, filled up to 24.
+    let digits = key.strip_suffix(b"==")?;
+    let is_digit = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/".contains(octet);
+    if digits.len() != 22 || !digits.iter().all(is_digit) {
+        return None;
+    }
+    HeaderValue::try_from(derive_accept_key(key)).ok()
+}

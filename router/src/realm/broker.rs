@@ -1,0 +1,249 @@
+//! The Broker: who subscribed to what, and who gets an EVENT.
+//!
+//! [`Broker::publish`] only reads, so publishers of one realm run side by side; what changes the
+//! subscriptions takes `&mut self`. Both hand their messages to the [`Recipients`] before they return.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+
+use slab::Slab;
+use wamp_proto::dict::Dict;
+use wamp_proto::message::{
+    Answered, Event, Publish, Published, Subscribe, Subscribed, Unsubscribe, Unsubscribed,
+};
+use wamp_proto::uri::{check_pattern, check_uri, is_reserved};
+use wamp_proto::{MatchPolicy, MessageCode, PublicationId, SubscriptionId, error_uri};
+
+use super::outgoing::Outgoing;
+use super::recipient::{RecipientKey, Recipients};
+use super::refusal::Refusal;
+use super::settings::{RealmSettings, UriHasher};
+
+/// How often a subscription ID is derived anew before the SUBSCRIBE is refused.
+const ID_ATTEMPTS: u64 = 4;
+
+/// A topic with subscribers.
+#[derive(Debug)]
+struct Subscription {
+    id: SubscriptionId,
+    topic: Arc<str>,
+    /// In no particular order; `held` knows each one's place.
+    subscribers: Vec<RecipientKey>,
+}
+
+/// The subscriptions of a realm.
+#[derive(Debug)]
+pub(super) struct Broker {
+    subscriptions: Slab<Subscription>,
+    by_topic: HashMap<Arc<str>, usize, UriHasher>,
+    by_id: HashMap<SubscriptionId, usize, foldhash::fast::FixedState>,
+    /// For each subscriber its subscriptions, and its place among the subscribers of each.
+    held: HashMap<RecipientKey, BTreeMap<SubscriptionId, usize>, foldhash::fast::FixedState>,
+}
+
+impl Broker {
+    pub(super) fn new(settings: &RealmSettings) -> Self {
+        Self {
+            subscriptions: Slab::new(),
+            by_topic: HashMap::with_hasher(settings.uri_hasher()),
+            by_id: HashMap::default(),
+            held: HashMap::default(),
+        }
+    }
+
+    /// Gives an event to every subscriber of its topic but the publisher.
+    pub(super) fn publish(
+        &self,
+        settings: &RealmSettings,
+        from: RecipientKey,
+        publish: Publish,
+        publication: PublicationId,
+        out: &impl Recipients,
+    ) {
+        let acknowledge = publish.options.acknowledge == Some(true);
+        if let Err(refusal) = check_topic(&publish.topic, settings) {
+            // Without acknowledgement the router never answers (PUB-01).
+            if acknowledge {
+                out.answer(from, &refusal.answer(MessageCode::Publish, publish.request));
+            }
+            return;
+        }
+        if acknowledge {
+            // Before the publisher's own EVENT, if it gets one (ORD-06).
+            out.answer(from, &Outgoing::new(Published { request: publish.request, publication }.into()));
+        }
+        let subscription = self.by_topic.get(&*publish.topic).and_then(|&slot| self.subscriptions.get(slot));
+        let Some(subscription) = subscription else { return };
+        let excluded = (publish.options.exclude_me != Some(false)).then_some(from);
+        let mut recipients =
+            subscription.subscribers.iter().filter(|&&subscriber| Some(subscriber) != excluded).peekable();
+        if recipients.peek().is_none() {
+            return;
+        }
+        let event = Outgoing::new(
+            Event {
+                subscription: subscription.id,
+                publication,
+                details: Dict::new(),
+                payload: publish.payload,
+            }
+            .into(),
+        );
+        for &recipient in recipients {
+            out.event(recipient, &event);
+        }
+    }
+
+    /// Subscribes a session and acknowledges; a session that has the subscription gets its ID again (SUB-02).
+    pub(super) fn subscribe(
+        &mut self,
+        settings: &RealmSettings,
+        from: RecipientKey,
+        subscribe: &Subscribe,
+        out: &impl Recipients,
+    ) {
+        let answer = match self.try_subscribe(settings, from, subscribe) {
+            Ok(subscription) => Outgoing::new(Subscribed { request: subscribe.request, subscription }.into()),
+            Err(refusal) => refusal.answer(MessageCode::Subscribe, subscribe.request),
+        };
+        // Under the write guard, so that it precedes the first EVENT (ORD-02).
+        out.answer(from, &answer);
+    }
+
+    fn try_subscribe(
+        &mut self,
+        settings: &RealmSettings,
+        from: RecipientKey,
+        subscribe: &Subscribe,
+    ) -> Result<SubscriptionId, Refusal> {
+        let policy = subscribe.options.match_policy.unwrap_or_default();
+        check_pattern(&subscribe.topic, policy, &settings.uri_rules).map_err(Refusal::invalid_uri)?;
+        if policy != MatchPolicy::Exact {
+            return Err(Refusal::new(
+                error_uri::FEATURE_NOT_SUPPORTED,
+                format!("match policy {:?} is not supported", policy.as_str()),
+            ));
+        }
+        let existing = self.by_topic.get(&*subscribe.topic).copied();
+        let held = self.held.get(&from);
+        if let Some(subscription) = existing.and_then(|slot| self.subscriptions.get(slot))
+            && held.is_some_and(|held| held.contains_key(&subscription.id))
+        {
+            return Ok(subscription.id);
+        }
+        check_room(held, settings)?;
+        let slot = match existing {
+            Some(slot) => slot,
+            None => self.create(settings, &subscribe.topic)?,
+        };
+        let Some(subscription) = self.subscriptions.get_mut(slot) else {
+            return Err(Refusal::new(error_uri::UNAVAILABLE, "the subscription is gone".to_owned()));
+        };
+        self.held.entry(from).or_default().insert(subscription.id, subscription.subscribers.len());
+        subscription.subscribers.push(from);
+        Ok(subscription.id)
+    }
+
+    /// Takes a session off a subscription and acknowledges.
+    pub(super) fn unsubscribe(
+        &mut self,
+        from: RecipientKey,
+        unsubscribe: &Unsubscribe,
+        out: &impl Recipients,
+    ) {
+        let place = self.held.get_mut(&from).and_then(|held| held.remove(&unsubscribe.subscription));
+        let answer = match place {
+            Some(place) => {
+                self.remove(unsubscribe.subscription, place);
+                if self.held.get(&from).is_some_and(BTreeMap::is_empty) {
+                    self.held.remove(&from);
+                }
+                let request = Answered::Request(unsubscribe.request);
+                Outgoing::new(Unsubscribed { request, revoked: None }.into())
+            }
+            None => Refusal::new(
+                error_uri::NO_SUCH_SUBSCRIPTION,
+                format!("subscription {} is not held by this session", unsubscribe.subscription),
+            )
+            .answer(MessageCode::Unsubscribe, unsubscribe.request),
+        };
+        out.answer(from, &answer);
+    }
+
+    /// Takes a session that is gone off all its subscriptions.
+    pub(super) fn leave(&mut self, from: RecipientKey) {
+        for (subscription, place) in self.held.remove(&from).unwrap_or_default() {
+            self.remove(subscription, place);
+        }
+    }
+
+    /// How many topics have subscribers.
+    pub(super) fn subscriptions(&self) -> usize {
+        self.subscriptions.len()
+    }
+
+    /// Derives the ID from realm and topic alone, so that every node of a cluster gives the same (design: IDs).
+    fn create(&mut self, settings: &RealmSettings, topic: &str) -> Result<usize, Refusal> {
+        let id = (0..ID_ATTEMPTS).map(|attempt| subscription_id(settings, topic, attempt));
+        let Some(id) = id.into_iter().find(|id| !self.by_id.contains_key(id)) else {
+            return Err(Refusal::new(
+                error_uri::UNAVAILABLE,
+                "the subscription's ID collides with others".to_owned(),
+            ));
+        };
+        let topic: Arc<str> = topic.into();
+        let slot =
+            self.subscriptions.insert(Subscription { id, topic: topic.clone(), subscribers: Vec::new() });
+        self.by_topic.insert(topic, slot);
+        self.by_id.insert(id, slot);
+        Ok(slot)
+    }
+
+    /// Removes the subscriber at `place`; the last one takes its place, and the subscription goes with the last.
+    fn remove(&mut self, id: SubscriptionId, place: usize) {
+        let Some(&slot) = self.by_id.get(&id) else { return };
+        let Some(subscription) = self.subscriptions.get_mut(slot) else { return };
+        subscription.subscribers.swap_remove(place);
+        if let Some(moved) = subscription.subscribers.get(place)
+            && let Some(moved_place) = self.held.get_mut(moved).and_then(|held| held.get_mut(&id))
+        {
+            *moved_place = place;
+        }
+        if subscription.subscribers.is_empty() {
+            let subscription = self.subscriptions.remove(slot);
+            self.by_topic.remove(&subscription.topic);
+            self.by_id.remove(&id);
+        }
+    }
+}
+
+fn check_topic(topic: &str, settings: &RealmSettings) -> Result<(), Refusal> {
+    check_uri(topic, &settings.uri_rules).map_err(Refusal::invalid_uri)?;
+    if is_reserved(topic) { Err(Refusal::reserved_uri()) } else { Ok(()) }
+}
+
+fn check_room(
+    held: Option<&BTreeMap<SubscriptionId, usize>>,
+    settings: &RealmSettings,
+) -> Result<(), Refusal> {
+    if held.map_or(0, BTreeMap::len) < settings.subscriptions_max {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        error_uri::UNAVAILABLE,
+        format!("a session may hold {} subscriptions", settings.subscriptions_max),
+    ))
+}
+
+fn subscription_id(settings: &RealmSettings, topic: &str, attempt: u64) -> SubscriptionId {
+    let mut hasher = settings.subscription_hasher().build_hasher();
+    hasher.write(settings.name.as_bytes());
+    // 0xff is in no URI: realm, policy and topic cannot run into each other.
+    hasher.write_u8(0xff);
+    hasher.write(MatchPolicy::Exact.as_str().as_bytes());
+    hasher.write_u8(0xff);
+    hasher.write(topic.as_bytes());
+    hasher.write_u64(attempt.to_le());
+    SubscriptionId::from_bits(hasher.finish())
+}

@@ -1,0 +1,152 @@
+//! Routing core of one realm: Broker and Dealer, two state machines without IO.
+//!
+//! [`crate::realm_driver`] feeds it requests; what follows from one goes to [`Recipients`] before the guard
+//! drops under which it arose, so that every recipient gets messages in the order in which the core made
+//! them (ORD-01 to ORD-03). It never blocks, knows no socket and no clock, and takes its randomness as an
+//! argument. Lock order where one step needs both: dealer, then broker.
+
+mod broker;
+mod dealer;
+mod outgoing;
+mod recipient;
+mod refusal;
+mod settings;
+
+#[cfg(test)]
+mod tests;
+
+use parking_lot::{Mutex, RwLock};
+use wamp_proto::message::{Call, Error, Publish, Register, Subscribe, Unregister, Unsubscribe, Yield};
+use wamp_proto::{PublicationId, RequestId, Violation};
+
+use broker::Broker;
+use dealer::Dealer;
+
+pub(crate) use outgoing::Outgoing;
+pub(crate) use recipient::{Full, RecipientKey, Recipients};
+pub(crate) use settings::RealmSettings;
+
+/// One realm.
+#[derive(Debug)]
+pub(crate) struct Realm {
+    settings: RealmSettings,
+    dealer: Mutex<Dealer>,
+    broker: RwLock<Broker>,
+}
+
+/// A request of a session, in an open session and in the right order.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// For the broker, with the ID that the publication gets.
+    Publish(Publish, PublicationId),
+    /// For the broker.
+    Subscribe(Subscribe),
+    /// For the broker.
+    Unsubscribe(Unsubscribe),
+    /// For the dealer.
+    Register(Register),
+    /// For the dealer.
+    Unregister(Unregister),
+    /// For the dealer.
+    Call(Call),
+    /// For the dealer.
+    Yield(Yield),
+    /// For the dealer: a callee's error.
+    Error(Error),
+}
+
+/// How much a realm keeps; all zero when everybody left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Topics with subscribers.
+    pub subscriptions: usize,
+    /// Procedures with callees.
+    pub registrations: usize,
+    /// CALLs without a final answer.
+    pub open_calls: usize,
+    /// Sessions that called, or were called, and have not left.
+    pub parties: usize,
+}
+
+impl Realm {
+    /// A realm that nobody joined yet.
+    pub(crate) fn new(settings: RealmSettings) -> Self {
+        Self {
+            dealer: Mutex::new(Dealer::new(&settings)),
+            broker: RwLock::new(Broker::new(&settings)),
+            settings,
+        }
+    }
+
+    /// What the realm was told about itself.
+    pub(crate) fn settings(&self) -> &RealmSettings {
+        &self.settings
+    }
+
+    /// Routes one request.
+    ///
+    /// # Errors
+    /// If the session broke the protocol: it has to [leave](Self::leave).
+    pub(crate) fn handle(
+        &self,
+        from: RecipientKey,
+        request: Request,
+        out: &impl Recipients,
+    ) -> Result<(), Violation> {
+        let settings = &self.settings;
+        match request {
+            Request::Publish(publish, publication) => {
+                self.broker.read().publish(settings, from, publish, publication, out);
+            }
+            Request::Subscribe(subscribe) => {
+                self.broker.write().subscribe(settings, from, &subscribe, out);
+            }
+            Request::Unsubscribe(unsubscribe) => self.broker.write().unsubscribe(from, &unsubscribe, out),
+            Request::Register(register) => self.dealer.lock().register(settings, from, register, out),
+            Request::Unregister(unregister) => self.dealer.lock().unregister(from, &unregister, out),
+            Request::Call(call) => self.dealer.lock().call(settings, from, call, out),
+            Request::Yield(yielded) => return self.dealer.lock().yielded(from, yielded, out),
+            Request::Error(error) => return self.dealer.lock().error(settings, from, error, out),
+        }
+        Ok(())
+    }
+
+    /// Ends the call of an INVOCATION that could not be carried to its callee.
+    pub(crate) fn undeliverable(
+        &self,
+        callee: RecipientKey,
+        invocation: RequestId,
+        error: &'static str,
+        out: &impl Recipients,
+    ) {
+        self.dealer.lock().undeliverable(callee, invocation, error, out);
+    }
+
+    /// Releases whatever a session held that is gone (SES-14). Nothing more may come from it.
+    pub(crate) fn leave(&self, from: RecipientKey, out: &impl Recipients) {
+        let mut dealer = self.dealer.lock();
+        dealer.leave(from, out);
+        self.broker.write().leave(from);
+    }
+
+    /// From now on, refuses every CALL.
+    pub(crate) fn drain(&self) {
+        self.dealer.lock().drain();
+    }
+
+    /// Ends every open call.
+    pub(crate) fn cancel_all(&self, out: &impl Recipients) {
+        self.dealer.lock().cancel_all(out);
+    }
+
+    /// How much the realm keeps.
+    pub(crate) fn holdings(&self) -> Holdings {
+        let dealer = self.dealer.lock();
+        Holdings {
+            subscriptions: self.broker.read().subscriptions(),
+            registrations: dealer.registrations(),
+            open_calls: dealer.open_calls(),
+            parties: dealer.parties(),
+        }
+    }
+}

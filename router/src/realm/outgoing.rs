@@ -1,0 +1,64 @@
+//! A message on its way out: encoded at most once per serializer, shared by all its recipients.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use wamp_proto::{Arity, Message, RecodeError, SerializerId};
+
+/// Payloads up to this many octets are copied out of their frame at once.
+///
+/// Larger ones stay a slice of it: the frame is then hardly larger than the payload, so an outbox that
+/// holds the payload does not pin much else, and the copy is left to the first writer, outside any lock.
+const COPY_MAX_BYTES: usize = 4096;
+
+/// What an entry of an outbox takes besides its body.
+const ENTRY_BYTES: usize = 64;
+
+/// Room that the elements before the payload take, about.
+const HEAD_BYTES: usize = 32;
+
+/// A message, and its body in each serializer that a recipient needed so far.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    message: Message,
+    bodies: [OnceLock<Result<Bytes, RecodeError>>; SerializerId::ALL.len()],
+}
+
+impl Outgoing {
+    /// A message to be sent. A small payload is moved out of the frame that it came in.
+    pub(crate) fn new(mut message: Message) -> Arc<Self> {
+        let bodies: [OnceLock<_>; SerializerId::ALL.len()] = Default::default();
+        let moves = message
+            .payload()
+            .is_some_and(|payload| payload.arity() > Arity::None && payload.raw().len() <= COPY_MAX_BYTES);
+        if moves
+            && let Ok((serializer, body)) = message.encode_and_rehome(SerializerId::Json)
+            && let Some(slot) = bodies.get(serializer.index())
+        {
+            // The slot is fresh, so setting it cannot fail.
+            slot.get_or_init(|| Ok(body));
+        }
+        Arc::new(Self { message, bodies })
+    }
+
+    /// The message.
+    pub(crate) fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// The message's octets in that serializer; encoded by the first who asks.
+    ///
+    /// # Errors
+    /// If the payload cannot be carried to that serializer.
+    pub(crate) fn body(&self, serializer: SerializerId) -> Result<Bytes, RecodeError> {
+        match self.bodies.get(serializer.index()) {
+            Some(slot) => slot.get_or_init(|| self.message.encode(serializer)).clone(),
+            None => self.message.encode(serializer),
+        }
+    }
+
+    /// What the message counts for in an outbox, in octets: about its body, plus 64 for the entry.
+    pub(crate) fn cost(&self) -> usize {
+        self.message.payload().map_or(0, |payload| payload.raw().len()) + HEAD_BYTES + ENTRY_BYTES
+    }
+}

@@ -1,0 +1,46 @@
+//! A request that fails while its session lives on: one ERROR (PV-10).
+
+use std::sync::Arc;
+
+use wamp_proto::dict::Dict;
+use wamp_proto::message::Error;
+use wamp_proto::uri::UriError;
+use wamp_proto::{MessageCode, Payload, RequestId, SerializerId, error_uri};
+
+use super::outgoing::Outgoing;
+
+/// Why a request is refused.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    error: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    /// A refusal with that error URI, and a message for people.
+    pub(super) fn new(error: &'static str, message: String) -> Self {
+        Self { error, message }
+    }
+
+    pub(super) fn invalid_uri(error: UriError) -> Self {
+        Self::new(error_uri::INVALID_URI, error.to_string())
+    }
+
+    pub(super) fn reserved_uri() -> Self {
+        Self::new(error_uri::INVALID_URI, "URIs that begin with \"wamp\" are the router's".to_owned())
+    }
+
+    /// The ERROR that answers the request.
+    pub(super) fn answer(&self, request_type: MessageCode, request: RequestId) -> Arc<Outgoing> {
+        Outgoing::new(
+            Error {
+                request_type: request_type as u64,
+                request,
+                details: Dict::new(),
+                error: self.error.into(),
+                payload: Payload::new(SerializerId::Json, &[self.message.as_str().into()], &[]),
+            }
+            .into(),
+        )
+    }
+}

@@ -1,0 +1,49 @@
+//! What a realm is told about itself.
+
+use std::hash::BuildHasher;
+
+use siphasher::sip::SipHasher13;
+use wamp_proto::Profile;
+use wamp_proto::uri::UriRules;
+
+/// The rules and secrets of one realm.
+#[derive(Clone, Debug)]
+pub(crate) struct RealmSettings {
+    /// The realm's URI.
+    pub(crate) name: Box<str>,
+    /// How strictly the protocol is taken.
+    pub(crate) profile: Profile,
+    /// What URIs have to be like.
+    pub(crate) uri_rules: UriRules,
+    /// Subscriptions that one session may hold.
+    pub(crate) subscriptions_max: usize,
+    /// Registrations that one session may hold.
+    pub(crate) registrations_max: usize,
+    /// Key of the hash that subscription IDs are derived from; the same on every node of a cluster.
+    pub(crate) subscription_key: [u8; 16],
+    /// Key of the tables that peers choose the keys of. Random, so that nobody can plan collisions; fixed
+    /// where instructions are counted.
+    pub(crate) table_key: [u8; 16],
+}
+
+impl RealmSettings {
+    pub(super) fn uri_hasher(&self) -> UriHasher {
+        UriHasher(SipHasher13::new_with_key(&self.table_key))
+    }
+
+    pub(super) fn subscription_hasher(&self) -> UriHasher {
+        UriHasher(SipHasher13::new_with_key(&self.subscription_key))
+    }
+}
+
+/// Hashes what strangers choose.
+#[derive(Clone, Debug)]
+pub(super) struct UriHasher(SipHasher13);
+
+impl BuildHasher for UriHasher {
+    type Hasher = SipHasher13;
+
+    fn build_hasher(&self) -> SipHasher13 {
+        self.0
+    }
+}

@@ -1,0 +1,266 @@
+//! The router as a whole: its realms, its listeners, and how it goes down.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use trunkline_config::{Config, Limits, Listener, Shutdown};
+use wamp_proto::uri::UriRules;
+use wamp_proto::{DecodeRules, Profile};
+
+use crate::connection;
+use crate::counters::Counters;
+use crate::outbox::OutboxLimits;
+use crate::realm::{Holdings, RealmSettings};
+use crate::realm_driver::RealmDriver;
+
+/// How long accepting rests when the system has no descriptor left for another connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The realms, and what all sessions share. Knows no socket: see [`Server`] and [`Router::connect`].
+#[derive(Debug)]
+pub struct Router {
+    realms: BTreeMap<String, Arc<RealmDriver>>,
+    limits: Limits,
+    decode_rules: DecodeRules,
+    realm_uri_rules: UriRules,
+    counters: Arc<Counters>,
+    closing: AtomicBool,
+}
+
+impl Router {
+    /// A router with the realms and limits of that configuration.
+    pub fn new(config: &Config) -> Arc<Self> {
+        Self::with_table_key(config, rand::random())
+    }
+
+    /// A router whose tables hash with that key, so that two runs do exactly the same.
+    ///
+    /// For measurements: who knows the key can plan collisions.
+    pub fn with_table_key(config: &Config, table_key: [u8; 16]) -> Arc<Self> {
+        let limits = &config.limits;
+        let counters = Arc::new(Counters::default());
+        let outbox_limits =
+            OutboxLimits { max_messages: limits.outbox_max_messages, max_bytes: limits.outbox_max_bytes };
+        let uri_rules = |strict| UriRules {
+            strict,
+            max_bytes: limits.uri_max_bytes,
+            max_components: limits.uri_max_components,
+        };
+        let realms = config.realms.iter().map(|realm| {
+            let settings = RealmSettings {
+                name: realm.name.as_str().into(),
+                profile: realm.profile,
+                uri_rules: uri_rules(realm.strict_uris),
+                subscriptions_max: limits.subscriptions_max,
+                registrations_max: limits.registrations_max,
+                subscription_key: rand::random(),
+                table_key,
+            };
+            let driver = RealmDriver::new(settings, outbox_limits, counters.clone());
+            (realm.name.clone(), Arc::new(driver))
+        });
+        Arc::new(Self {
+            realms: realms.collect(),
+            limits: limits.clone(),
+            decode_rules: DecodeRules {
+                max_depth: limits.message_max_depth,
+                dict_max_bytes: limits.dict_max_bytes,
+                ..DecodeRules::new(Profile::Default)
+            },
+            realm_uri_rules: uri_rules(false),
+            counters,
+            closing: AtomicBool::new(false),
+        })
+    }
+
+    /// What the router counted so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Sessions that joined and have not left, in all realms.
+    pub fn sessions(&self) -> usize {
+        self.realms.values().map(|realm| realm.sessions()).sum()
+    }
+
+    /// What a realm keeps, if there is such a realm.
+    pub fn holdings(&self, realm: &str) -> Option<Holdings> {
+        self.realms.get(realm).map(|realm| realm.holdings())
+    }
+
+    pub(crate) fn realm(&self, name: &str) -> Option<&Arc<RealmDriver>> {
+        self.realms.get(name)
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn decode_rules(&self) -> &DecodeRules {
+        &self.decode_rules
+    }
+
+    pub(crate) fn realm_uri_rules(&self) -> &UriRules {
+        &self.realm_uri_rules
+    }
+
+    /// Whether sessions are being closed, so that none may join any more.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    /// Refuses new CALLs and waits for the open ones to be answered, but not longer than `limit`.
+    async fn drain(&self, limit: Duration) {
+        let all = async {
+            for realm in self.realms.values() {
+                realm.drain().await;
+            }
+        };
+        if tokio::time::timeout(limit, all).await.is_err() {
+            tracing::warn!("calls still open when the drain timeout ran out; they are canceled");
+        }
+    }
+
+    /// Ends every open call, and has every session say GOODBYE.
+    fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        for realm in self.realms.values() {
+            realm.shut_down();
+        }
+    }
+}
+
+/// How far a server is on its way down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Accepting,
+    Draining,
+    Over,
+}
+
+/// A router that listens.
+#[derive(Debug)]
+pub struct Server {
+    router: Arc<Router>,
+    listeners: Vec<(SocketAddr, JoinHandle<()>)>,
+    phase: watch::Sender<Phase>,
+    shutdown: Shutdown,
+}
+
+/// Why a server could not start.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}")]
+pub struct StartError {
+    /// The address that could not be bound.
+    pub address: SocketAddr,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl Server {
+    /// Starts the router of that configuration. Nothing listens if one address cannot be bound.
+    ///
+    /// # Errors
+    /// With the first address that cannot be bound.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let mut bound = Vec::new();
+        for listener in &config.listeners {
+            let failed = |source| StartError { address: listener.address, source };
+            let socket = TcpListener::bind(listener.address).await.map_err(failed)?;
+            let address = socket.local_addr().map_err(failed)?;
+            bound.push((address, socket, Arc::new(listener.clone())));
+        }
+        let router = Router::new(config);
+        let (phase, _) = watch::channel(Phase::Accepting);
+        let listeners = bound.into_iter().map(|(address, socket, listener)| {
+            let accept = accept(socket, listener, router.clone(), phase.subscribe());
+            (address, tokio::spawn(accept))
+        });
+        Ok(Self { listeners: listeners.collect(), router, phase, shutdown: config.shutdown.clone() })
+    }
+
+    /// The addresses listened on, in the order of the configuration; ports chosen by the system filled in.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().map(|(address, _)| *address).collect()
+    }
+
+    /// The router behind the listeners.
+    pub fn router(&self) -> &Arc<Router> {
+        &self.router
+    }
+
+    /// Goes down in good order: accepts nothing more, lets open calls be answered, says GOODBYE to every
+    /// session, and waits for each as long as the configuration allows.
+    pub async fn shut_down(self) {
+        self.phase.send_replace(Phase::Draining);
+        self.router.drain(self.shutdown.drain_timeout).await;
+        self.router.close();
+        let accepting: Vec<_> = self.listeners.into_iter().map(|(_, task)| task).collect();
+        let ended = async {
+            for task in accepting {
+                if let Err(error) = task.await {
+                    tracing::error!(%error, "a listener failed");
+                }
+            }
+        };
+        tokio::pin!(ended);
+        if tokio::time::timeout(self.shutdown.close_timeout, &mut ended).await.is_err() {
+            self.phase.send_replace(Phase::Over);
+            ended.await;
+        }
+    }
+}
+
+/// Accepts connections until the server goes down, and returns when all of them have ended.
+async fn accept(
+    socket: TcpListener,
+    listener: Arc<Listener>,
+    router: Arc<Router>,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let mut socket = Some(socket);
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = async {
+            match &socket {
+                Some(socket) => socket.accept().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            accepted = accepted => match accepted {
+                Ok((stream, peer)) => {
+                    router.counters().connections_accepted.increment();
+                    connections.spawn(connection::serve(stream, peer, listener.clone(), router.clone()));
+                }
+                Err(error) => {
+                    // Out of descriptors, most likely: connections that end make room.
+                    tracing::warn!(%error, "accepting failed; it goes on in a moment");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(ended) = connections.join_next(), if !connections.is_empty() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a connection failed");
+                }
+            }
+            _ = phase.changed() => {
+                if *phase.borrow() == Phase::Over {
+                    connections.shutdown().await;
+                    return;
+                }
+                socket = None;
+            }
+        }
+        if socket.is_none() && connections.is_empty() {
+            return;
+        }
+    }
+}

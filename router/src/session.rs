@@ -1,0 +1,256 @@
+//! One session, whatever carries it: frames in, routed requests out.
+//!
+//! A connection drives it from its socket, a program that embeds the router from its own thread. There is
+//! one path through the router for both.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use wamp_proto::dict::{
+    BrokerFeatures, BrokerRole, DealerFeatures, DealerRole, Dict, RouterRoles, WelcomeDetails,
+};
+use wamp_proto::message::{Abort, CallResult, Error, Goodbye, Hello, Welcome};
+use wamp_proto::session::{RouterInput, abort};
+use wamp_proto::uri::check_uri;
+use wamp_proto::{
+    DecodeRules, Message, MessageCode, Payload, PublicationId, RouterSession, SerializerId, Violation,
+    decode, error_uri,
+};
+
+use crate::outbox::Outbox;
+use crate::realm::{Outgoing, Request};
+use crate::realm_driver::{Membership, RealmDriver};
+use crate::server::Router;
+
+/// The method of sessions that need no proof.
+const ANONYMOUS: &str = "anonymous";
+
+/// A session that joined its realm, and leaves it when dropped.
+#[derive(Debug)]
+pub(crate) struct Session {
+    protocol: RouterSession,
+    driver: Arc<RealmDriver>,
+    membership: Membership,
+    rules: DecodeRules,
+    serializer: SerializerId,
+}
+
+/// What becomes of a session after a frame.
+#[derive(Debug)]
+pub(crate) enum Flow {
+    /// It goes on.
+    Continue,
+    /// The client leaves: answer with this GOODBYE.
+    Leave(Goodbye),
+    /// The session is over, and there is nothing to say.
+    Over,
+}
+
+impl Session {
+    /// Takes the frame that has to be HELLO, and joins the realm that it names.
+    ///
+    /// Returns the session and its WELCOME, which precedes everything else (SES-06, ORD-07).
+    ///
+    /// # Errors
+    /// With the ABORT to send, or nothing to say to a client that aborted itself.
+    pub(crate) fn open(
+        router: &Router,
+        serializer: SerializerId,
+        frame: &Bytes,
+    ) -> Result<(Self, Welcome), Option<Abort>> {
+        let counters = router.counters();
+        let violated = |violation: &Violation| {
+            counters.protocol_violations.increment();
+            tracing::debug!(%violation, "protocol violation before the session opened");
+            Some(violation.abort())
+        };
+        let rules = router.decode_rules();
+        let message = decode(serializer, frame, rules).map_err(|error| violated(&Violation::from(error)))?;
+        let mut protocol = RouterSession::new();
+        let input = protocol.receive(message).map_err(|violation| violated(&violation))?;
+        let RouterInput::Hello(hello) = input else { return Err(None) };
+        let refused = |reason, message: &str| {
+            counters.joins_refused.increment();
+            tracing::info!(target: "trunkline::audit", realm = %hello.realm, reason, "join refused");
+            Some(abort(reason, message))
+        };
+        if router.is_closing() {
+            return Err(refused(error_uri::SYSTEM_SHUTDOWN, "the router is going down"));
+        }
+        check_uri(&hello.realm, router.realm_uri_rules())
+            .map_err(|error| refused(error_uri::INVALID_URI, &error.to_string()))?;
+        let driver = router
+            .realm(&hello.realm)
+            .ok_or_else(|| refused(error_uri::NO_SUCH_REALM, &format!("no realm {:?}", &*hello.realm)))?;
+        if let Some(methods) = &hello.details.authmethods
+            && !methods.iter().any(|method| method == ANONYMOUS)
+        {
+            return Err(refused(
+                error_uri::NO_MATCHING_AUTH_METHOD,
+                "this realm takes the method \"anonymous\"",
+            ));
+        }
+        let profile = driver.settings().profile;
+        let rules =
+            DecodeRules { nil_is_empty_dict: DecodeRules::new(profile).nil_is_empty_dict, ..rules.clone() };
+        let membership = driver.join();
+        protocol.welcome(profile);
+        let welcome = welcome(&hello, &membership, driver.settings().name.as_ref());
+        tracing::info!(
+            target: "trunkline::audit",
+            session = membership.session.value(), realm = %hello.realm, authmethod = ANONYMOUS, "joined"
+        );
+        Ok((Self { protocol, driver: driver.clone(), membership, rules, serializer }, welcome))
+    }
+
+    /// Takes the client's next frame.
+    ///
+    /// # Errors
+    /// If the client broke the protocol. What the session held is released; send the ABORT and close.
+    pub(crate) fn receive(&mut self, frame: &Bytes) -> Result<Flow, Violation> {
+        let result = self.route(frame);
+        if let Err(violation) = &result {
+            self.violated(violation);
+        }
+        result
+    }
+
+    fn route(&mut self, frame: &Bytes) -> Result<Flow, Violation> {
+        let message = decode(self.serializer, frame, &self.rules)?;
+        let request = match self.protocol.receive(message)? {
+            RouterInput::Publish(publish) => {
+                Request::Publish(publish, PublicationId::from_bits(rand::random()))
+            }
+            RouterInput::Subscribe(subscribe) => Request::Subscribe(subscribe),
+            RouterInput::Unsubscribe(unsubscribe) => Request::Unsubscribe(unsubscribe),
+            RouterInput::Call(call) => Request::Call(call),
+            RouterInput::Register(register) => Request::Register(register),
+            RouterInput::Unregister(unregister) => Request::Unregister(unregister),
+            RouterInput::Yield(yielded) => Request::Yield(yielded),
+            RouterInput::Error(error) => Request::Error(error),
+            // Canceling is not announced; without it CANCEL has no effect (PV-13).
+            RouterInput::Cancel(_) | RouterInput::Ignored => return Ok(Flow::Continue),
+            RouterInput::Leave(_) => {
+                self.driver.leave(self.membership.key);
+                return Ok(Flow::Leave(goodbye(error_uri::GOODBYE_AND_OUT)));
+            }
+            RouterInput::Left | RouterInput::Aborted => {
+                self.driver.leave(self.membership.key);
+                return Ok(Flow::Over);
+            }
+            RouterInput::Hello(_) | RouterInput::Authenticate(_) => {
+                return Err(Violation::State { message: MessageCode::Hello, state: "in an open session" });
+            }
+        };
+        self.driver.handle(self.membership.key, request)?;
+        Ok(Flow::Continue)
+    }
+
+    /// Ends the session of a client that broke the protocol: nothing of it counts any more (PV-08).
+    pub(crate) fn violated(&mut self, violation: &Violation) {
+        self.protocol.end();
+        self.driver.leave(self.membership.key);
+        self.driver.counters().protocol_violations.increment();
+        tracing::debug!(session = self.membership.session.value(), %violation, "protocol violation");
+    }
+
+    /// The router's own GOODBYE, if it may still be sent.
+    pub(crate) fn say_goodbye(&mut self) -> Option<Goodbye> {
+        self.protocol.goodbye().then(|| goodbye(error_uri::SYSTEM_SHUTDOWN))
+    }
+
+    /// The octets of a message for this session, none if there is no way to carry it there.
+    ///
+    /// The party that waits for it learns why: the caller of an INVOCATION or of a RESULT (RAW-13, SER-09).
+    pub(crate) fn body(&self, message: &Outgoing, max_bytes: usize) -> Option<Bytes> {
+        let error = match message.body(self.serializer) {
+            Ok(body) if body.len() <= max_bytes => return Some(body),
+            Ok(_) => error_uri::PAYLOAD_SIZE_EXCEEDED,
+            Err(_) => error_uri::INVALID_ARGUMENT,
+        };
+        let counters = self.driver.counters();
+        let instead = match message.message() {
+            Message::Invocation(invocation) => {
+                counters.calls_undeliverable.increment();
+                self.driver.undeliverable(self.membership.key, invocation.request, error);
+                return None;
+            }
+            // The call is over for the dealer: the caller gets this as its final answer instead.
+            Message::CallResult(CallResult { request, .. }) | Message::Error(Error { request, .. }) => {
+                counters.calls_undeliverable.increment();
+                Error {
+                    request_type: MessageCode::Call as u64,
+                    request: *request,
+                    details: Dict::new(),
+                    error: error.into(),
+                    payload: Payload::EMPTY,
+                }
+            }
+            _ => {
+                counters.events_undeliverable.increment();
+                return None;
+            }
+        };
+        Message::from(instead).encode(self.serializer).ok().filter(|body| body.len() <= max_bytes)
+    }
+
+    /// The messages that wait for this session.
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.membership.outbox
+    }
+
+    /// The session's ID, for logs.
+    pub(crate) fn id(&self) -> u64 {
+        self.membership.session.value()
+    }
+
+    /// The serializer of its frames.
+    pub(crate) fn serializer(&self) -> SerializerId {
+        self.serializer
+    }
+}
+
+impl Drop for Session {
+    /// However a session ends, nothing of it stays behind (SES-14, SES-15).
+    fn drop(&mut self) {
+        self.driver.leave(self.membership.key);
+    }
+}
+
+fn goodbye(reason: &'static str) -> Goodbye {
+    Goodbye { details: Dict::new(), reason: reason.into() }
+}
+
+fn welcome(hello: &Hello, membership: &Membership, realm: &str) -> Welcome {
+    debug_assert_eq!(hello.realm, realm);
+    let authid = SESSION_AUTHID_PREFIX.to_owned() + &format!("{:014x}", rand::random::<u64>() >> 8);
+    Welcome {
+        session: membership.session,
+        details: WelcomeDetails {
+            agent: Some(concat!("Trunkline/", env!("CARGO_PKG_VERSION")).into()),
+            roles: Some(roles().into()),
+            realm: Some(realm.into()),
+            authid: Some(authid.into()),
+            authrole: Some(ANONYMOUS.into()),
+            authmethod: Some(ANONYMOUS.into()),
+            authprovider: Some("static".into()),
+            ..WelcomeDetails::default()
+        }
+        .into(),
+    }
+}
+
+/// Marks the authids that the router made up (AUTH-ANON-01).
+const SESSION_AUTHID_PREFIX: &str = "anonymous-";
+
+/// The roles of the router. A feature is announced from the change that implements it.
+fn roles() -> RouterRoles {
+    let broker = BrokerFeatures { publisher_exclusion: Some(true), ..BrokerFeatures::default() };
+    RouterRoles {
+        broker: Some(BrokerRole { features: Some(broker.into()), ..BrokerRole::default() }.into()),
+        dealer: Some(
+            DealerRole { features: Some(DealerFeatures::default().into()), ..DealerRole::default() }.into(),
+        ),
+        ..RouterRoles::default()
+    }
+}

@@ -1,0 +1,206 @@
+//! The TCP socket under a transport, with what is still to be written to it.
+//!
+//! Idle sockets own no buffer: octets are written from, and read into, buffers that the connections of a
+//! worker thread lend to each other.
+
+use std::cell::Cell;
+use std::io::{self, IoSlice};
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::TransportError;
+
+/// Unsent octets from which on a transport takes no further message.
+///
+/// One write of this many octets already spreads the cost of the system call over a hundred small
+/// messages; more would only move a slow peer's backlog from its outbox, where it is counted, to here.
+pub(super) const HIGH_WATER: usize = 16 * 1024;
+
+/// Octets that one read may bring, which is also what a kernel commonly has ready under load.
+const READ_LENGTH: usize = 64 * 1024;
+
+/// A write buffer above this capacity, grown by a backlog, is freed instead of lent on.
+const SPARE_CAPACITY_MAX: usize = 4 * HIGH_WATER;
+
+thread_local! {
+    static SPARE_WRITE_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static SPARE_READ_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Octets that one read brought; to be dropped as soon as they are used up.
+///
+/// It holds a buffer of `READ_LENGTH` octets, which goes back to the worker thread on drop.
+pub(super) struct ReadOctets {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl ReadOctets {
+    /// What was read and not yet consumed.
+    pub(super) fn remaining(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Marks `count` octets as consumed.
+    pub(super) fn consume(&mut self, count: usize) {
+        self.start = self.end.min(self.start + count);
+    }
+}
+
+impl Drop for ReadOctets {
+    fn drop(&mut self) {
+        if self.buffer.capacity() > 0 {
+            let buffer = mem::take(&mut self.buffer);
+            // While the thread ends there is no next connection to lend the buffer to.
+            let _ended = SPARE_READ_BUFFER.try_with(|spare| spare.set(buffer));
+        }
+    }
+}
+
+/// A connected socket and its unsent octets.
+pub(super) struct Socket {
+    stream: TcpStream,
+    /// Octets to write, of which the first `sent` are written. Without capacity when nothing is unsent.
+    octets: Vec<u8>,
+    sent: usize,
+    /// A large body to write after `octets`: shared with other recipients, so not copied.
+    body: Bytes,
+    shut_down: bool,
+}
+
+impl Socket {
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self { stream, octets: Vec::new(), sent: 0, body: Bytes::new(), shut_down: false }
+    }
+
+    /// Octets that are queued and not yet taken by the kernel.
+    pub(super) fn unsent(&self) -> usize {
+        self.octets.len() - self.sent + self.body.len()
+    }
+
+    /// Queues a few octets: a frame header, a control frame.
+    pub(super) fn queue(&mut self, octets: &[u8]) {
+        if self.octets.capacity() == 0 {
+            self.octets = SPARE_WRITE_BUFFER.take();
+        }
+        if self.sent > self.octets.len() / 2 {
+            self.octets.drain(..self.sent);
+            self.sent = 0;
+        }
+        if !self.body.is_empty() {
+            let body = mem::take(&mut self.body);
+            self.octets.extend_from_slice(&body);
+        }
+        self.octets.extend_from_slice(octets);
+    }
+
+    /// Queues the payload of a frame whose header was queued just before.
+    pub(super) fn queue_body(&mut self, body: Bytes) {
+        if body.len() >= HIGH_WATER && self.body.is_empty() {
+            self.body = body;
+        } else {
+            self.queue(&body);
+        }
+    }
+
+    /// Writes until at most `unsent_max` octets are unsent: everything that is queued in one system call.
+    pub(super) fn poll_drain(
+        &mut self,
+        unsent_max: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), TransportError>> {
+        while self.unsent() > unsent_max {
+            let octets = self.octets.get(self.sent..).unwrap_or_default();
+            let stream = Pin::new(&mut self.stream);
+            let written = if self.body.is_empty() {
+                ready!(stream.poll_write(cx, octets))?
+            } else {
+                let slices = [IoSlice::new(octets), IoSlice::new(&self.body)];
+                ready!(stream.poll_write_vectored(cx, &slices))?
+            };
+            if written == 0 {
+                return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
+            }
+            self.advance(written);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn advance(&mut self, written: usize) {
+        let of_octets = written.min(self.octets.len() - self.sent);
+        self.sent += of_octets;
+        self.body.advance(written - of_octets);
+        if self.sent == self.octets.len() {
+            self.sent = 0;
+            let mut octets = mem::take(&mut self.octets);
+            if (1..=SPARE_CAPACITY_MAX).contains(&octets.capacity()) {
+                octets.clear();
+                SPARE_WRITE_BUFFER.set(octets);
+            }
+        }
+        if self.body.is_empty() {
+            // An empty slice would keep the shared body alive.
+            self.body = Bytes::new();
+        }
+    }
+
+    /// Waits until fewer than [`HIGH_WATER`] octets are unsent.
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        self.poll_drain(HIGH_WATER - 1, cx)
+    }
+
+    /// Reads into `buffer` and says how many octets came. The end of the stream is [`TransportError::Closed`].
+    pub(super) fn poll_read(
+        &mut self,
+        buffer: &mut [u8],
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<usize, TransportError>> {
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        match buffer.filled().len() {
+            0 => Poll::Ready(Err(TransportError::Closed)),
+            count => Poll::Ready(Ok(count)),
+        }
+    }
+
+    /// Reads into the worker thread's buffer.
+    pub(super) fn poll_read_octets(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<ReadOctets, TransportError>> {
+        let mut octets = ReadOctets { buffer: SPARE_READ_BUFFER.take(), start: 0, end: 0 };
+        if octets.buffer.is_empty() {
+            octets.buffer = vec![0; READ_LENGTH];
+        }
+        octets.end = ready!(self.poll_read(&mut octets.buffer, cx))?;
+        Poll::Ready(Ok(octets))
+    }
+
+    /// Writes what is unsent, ends the sending direction, and waits for the peer to end the other one.
+    ///
+    /// Closing a socket with unread octets makes the kernel reset the connection, which would take the
+    /// last message (an ABORT, a close frame) away from a peer that was still sending.
+    pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.shut_down {
+            if ready!(self.poll_drain(0, cx)).is_err()
+                || ready!(Pin::new(&mut self.stream).poll_shutdown(cx)).is_err()
+            {
+                return Poll::Ready(());
+            }
+            self.shut_down = true;
+        }
+        while ready!(self.poll_read_octets(cx)).is_ok() {}
+        Poll::Ready(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn buffer_capacity(&self) -> usize {
+        self.octets.capacity() + self.body.len()
+    }
+}

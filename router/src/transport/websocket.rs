@@ -1,0 +1,212 @@
+//! WebSocket: one message each, text for JSON and binary otherwise (WS-03, WS-04), after the upgrade.
+//!
+//! Reading, fragments, masks and control frames are the library's. Messages are framed here, because a
+//! server's frame is its body behind a short header: bodies stay shared and are not validated again.
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::{FrameHeader, Utf8Bytes};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
+use tokio_tungstenite::tungstenite::{Error, Message, error::CapacityError};
+use wamp_proto::SerializerId;
+
+use super::socket::{HIGH_WATER, Socket};
+use super::{CloseReason, Received, TransportError};
+
+/// Octets of the library's read buffer, which every connection owns all the time.
+///
+/// The library's default of 128 KiB made an idle connection cost 135 KiB; with 4 KiB it is under 7.
+const READ_BUFFER_LENGTH: usize = 4096;
+
+/// Octets of control frames that the library may hold back. It needs room for one, at most 127 octets
+/// with its header: each moves on to the socket's own buffer at once.
+const CONTROL_FRAMES_LENGTH_MAX: usize = 1024;
+
+/// An open WebSocket transport on the router.
+pub(crate) struct WebSocket {
+    pub(super) socket: Socket,
+    context: WebSocketContext,
+    serializer: SerializerId,
+    /// A PONG waits in `context` for unsent octets to become fewer, so that pings of a peer that doesn't
+    /// read can't fill our memory. Nothing is read meanwhile.
+    owes_pong: bool,
+}
+
+impl WebSocket {
+    /// The transport of an upgraded connection; `read_ahead` came behind the HTTP request.
+    pub(super) fn new(
+        stream: TcpStream,
+        read_ahead: Bytes,
+        serializer: SerializerId,
+        message_max_bytes: usize,
+    ) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_LENGTH)
+            .write_buffer_size(0)
+            .max_write_buffer_size(CONTROL_FRAMES_LENGTH_MAX)
+            .max_message_size(Some(message_max_bytes))
+            .max_frame_size(Some(message_max_bytes));
+        Self {
+            socket: Socket::new(stream),
+            context: WebSocketContext::from_partially_read(read_ahead.into(), Role::Server, Some(config)),
+            serializer,
+            owes_pong: false,
+        }
+    }
+
+    pub(super) fn serializer(&self) -> SerializerId {
+        self.serializer
+    }
+
+    pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, TransportError>> {
+        if self.owes_pong {
+            ready!(self.socket.poll_ready(cx))?;
+            self.queue_control_frames(cx)?;
+        }
+        let mut stream = Stream { socket: &mut self.socket, cx, octets_came: false };
+        match self.context.read(&mut stream) {
+            Ok(Message::Text(text)) if self.serializer.is_text() => {
+                Poll::Ready(Ok(Received::Message(text.into())))
+            }
+            Ok(Message::Binary(body)) if !self.serializer.is_text() => {
+                Poll::Ready(Ok(Received::Message(body)))
+            }
+            Ok(Message::Text(_)) => {
+                Poll::Ready(Err(TransportError::Violation("text message on a binary subprotocol")))
+            }
+            Ok(Message::Binary(_)) => {
+                Poll::Ready(Err(TransportError::Violation("binary message on a text subprotocol")))
+            }
+            Ok(Message::Ping(_)) => {
+                self.owes_pong = true;
+                if self.socket.unsent() < HIGH_WATER {
+                    self.queue_control_frames(cx)?;
+                }
+                Poll::Ready(Ok(Received::Activity))
+            }
+            Ok(Message::Pong(_) | Message::Frame(_)) => Poll::Ready(Ok(Received::Activity)),
+            Ok(Message::Close(_)) => {
+                self.queue_control_frames(cx)?;
+                Poll::Ready(Err(TransportError::Closed))
+            }
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                if stream.octets_came {
+                    Poll::Ready(Ok(Received::Activity))
+                } else {
+                    Poll::Pending
+                }
+            }
+            Err(error) => Poll::Ready(Err(error.into())),
+        }
+    }
+
+    /// Moves a PONG or the answer to a close frame from the library to the socket's unsent octets.
+    fn queue_control_frames(&mut self, cx: &mut Context<'_>) -> Result<(), TransportError> {
+        self.owes_pong = false;
+        let mut stream = Stream { socket: &mut self.socket, cx, octets_came: false };
+        match self.context.flush(&mut stream) {
+            // The close handshake is complete, as far as the library is concerned.
+            Ok(()) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        self.socket.poll_ready(cx)
+    }
+
+    pub(super) fn queue(&mut self, body: Bytes) -> Result<(), TransportError> {
+        let data = if self.serializer.is_text() { Data::Text } else { Data::Binary };
+        self.queue_frame(OpCode::Data(data), body)
+    }
+
+    pub(super) fn queue_ping(&mut self) -> Result<(), TransportError> {
+        self.queue_frame(OpCode::Control(Control::Ping), Bytes::new())
+    }
+
+    fn queue_frame(&mut self, opcode: OpCode, body: Bytes) -> Result<(), TransportError> {
+        if !self.context.can_write() {
+            return Err(TransportError::Closed);
+        }
+        // The longest header of an unmasked frame.
+        let mut octets = [0; 10];
+        let header = FrameHeader { opcode, ..FrameHeader::default() };
+        let length = body.len() as u64;
+        header.format(length, &mut octets.as_mut_slice())?;
+        self.socket.queue(octets.get(..header.len(length)).unwrap_or_default());
+        self.socket.queue_body(body);
+        Ok(())
+    }
+
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        self.socket.poll_drain(0, cx)
+    }
+
+    pub(super) fn poll_close(&mut self, reason: CloseReason, cx: &mut Context<'_>) -> Poll<()> {
+        if self.context.can_write() {
+            let code = match reason {
+                CloseReason::Normal => CloseCode::Normal,
+                CloseReason::GoingAway => CloseCode::Away,
+                CloseReason::ProtocolError => CloseCode::Protocol,
+                CloseReason::InvalidUtf8 => CloseCode::Invalid,
+                CloseReason::TooLarge => CloseCode::Size,
+            };
+            let frame = CloseFrame { code, reason: Utf8Bytes::from_static("") };
+            let mut stream = Stream { socket: &mut self.socket, cx, octets_came: false };
+            // It only fails when the peer closed first; then there is nothing to say.
+            let _closed = self.context.close(&mut stream, Some(frame));
+        }
+        self.socket.poll_close(cx)
+    }
+}
+
+impl From<Error> for TransportError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Io(error) => error.into(),
+            Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+                Self::TooLarge { length: size, limit: max_size }
+            }
+            Error::Utf8(_) => Self::InvalidUtf8,
+            Error::ConnectionClosed | Error::AlreadyClosed => Self::Closed,
+            // All that is left of what reading can meet: the peer broke RFC 6455.
+            _ => Self::Violation("malformed WebSocket frame"),
+        }
+    }
+}
+
+/// The socket as the library wants it: reads that fail with `WouldBlock`, writes that only queue.
+struct Stream<'a, 'b> {
+    socket: &'a mut Socket,
+    cx: &'a mut Context<'b>,
+    octets_came: bool,
+}
+
+impl io::Read for Stream<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.socket.poll_read(buffer, self.cx) {
+            Poll::Ready(Ok(count)) => {
+                self.octets_came = true;
+                Ok(count)
+            }
+            Poll::Ready(Err(TransportError::Io(error))) => Err(error),
+            Poll::Ready(Err(_)) => Err(io::ErrorKind::ConnectionReset.into()),
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+impl io::Write for Stream<'_, '_> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.socket.queue(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
