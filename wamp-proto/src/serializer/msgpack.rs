@@ -12,6 +12,9 @@ pub(crate) struct MsgPackReader<'a> {
     max_depth: usize,
 }
 
+/// JavaScript's undefined as msgpackr, hence wampy.js, writes it: extension 0 with one zero octet.
+const UNDEFINED: [u8; 3] = [0xd4, 0, 0];
+
 /// The extension type of timestamps.
 const TIMESTAMP: i8 = -1;
 
@@ -67,7 +70,7 @@ impl<'a> MsgPackReader<'a> {
         if needed > self.input.len() - self.at {
             return Err(SyntaxError::UnexpectedEnd);
         }
-        Ok(Items { remaining: Some(items as u64), is_first: true, is_map })
+        Ok(Items::new(Some(items as u64), is_map))
     }
 
     /// The content of the extension value whose marker was read.
@@ -120,6 +123,7 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
             0x90..=0x9f | 0xdc | 0xdd => Kind::Array,
             0x80..=0x8f | 0xde | 0xdf => Kind::Map,
             0xc0 => Kind::Null,
+            0xd4 if self.input.get(self.at..).is_some_and(|rest| rest.starts_with(&UNDEFINED)) => Kind::Null,
             _ => Kind::Scalar,
         })
     }
@@ -147,7 +151,10 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
     fn more(&mut self, items: &mut Items) -> Result<bool> {
         match &mut items.remaining {
             Some(0) | None => {
-                self.depth -= 1;
+                if !items.is_left {
+                    self.depth -= 1;
+                    items.is_left = true;
+                }
                 Ok(false)
             }
             Some(remaining) => {
@@ -187,6 +194,9 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
             }
             marker @ (0xc7..=0xc9 | 0xd4..=0xd8) => {
                 let (kind, content) = self.extension(marker)?;
+                if self.input.get(at..self.at) == Some(&UNDEFINED) {
+                    return Ok(Scalar::Null);
+                }
                 let known = (kind == TIMESTAMP).then(|| timestamp(content)).flatten();
                 known.unwrap_or(Scalar::Bytes(Cow::Borrowed(content)))
             }
