@@ -70,8 +70,9 @@ pub(crate) async fn serve(socket: TcpStream, peer: SocketAddr, listener: Arc<Lis
             return;
         }
     };
+    tracing::debug!(%peer, kind = transport.kind(), serializer = ?transport.serializer(), "transport open");
     loop {
-        let session = match timeout_at(deadline, Box::pin(join(&mut transport, &router))).await {
+        let session = match timeout_at(deadline, Box::pin(join(&mut transport, &router, peer))).await {
             Ok(Some(session)) => session,
             Ok(None) => return,
             Err(_) => {
@@ -81,7 +82,6 @@ pub(crate) async fn serve(socket: TcpStream, peer: SocketAddr, listener: Arc<Lis
             }
         };
         let id = session.id();
-        tracing::debug!(%peer, session = id, transport = transport.kind(), "session open");
         let end = Turn::new(&mut transport, session, &listener, &router).await;
         // The session was dropped with its Turn: it has left its realm before anything is said.
         let counters = router.counters();
@@ -136,7 +136,7 @@ async fn open(socket: TcpStream, listener: Arc<Listener>, router: Arc<Router>) -
 }
 
 /// Waits for HELLO. Says what there is to say to a peer that cannot join, and closes the transport.
-async fn join(transport: &mut Transport, router: &Router) -> Option<Session> {
+async fn join(transport: &mut Transport, router: &Router, peer: SocketAddr) -> Option<Session> {
     let received = loop {
         match poll_fn(|cx| transport.poll_receive(cx)).await {
             Ok(Received::Activity) => {}
@@ -145,7 +145,7 @@ async fn join(transport: &mut Transport, router: &Router) -> Option<Session> {
         }
     };
     let (last_words, close) = match received {
-        Ok(frame) => match Session::open(router, transport.serializer(), &frame) {
+        Ok(frame) => match Session::open(router, transport.serializer(), &frame, &peer) {
             Ok((session, welcome)) => {
                 let body = Message::from(welcome).encode(transport.serializer()).ok()?;
                 transport.queue(body).ok()?;

@@ -57,7 +57,7 @@ impl InProcess {
             return Err(SessionOver);
         }
         match &mut self.session {
-            None => match Session::open(&self.router, self.serializer, frame) {
+            None => match Session::open(&self.router, self.serializer, frame, &"in-process") {
                 Ok((session, welcome)) => {
                     self.session = Some(session);
                     self.say(welcome.into());

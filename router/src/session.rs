@@ -3,6 +3,7 @@
 //! A connection drives it from its socket, a program that embeds the router from its own thread. There is
 //! one path through the router for both.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -51,17 +52,20 @@ impl Session {
     ///
     /// Returns the session and its WELCOME, which precedes everything else (SES-06, ORD-07).
     ///
+    /// `peer` says in the logs who that is.
+    ///
     /// # Errors
     /// With the ABORT to send, or nothing to say to a client that aborted itself.
     pub(crate) fn open(
         router: &Router,
         serializer: SerializerId,
         frame: &Bytes,
+        peer: &dyn fmt::Display,
     ) -> Result<(Self, Welcome), Option<Abort>> {
         let counters = router.counters();
         let violated = |violation: &Violation| {
             counters.protocol_violations.increment();
-            tracing::debug!(%violation, "protocol violation before the session opened");
+            tracing::debug!(%peer, %violation, "protocol violation before the session opened");
             Some(violation.abort())
         };
         let rules = router.decode_rules();
@@ -71,7 +75,7 @@ impl Session {
         let RouterInput::Hello(hello) = input else { return Err(None) };
         let refused = |reason, message: &str| {
             counters.joins_refused.increment();
-            tracing::info!(target: "trunkline::audit", realm = %hello.realm, reason, "join refused");
+            tracing::info!(target: "trunkline::audit", %peer, realm = %hello.realm, reason, "join refused");
             Some(abort(reason, message))
         };
         if router.is_closing() {
@@ -98,7 +102,7 @@ impl Session {
         let welcome = welcome(&hello, &membership, driver.settings().name.as_ref());
         tracing::info!(
             target: "trunkline::audit",
-            session = membership.session.value(), realm = %hello.realm, authmethod = ANONYMOUS, "joined"
+            %peer, session = membership.session.value(), realm = %hello.realm, authmethod = ANONYMOUS, "joined"
         );
         Ok((Self { protocol, driver: driver.clone(), membership, rules, serializer }, welcome))
     }

@@ -1,5 +1,6 @@
 //! `trunkline start`: runs a router until it is told to go down.
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
@@ -24,6 +25,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let mut config = Config::default();
     if let Some(address) = arguments.listen {
@@ -84,23 +86,25 @@ fn banner(config: &Config, address: SocketAddr) -> String {
   RawSocket   rs://{address}
   Realm       {realm}   (anonymous, everything allowed: for development)
 
-Python (pip install autobahn):
+Python (pip install autobahn), a procedure that everybody can call:
 
   from autobahn.asyncio.component import Component, run
   component = Component(transports="ws://{address}/ws", realm="{realm}")
   @component.on_join
   async def joined(session, details):
       await session.register(lambda a, b: a + b, "com.example.add")
-      print(await session.call("com.example.add", 2, 3))
+      print("2 + 3 =", await session.call("com.example.add", 2, 3))
   run([component])
 
-JavaScript (npm install wampy):
+JavaScript (npm install wampy ws), a call to it while Python runs:
 
   import {{ Wampy }} from "wampy";
-  const wampy = new Wampy("ws://{address}/ws", {{ realm: "{realm}" }});
+  import WebSocket from "ws"; // in a browser, leave this and the option ws out
+  const wampy = new Wampy("ws://{address}/ws", {{ realm: "{realm}", ws: WebSocket }});
   await wampy.connect();
-  await wampy.subscribe("com.example.tick", (event) => console.log(event.argsList));
-  await wampy.publish("com.example.tick", [1], null, {{ exclude_me: false }});
+  const sum = await wampy.call("com.example.add", [20, 3]);
+  console.log("20 + 3 =", sum.argsList[0]);
+  await wampy.disconnect();
 
 Ctrl-C stops the router.
 "#
