@@ -86,7 +86,9 @@ impl Session {
         let driver = router
             .realm(&hello.realm)
             .ok_or_else(|| refused(error_uri::NO_SUCH_REALM, &format!("no realm {:?}", &*hello.realm)))?;
+        // No list, or an empty one, offers no proof: that is what anonymous means (AUTH-GEN-01).
         if let Some(methods) = &hello.details.authmethods
+            && !methods.is_empty()
             && !methods.iter().any(|method| method == ANONYMOUS)
         {
             return Err(refused(
@@ -142,7 +144,7 @@ impl Session {
                 self.driver.leave(self.membership.key);
                 return Ok(Flow::Over);
             }
-            RouterInput::Hello(_) | RouterInput::Authenticate(_) => {
+            RouterInput::Hello(_) => {
                 return Err(Violation::State { message: MessageCode::Hello, state: "in an open session" });
             }
         };

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Exit code of a router that could not start: an address in use, for example.
-const CANNOT_START: u8 = 1;
+/// Exit code of a command that could not do what it was asked to: an address in use, for example.
+const FAILED: u8 = 1;
 
 /// A WAMP router: publish/subscribe and routed procedure calls for clients in any language.
 ///
@@ -29,7 +29,7 @@ Examples:
 Log output goes to standard error. RUST_LOG says how much: RUST_LOG=debug shows every session,
 RUST_LOG=trunkline::audit=info only who joined and left. The default is info.
 
-Exit codes: 0 went down in good order, 1 could not start, 2 wrong arguments.";
+Exit codes: 0 went down in good order, 1 could not start or was cut short, 2 wrong arguments.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -54,7 +54,7 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => {
             tracing::debug!(?error, "failed");
             complain(&format!("trunkline: {error:#}\n"));
-            ExitCode::from(CANNOT_START)
+            ExitCode::from(FAILED)
         }
     }
 }

@@ -44,14 +44,15 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let server = Server::start(config).await?;
     for address in server.addresses() {
         say(&banner(config, address));
+        if !address.ip().is_loopback() {
+            tracing::warn!(%address, "other machines can reach this router, and it asks nobody who they are");
+        }
     }
     let name = signals.next().await;
     tracing::info!(signal = name, "going down; a second signal exits at once");
     tokio::select! {
         () = server.shut_down() => tracing::info!("down"),
-        name = signals.next() => {
-            tracing::warn!(signal = name, "going down at once");
-        }
+        name = signals.next() => anyhow::bail!("{name} came while going down: sessions were cut off"),
     }
     Ok(())
 }

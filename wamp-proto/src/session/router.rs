@@ -4,8 +4,8 @@ use super::{Profile, Violation};
 use crate::dict::ClientRoles;
 use crate::id::{MAX_ID, RequestId};
 use crate::message::{
-    Authenticate, Call, Cancel, Error, Goodbye, Hello, Message, MessageCode, Publish, Register, Subscribe,
-    Unregister, Unsubscribe, Yield,
+    Call, Cancel, Error, Goodbye, Hello, Message, MessageCode, Publish, Register, Subscribe, Unregister,
+    Unsubscribe, Yield,
 };
 
 /// What a message asks the router to do.
@@ -13,8 +13,6 @@ use crate::message::{
 pub enum RouterInput {
     /// Let the session in, with [`RouterSession::welcome`], or abort.
     Hello(Hello),
-    /// Check the proof.
-    Authenticate(Authenticate),
     /// Give it to the broker.
     Publish(Publish),
     /// Give it to the broker.
