@@ -16,7 +16,7 @@ use bytestring::ByteString;
 use crate::id::{MAX_ID, PublicationId, RegistrationId, RequestId, SessionId, SubscriptionId};
 use crate::payload::Frame;
 use crate::serializer::decode::{DecodeError, DecodeRules};
-use crate::serializer::token::{Kind, Reader, SyntaxError, Writer};
+use crate::serializer::token::{Kind, Reader, Scalar, SyntaxError, Writer};
 use crate::serializer::transcode::{read_value, write_value};
 use crate::uri::MatchPolicy;
 use crate::value::Value;
@@ -160,7 +160,6 @@ impl<T: Keys> Field for Dict<T> {
 
 impl Field for bool {
     fn read<'a, R: Reader<'a>>(reader: &mut R, _: &Context<'_>) -> Result<Self, DecodeError> {
-        use crate::serializer::token::Scalar;
         const EXPECTED: DecodeError = DecodeError::Syntax(SyntaxError::Type("a boolean"));
         match reader.peek()? {
             Kind::Scalar => match reader.scalar()? {
@@ -177,8 +176,8 @@ impl Field for bool {
 }
 
 impl Field for u64 {
-    fn read<'a, R: Reader<'a>>(reader: &mut R, _: &Context<'_>) -> Result<Self, DecodeError> {
-        Ok(reader.unsigned()?)
+    fn read<'a, R: Reader<'a>>(reader: &mut R, context: &Context<'_>) -> Result<Self, DecodeError> {
+        Ok(read_unsigned(reader, context)?)
     }
 
     fn write<W: Writer>(&self, writer: &mut W) {
@@ -234,16 +233,24 @@ impl<T: Field> Field for Vec<T> {
     }
 }
 
-/// Reads the number of an ID.
-fn read_id<'a, R: Reader<'a>>(reader: &mut R, context: &Context<'_>) -> Result<u64, SyntaxError> {
-    use crate::serializer::token::Scalar;
-    match reader.unsigned() {
-        // wampy.js writes integers above 2^32 as floats in MessagePack and CBOR. Up to 2^53 they are exact.
-        Err(SyntaxError::Type(expected)) if context.rules.float_is_id => match reader.scalar()? {
+/// Reads an ID, or another unsigned integer of a message.
+pub(crate) fn read_unsigned<'a, R: Reader<'a>>(
+    reader: &mut R,
+    context: &Context<'_>,
+) -> Result<u64, SyntaxError> {
+    let start = reader.position();
+    let expected = match reader.unsigned() {
+        Err(SyntaxError::Type(expected)) if context.rules.float_is_integer && !R::SERIALIZER.is_text() => expected,
+        other => return other,
+    };
+    // wampy.js writes integers above 2^32 as floats in MessagePack and CBOR. Up to 2^53 they are exact.
+    reader.rewind(start);
+    match reader.peek()? {
+        Kind::Scalar => match reader.scalar()? {
             Scalar::Float(id) if id.fract() == 0.0 && (0.0..=MAX_ID as f64).contains(&id) => Ok(id as u64),
             _ => Err(SyntaxError::Type(expected)),
         },
-        other => other,
+        _ => Err(SyntaxError::Type(expected)),
     }
 }
 
@@ -254,7 +261,7 @@ macro_rules! id_fields {
                 reader: &mut R,
                 context: &Context<'_>,
             ) -> Result<Self, DecodeError> {
-                Self::new(read_id(reader, context)?)
+                Self::new(read_unsigned(reader, context)?)
                     .ok_or(DecodeError::Syntax(SyntaxError::Type("an ID in [1, 2^53]")))
             }
 

@@ -8,7 +8,7 @@ use crate::dict::{
     AbortDetails, AuthenticateExtra, CallOptions, CancelOptions, ChallengeExtra, Context, Dict, ErrorDetails,
     EventDetails, Field, GoodbyeDetails, HelloDetails, InterruptOptions, InvocationDetails, Keys,
     PublishOptions, RegisterOptions, ResultDetails, SubscribeOptions, UnregisteredDetails,
-    UnsubscribedDetails, WelcomeDetails, YieldOptions,
+    UnsubscribedDetails, WelcomeDetails, YieldOptions, read_unsigned,
 };
 use crate::id::{PublicationId, RegistrationId, RequestId, SessionId, SubscriptionId};
 use crate::payload::{Arity, Payload};
@@ -363,8 +363,8 @@ pub enum Answered {
 }
 
 impl Field for Answered {
-    fn read<'a, R: Reader<'a>>(reader: &mut R, _: &Context<'_>) -> Result<Self, DecodeError> {
-        match reader.unsigned()? {
+    fn read<'a, R: Reader<'a>>(reader: &mut R, context: &Context<'_>) -> Result<Self, DecodeError> {
+        match read_unsigned(reader, context)? {
             0 => Ok(Self::Revocation),
             number => RequestId::new(number)
                 .map(Self::Request)

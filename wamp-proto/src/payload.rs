@@ -188,11 +188,8 @@ fn build<W: Writer>(args: &[Value], kwargs: &[(String, Value)]) -> (Vec<u8>, Ari
 /// Passes over what separates Arguments from ArgumentsKw where the raw octets stand alone.
 fn separator<'a, R: Reader<'a>>(reader: &mut R) -> Result<(), SyntaxError> {
     // Inside a list, a reader finds the comma itself; `more` on a list that is not at its first item does.
-    let mut list = Items {
-        remaining: if R::SERIALIZER.is_text() { None } else { Some(1) },
-        is_first: false,
-        is_map: false,
-    };
+    let remaining = if R::SERIALIZER.is_text() { None } else { Some(1) };
+    let mut list = Items { is_first: false, ..Items::new(remaining, false) };
     reader.more(&mut list).map(drop)
 }
 

@@ -155,7 +155,7 @@ impl<'a> CborReader<'a> {
                 return Err(SyntaxError::UnexpectedEnd);
             }
         }
-        Ok(Items { remaining: head.argument, is_first: true, is_map })
+        Ok(Items::new(head.argument, is_map))
     }
 
     fn container(&mut self, major: u8, expected: &'static str) -> Result<Items> {
@@ -283,14 +283,16 @@ impl<'a> Reader<'a> for CborReader<'a> {
                 *remaining -= 1;
                 true
             }
+            None if items.is_left => false,
             None if self.next()? == BREAK => {
                 self.at += 1;
                 false
             }
             None => true,
         };
-        if !more {
+        if !more && !items.is_left {
             self.depth -= 1;
+            items.is_left = true;
         }
         Ok(more)
     }

@@ -22,8 +22,9 @@ pub struct DecodeRules {
     pub dict_max_bytes: usize,
     /// Whether nil stands for an empty dict, and for a key that is not there (wampy.js sends such).
     pub nil_is_empty_dict: bool,
-    /// Whether an integral float stands for an ID in MessagePack and CBOR (wampy.js sends such above 2^32).
-    pub float_is_id: bool,
+    /// Whether a float up to 2^53 without a fraction stands for an ID or another unsigned integer in
+    /// MessagePack and CBOR (wampy.js sends such above 2^32).
+    pub float_is_integer: bool,
 }
 
 impl DecodeRules {
@@ -37,7 +38,7 @@ impl DecodeRules {
             max_depth: 64,
             dict_max_bytes: 16 * 1024,
             nil_is_empty_dict: is_lenient,
-            float_is_id: is_lenient,
+            float_is_integer: is_lenient,
         }
     }
 }

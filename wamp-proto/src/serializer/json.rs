@@ -73,7 +73,7 @@ impl<'a> JsonReader<'a> {
             return Err(SyntaxError::TooDeep(self.max_depth));
         }
         self.at += 1;
-        Ok(Items { remaining: None, is_first: true, is_map })
+        Ok(Items::new(None, is_map))
     }
 
     fn word(&mut self, word: &'static str) -> Result<()> {
@@ -282,11 +282,15 @@ impl<'a> Reader<'a> for JsonReader<'a> {
     }
 
     fn more(&mut self, items: &mut Items) -> Result<bool> {
+        if items.is_left {
+            return Ok(false);
+        }
         let close = if items.is_map { b'}' } else { b']' };
         let next = self.next()?;
         if next == close {
             self.at += 1;
             self.depth -= 1;
+            items.is_left = true;
             return Ok(false);
         }
         if items.is_first {

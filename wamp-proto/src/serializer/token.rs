@@ -77,6 +77,14 @@ pub(crate) struct Items {
     pub(crate) remaining: Option<u64>,
     pub(crate) is_first: bool,
     pub(crate) is_map: bool,
+    /// The end was reached: there is nothing more, however often one asks.
+    pub(crate) is_left: bool,
+}
+
+impl Items {
+    pub(crate) const fn new(remaining: Option<u64>, is_map: bool) -> Self {
+        Self { remaining, is_first: true, is_map, is_left: false }
+    }
 }
 
 /// Reads one value after the other from a message.
@@ -184,12 +192,12 @@ pub(crate) const BIG_TOO_LARGE: SyntaxError = SyntaxError::Type("an integer of a
 /// The decimal digits of a magnitude.
 pub(crate) fn decimal(negative: bool, magnitude: &[u8]) -> String {
     const BASE: u64 = 1_000_000_000;
-    // Limbs to that base, least significant first; four octets at a time.
+    // Limbs to that base, least significant first; four octets at a time, what is less at the front.
     let mut limbs: Vec<u32> = vec![0];
     for octets in magnitude.rchunks(4).rev() {
         let mut carry = octets.iter().fold(0, |value, &octet| value << 8 | u64::from(octet));
         for limb in &mut limbs {
-            let sum = (u64::from(*limb) << (8 * octets.len())) + carry;
+            let sum = (u64::from(*limb) << 32) + carry;
             *limb = (sum % BASE) as u32;
             carry = sum / BASE;
         }
@@ -215,13 +223,13 @@ pub(crate) fn magnitude(digits: &str) -> Option<Vec<u8>> {
     if digits.len() > 2 * BIG_MAX_BYTES {
         return None;
     }
-    let mut limbs: Vec<u32> = Vec::new(); // least significant first
+    // Least significant first; nine digits at a time, what is less at the front.
+    let mut limbs: Vec<u32> = Vec::new();
     for digits in digits.as_bytes().rchunks(9).rev() {
         let mut carry =
             digits.iter().fold(0, |value, digit| value * 10 + u64::from(digit.wrapping_sub(b'0')));
-        let scale = 10u64.pow(digits.len() as u32);
         for limb in &mut limbs {
-            let sum = u64::from(*limb) * scale + carry;
+            let sum = u64::from(*limb) * 1_000_000_000 + carry;
             *limb = sum as u32;
             carry = sum >> 32;
         }

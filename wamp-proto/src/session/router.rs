@@ -275,3 +275,21 @@ fn announced(hello: &Hello) -> Result<Announced, Violation> {
     };
     if announced == Announced::default() { Err(Violation::NoRoles) } else { Ok(announced) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Conformance: ID-04
+    #[test]
+    fn pv_07_the_sequence_wraps_in_profile_strict_too() {
+        let mut session =
+            RouterSession { profile: Profile::Strict, last_request: MAX_ID - 1, ..RouterSession::new() };
+        let mut request =
+            |id| session.request(RequestId::new(id).expect("in range"), MessageCode::Call, true, "caller");
+        assert_eq!(request(MAX_ID), Ok(()));
+        assert_eq!(request(2), Err(Violation::RequestId { found: 2, last: MAX_ID }));
+        assert_eq!(request(1), Ok(()));
+        assert_eq!(request(2), Ok(()));
+    }
+}
