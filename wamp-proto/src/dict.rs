@@ -240,7 +240,9 @@ pub(crate) fn read_unsigned<'a, R: Reader<'a>>(
 ) -> Result<u64, SyntaxError> {
     let start = reader.position();
     let expected = match reader.unsigned() {
-        Err(SyntaxError::Type(expected)) if context.rules.float_is_integer && !R::SERIALIZER.is_text() => expected,
+        Err(SyntaxError::Type(expected)) if context.rules.float_is_integer && !R::SERIALIZER.is_text() => {
+            expected
+        }
         other => return other,
     };
     // wampy.js writes integers above 2^32 as floats in MessagePack and CBOR. Up to 2^53 they are exact.

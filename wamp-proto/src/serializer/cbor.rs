@@ -6,7 +6,8 @@ use std::borrow::Cow;
 
 use super::SerializerId;
 use super::token::{
-    Items, Kind, Mark, Reader, Result, Scalar, SyntaxError, Writer, integer_from_magnitude, rfc3339,
+    Items, Kind, Mark, Reader, Result, Scalar, SyntaxError, Writer, check_utf8, integer_from_magnitude,
+    rfc3339,
 };
 
 pub(crate) struct CborReader<'a> {
@@ -342,10 +343,7 @@ impl<'a> Reader<'a> for CborReader<'a> {
             BYTES | TEXT => match head.argument {
                 Some(len) => {
                     let content = self.take(len)?;
-                    if head.major == TEXT && std::str::from_utf8(content).is_err() {
-                        return Err(SyntaxError::Utf8);
-                    }
-                    Ok(())
+                    if head.major == TEXT { check_utf8(content) } else { Ok(()) }
                 }
                 None => {
                     while self.chunk(head.major)?.is_some() {}

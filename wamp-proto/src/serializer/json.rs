@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::SerializerId;
+use super::decode::DecodeRules;
 use super::token::{
     Items, Kind, Mark, Reader, Result, Scalar, SyntaxError, Writer, decimal, integer_from_magnitude,
     magnitude, rfc3339,
@@ -19,6 +20,38 @@ pub(crate) struct JsonReader<'a> {
     at: usize,
     depth: usize,
     max_depth: usize,
+}
+
+/// Whether each open container, outermost first, is a dict.
+#[derive(Default)]
+struct Nesting {
+    depth: usize,
+    maps: [u64; DecodeRules::MAX_DEPTH / 64],
+}
+
+impl Nesting {
+    /// Enters a container. There is room for the deepest nesting that can be allowed.
+    fn enter(&mut self, is_map: bool) -> bool {
+        let Some(word) = self.maps.get_mut(self.depth / 64) else { return false };
+        let bit = 1 << (self.depth % 64);
+        if is_map {
+            *word |= bit
+        } else {
+            *word &= !bit
+        }
+        self.depth += 1;
+        true
+    }
+
+    fn leave(&mut self) {
+        self.depth -= 1;
+    }
+
+    /// Whether the innermost container is a dict.
+    fn is_map(&self) -> bool {
+        let level = self.depth.wrapping_sub(1);
+        self.maps.get(level / 64).is_some_and(|word| word >> (level % 64) & 1 == 1)
+    }
 }
 
 const fn malformed<T>(at: usize, expected: &'static str) -> Result<T> {
@@ -54,9 +87,16 @@ impl<'a> JsonReader<'a> {
     }
 
     /// The next octet that is not whitespace, unread.
+    #[inline]
     fn next(&mut self) -> Result<u8> {
-        self.whitespace();
-        self.byte().ok_or(SyntaxError::UnexpectedEnd)
+        match self.byte() {
+            // What programs write has hardly any whitespace.
+            Some(byte) if byte > b' ' => Ok(byte),
+            _ => {
+                self.whitespace();
+                self.byte().ok_or(SyntaxError::UnexpectedEnd)
+            }
+        }
     }
 
     fn slice(&self, from: usize, to: usize) -> &'a str {
@@ -239,6 +279,15 @@ impl<'a> JsonReader<'a> {
         text.parse().map(Scalar::Float).or(Err(SyntaxError::Type("a number")))
     }
 
+    /// Passes over the key at the cursor and its colon.
+    fn skip_key(&mut self) -> Result<()> {
+        if self.byte() != Some(b'"') {
+            return malformed(self.at, "a string as key");
+        }
+        self.string()?;
+        self.colon()
+    }
+
     fn colon(&mut self) -> Result<()> {
         if self.next()? != b':' {
             return malformed(self.at, "':'");
@@ -343,32 +392,57 @@ impl<'a> Reader<'a> for JsonReader<'a> {
     }
 
     fn skip(&mut self) -> Result<()> {
-        match self.next()? {
-            b'"' => self.string().map(drop),
-            b'n' => self.word("null"),
-            b't' => self.word("true"),
-            b'f' => self.word("false"),
-            b'-' | b'0'..=b'9' => self.number().map(drop),
-            b'[' => {
-                let mut items = self.array()?;
-                while self.more(&mut items)? {
-                    self.skip()?;
-                }
-                Ok(())
-            }
-            b'{' => {
-                let mut items = self.map()?;
-                while self.more(&mut items)? {
-                    if self.next()? != b'"' {
-                        return malformed(self.at, "a string as key");
+        // Every payload passes here, so this is one loop instead of a function per value: what recursion
+        // would remember is a bit for each level.
+        let mut nesting = Nesting::default();
+        loop {
+            match self.next()? {
+                b'"' => self.string().map(drop)?,
+                b'-' | b'0'..=b'9' => self.number().map(drop)?,
+                b'n' => self.word("null")?,
+                b't' => self.word("true")?,
+                b'f' => self.word("false")?,
+                open @ (b'[' | b'{') => {
+                    let is_map = open == b'{';
+                    self.at += 1;
+                    if self.depth + nesting.depth >= self.max_depth || !nesting.enter(is_map) {
+                        return Err(SyntaxError::TooDeep(self.max_depth));
                     }
-                    self.string()?;
-                    self.colon()?;
-                    self.skip()?;
+                    // '[' and '{' are two before ']' and '}' in ASCII.
+                    if self.next()? == open + 2 {
+                        self.at += 1;
+                        nesting.leave();
+                    } else {
+                        if is_map {
+                            self.skip_key()?;
+                        }
+                        continue;
+                    }
                 }
-                Ok(())
+                _ => return malformed(self.at, "a value"),
             }
-            _ => malformed(self.at, "a value"),
+            // Behind a value: ends of lists and dicts, then perhaps the next item.
+            loop {
+                if nesting.depth == 0 {
+                    return Ok(());
+                }
+                let is_map = nesting.is_map();
+                match self.next()? {
+                    b',' => {
+                        self.at += 1;
+                        if is_map {
+                            self.next()?;
+                            self.skip_key()?;
+                        }
+                        break;
+                    }
+                    b']' if !is_map => {}
+                    b'}' if is_map => {}
+                    _ => return malformed(self.at, "',' or the end of the list or dict"),
+                }
+                self.at += 1;
+                nesting.leave();
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::SerializerId;
-use super::token::{Items, Kind, Mark, Reader, Result, Scalar, SyntaxError, Writer, decimal};
+use super::token::{Items, Kind, Mark, Reader, Result, Scalar, SyntaxError, Writer, check_utf8, decimal};
 
 pub(crate) struct MsgPackReader<'a> {
     input: &'a [u8],
@@ -247,29 +247,38 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
         let marker = self.byte()?;
         let len = match marker {
             0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => return Ok(()),
-            0xa0..=0xbf => return self.utf8(usize::from(marker & 0x1f)).map(drop),
+            0xa0..=0xbf => return check_utf8(self.take(usize::from(marker & 0x1f))?),
             0x80..=0x9f | 0xdc..=0xdf => {
                 self.at = at;
                 let is_map = matches!(marker, 0x80..=0x8f | 0xde | 0xdf);
                 let items = if is_map { self.map()? } else { self.array()? };
                 let values = items.remaining.unwrap_or(0) * if is_map { 2 } else { 1 };
                 for _ in 0..values {
-                    self.skip()?;
+                    // What most values are needs no call.
+                    match self.next()? {
+                        0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => self.at += 1,
+                        marker @ 0xa0..=0xbf => {
+                            self.at += 1;
+                            let text = self.take(usize::from(marker & 0x1f))?;
+                            check_utf8(text)?;
+                        }
+                        _ => self.skip()?,
+                    }
                 }
                 self.depth -= 1;
                 return Ok(());
             }
             0xd9 => {
                 let len = self.len8()?;
-                return self.utf8(len).map(drop);
+                return check_utf8(self.take(len)?);
             }
             0xda => {
                 let len = self.len16()?;
-                return self.utf8(len).map(drop);
+                return check_utf8(self.take(len)?);
             }
             0xdb => {
                 let len = self.len32()?;
-                return self.utf8(len).map(drop);
+                return check_utf8(self.take(len)?);
             }
             0xc4 => self.len8()?,
             0xc5 => self.len16()?,

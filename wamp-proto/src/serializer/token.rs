@@ -39,6 +39,12 @@ pub enum SyntaxError {
 
 pub(crate) type Result<T> = std::result::Result<T, SyntaxError>;
 
+/// Whether octets are text. Nearly all text is ASCII, for which a simpler loop will do.
+#[inline]
+pub(crate) fn check_utf8(octets: &[u8]) -> Result<()> {
+    if octets.is_ascii() || std::str::from_utf8(octets).is_ok() { Ok(()) } else { Err(SyntaxError::Utf8) }
+}
+
 /// What kind of value comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
