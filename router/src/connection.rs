@@ -43,8 +43,10 @@ const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 enum End {
     /// The client said GOODBYE; this answers it. The transport may carry another session (WS-05).
     Leave(Goodbye),
-    /// The client answered our GOODBYE, or aborted.
+    /// The client aborted.
     Over,
+    /// The client answered our GOODBYE.
+    ShutDown,
     /// The client broke the protocol.
     Violation(Violation),
     /// The transport ended, or the peer broke its rules.
@@ -89,13 +91,18 @@ pub(crate) async fn serve(socket: TcpStream, peer: SocketAddr, listener: Arc<Lis
             End::Leave(goodbye) => {
                 tracing::info!(target: "trunkline::audit", %peer, session = id, reason = "goodbye", "left");
                 deadline = Instant::now() + listener.handshake_timeout;
-                if say(&mut transport, goodbye.into()).await.is_err() {
-                    return;
+                // The peer may have stopped reading, and no timer runs between two sessions.
+                match timeout_at(deadline, Box::pin(say(&mut transport, goodbye.into()))).await {
+                    Ok(Ok(())) => continue,
+                    Ok(Err(_)) => return,
+                    Err(_) => {
+                        counters.handshakes_timed_out.increment();
+                        return tracing::debug!(%peer, "the answer to GOODBYE was not read in time");
+                    }
                 }
-                continue;
             }
-            End::Over if router.is_closing() => ("router going down", None, CloseReason::GoingAway),
-            End::Over => ("closed", None, CloseReason::Normal),
+            End::ShutDown => ("router going down", None, CloseReason::GoingAway),
+            End::Over => ("aborted", None, CloseReason::Normal),
             End::Violation(violation) => {
                 ("protocol violation", Some(violation.abort().into()), CloseReason::ProtocolError)
             }
@@ -138,7 +145,12 @@ async fn open(socket: TcpStream, listener: Arc<Listener>, router: Arc<Router>) -
 /// Waits for HELLO. Says what there is to say to a peer that cannot join, and closes the transport.
 async fn join(transport: &mut Transport, router: &Router, peer: SocketAddr) -> Option<Session> {
     let received = loop {
-        match poll_fn(|cx| transport.poll_receive(cx)).await {
+        // Flushed too: a ping may come before HELLO (RAW-11).
+        let next = poll_fn(|cx| match transport.poll_flush(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) | Poll::Pending => transport.poll_receive(cx),
+        });
+        match next.await {
             Ok(Received::Activity) => {}
             Ok(Received::Message(frame)) => break Ok(frame),
             Err(error) => break Err(error),
@@ -157,6 +169,10 @@ async fn join(transport: &mut Transport, router: &Router, peer: SocketAddr) -> O
             if let TransportError::TooLarge { .. } = error {
                 router.counters().messages_too_large.increment();
             }
+            if let Some(violation) = violation(&error) {
+                router.counters().protocol_violations.increment();
+                tracing::debug!(%violation, "protocol violation before the session opened");
+            }
             (last_words(&error), error.close_reason())
         }
     };
@@ -164,14 +180,18 @@ async fn join(transport: &mut Transport, router: &Router, peer: SocketAddr) -> O
     None
 }
 
+/// The protocol violation that an error of the transport is, if it is one.
+fn violation(error: &TransportError) -> Option<Violation> {
+    match error {
+        TransportError::Violation(what) => Some(Violation::Transport(what)),
+        TransportError::InvalidUtf8 => Some(Violation::Transport("a text message is not valid UTF-8")),
+        TransportError::Closed | TransportError::TooLarge { .. } | TransportError::Io(_) => None,
+    }
+}
+
 /// What a peer that broke the transport's rules is told in WAMP's words.
 fn last_words(error: &TransportError) -> Option<Message> {
-    let what = match error {
-        TransportError::Violation(what) => what,
-        TransportError::InvalidUtf8 => "a text message is not valid UTF-8",
-        TransportError::Closed | TransportError::TooLarge { .. } | TransportError::Io(_) => return None,
-    };
-    Some(Violation::Transport(what).abort().into())
+    violation(error).map(|violation| violation.abort().into())
 }
 
 async fn say(transport: &mut Transport, message: Message) -> Result<(), TransportError> {
@@ -217,6 +237,8 @@ struct Turn<'a> {
     is_pinged: bool,
     /// Since when nothing is read because the session leaves its answers unread.
     paused_since: Option<Instant>,
+    /// The router goes down, and told the client.
+    said_goodbye: bool,
 }
 
 impl<'a> Turn<'a> {
@@ -231,6 +253,7 @@ impl<'a> Turn<'a> {
             is_alive: true,
             is_pinged: false,
             paused_since: None,
+            said_goodbye: false,
         }
     }
 
@@ -252,7 +275,11 @@ impl<'a> Turn<'a> {
         batch: &mut Vec<Arc<Outgoing>>,
     ) -> Poll<Result<End, TransportError>> {
         loop {
-            ready!(self.transport.poll_ready(cx))?;
+            if self.transport.poll_ready(cx)?.is_pending() {
+                // The peer takes nothing: the outbox may overflow meanwhile, which must not go unseen.
+                ready!(self.session.outbox().poll_overflow(cx));
+                return Poll::Ready(Ok(End::SlowConsumer));
+            }
             match self.session.outbox().poll_take(cx, batch, WRITE_BATCH) {
                 Poll::Ready(Ok(())) => {
                     for message in batch.drain(..) {
@@ -267,6 +294,7 @@ impl<'a> Turn<'a> {
                         && let Ok(body) = Message::from(goodbye).encode(self.session.serializer())
                     {
                         self.transport.queue(body)?;
+                        self.said_goodbye = true;
                     }
                     break;
                 }
@@ -283,8 +311,8 @@ impl<'a> Turn<'a> {
             let received = match ready!(self.transport.poll_receive(cx)) {
                 Ok(received) => received,
                 Err(error) => {
-                    if let TransportError::Violation(what) = error {
-                        self.session.violated(&Violation::Transport(what));
+                    if let Some(violation) = violation(&error) {
+                        self.session.violated(&violation);
                     }
                     return Poll::Ready(Some(End::Transport(error)));
                 }
@@ -295,6 +323,7 @@ impl<'a> Turn<'a> {
             match self.session.receive(&frame) {
                 Ok(Flow::Continue) => {}
                 Ok(Flow::Leave(goodbye)) => return Poll::Ready(Some(End::Leave(goodbye))),
+                Ok(Flow::Over) if self.said_goodbye => return Poll::Ready(Some(End::ShutDown)),
                 Ok(Flow::Over) => return Poll::Ready(Some(End::Over)),
                 Err(violation) => return Poll::Ready(Some(End::Violation(violation))),
             }
@@ -385,5 +414,31 @@ impl Future for Turn<'_> {
             }
         }
         this.poll_timer(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::{RawSocket, WebSocket};
+
+    /// Octets that the task of an idle session may take, apart from what it boxes.
+    const FUTURE_MAX: usize = 2048;
+
+    /// The size of what an asynchronous function returns, which has room for its largest state.
+    fn size_of_future<A, B, C, D, F: Future>(_: impl FnOnce(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// `cargo xtask path` reads what this prints.
+    #[test]
+    fn idle_session_future_is_at_most_2_kib() {
+        let future = size_of_future(serve);
+        println!("idle session: future, WebSocket = {future} bytes");
+        println!("idle session: future, RawSocket = {future} bytes");
+        println!("idle session: of it the transport, WebSocket = {} bytes", size_of::<WebSocket>());
+        println!("idle session: of it the transport, RawSocket = {} bytes", size_of::<RawSocket>());
+        println!("idle session: boxed timer = {} bytes", size_of::<Sleep>());
+        assert!(future <= FUTURE_MAX, "{future} bytes are more than {FUTURE_MAX}");
     }
 }

@@ -52,8 +52,10 @@ struct Queue {
     /// The part of it that answers requests of the session.
     answers: Load,
     closed: Option<Closed>,
-    /// The session's task, if it waits for a message.
+    /// The session's task, if it waits.
     waker: Option<Waker>,
+    /// Whether it waits for messages too, and not only to learn that the outbox overflowed.
+    wants_messages: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -120,7 +122,7 @@ impl Outbox {
                 queue.entries.reserve_exact(KEPT_ENTRIES);
             }
             queue.entries.push_back(message.clone());
-            queue.waker.take()
+            if queue.wants_messages { queue.waker.take() } else { None }
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -162,13 +164,21 @@ impl Outbox {
             if let Some(why) = queue.closed {
                 return Poll::Ready(Err(why));
             }
-            if queue.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
-                queue.waker = Some(cx.waker().clone());
-            }
+            queue.wait(cx, true);
             return Poll::Pending;
         }
         queue.take(batch, max);
         Poll::Ready(Ok(()))
+    }
+
+    /// Waits until the outbox overflows: for a task that cannot take messages now. None wakes it.
+    pub(crate) fn poll_overflow(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut queue = self.queue.lock();
+        if queue.closed == Some(Closed::Overflow) {
+            return Poll::Ready(());
+        }
+        queue.wait(cx, false);
+        Poll::Pending
     }
 
     /// Whether answers to the session's own requests fill half of the outbox: read nothing more from it.
@@ -178,6 +188,13 @@ impl Outbox {
 }
 
 impl Queue {
+    fn wait(&mut self, cx: &Context<'_>, wants_messages: bool) {
+        self.wants_messages = wants_messages;
+        if self.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+            self.waker = Some(cx.waker().clone());
+        }
+    }
+
     fn take(&mut self, batch: &mut Vec<Arc<Outgoing>>, max: usize) {
         let count = self.entries.len().min(max);
         for message in self.entries.drain(..count) {
@@ -298,6 +315,20 @@ mod tests {
         assert_eq!(woken.0.load(std::sync::atomic::Ordering::Relaxed), 1);
         assert_eq!(outbox.poll_take(&mut cx, &mut batch, 8), Poll::Ready(Ok(())));
         assert_eq!(batch.len(), 2);
+    }
+
+    #[test]
+    fn a_task_that_cannot_write_is_woken_by_overflow_alone() {
+        let outbox = outbox(4, usize::MAX / 2);
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(woken.clone());
+        let mut cx = Context::from_waker(&waker);
+        assert!(outbox.poll_overflow(&mut cx).is_pending());
+        outbox.push(&event()).expect("room");
+        assert_eq!(woken.0.load(std::sync::atomic::Ordering::Relaxed), 0);
+        outbox.close(Closed::Overflow);
+        assert_eq!(woken.0.load(std::sync::atomic::Ordering::Relaxed), 1);
+        assert!(outbox.poll_overflow(&mut cx).is_ready());
     }
 
     #[test]

@@ -36,6 +36,8 @@ struct Members {
     slots: Slab<Member>,
     keys_by_session: HashMap<SessionId, RecipientKey>,
     next_generation: u32,
+    /// Every member was told to say GOODBYE: nobody may join any more.
+    is_closing: bool,
 }
 
 #[derive(Debug)]
@@ -79,10 +81,14 @@ impl RealmDriver {
         &self.counters
     }
 
-    /// Makes a session a member, under a random ID that no other member has (ID-02).
-    pub(crate) fn join(&self) -> Membership {
+    /// Makes a session a member, under a random ID that no other member has (ID-02). Not while the realm
+    /// goes down.
+    pub(crate) fn join(&self) -> Option<Membership> {
         let outbox = Arc::new(Outbox::new(self.outbox_limits));
         let mut members = self.members.write();
+        if members.is_closing {
+            return None;
+        }
         let session = loop {
             let session = SessionId::from_bits(rand::random());
             if !members.keys_by_session.contains_key(&session) {
@@ -96,7 +102,7 @@ impl RealmDriver {
         let key = RecipientKey { slot: slot as u32, generation };
         members.keys_by_session.insert(session, key);
         self.counters.sessions_joined.increment();
-        Membership { key, session, outbox }
+        Some(Membership { key, session, outbox })
     }
 
     /// Takes a session out and releases whatever it held. Does nothing if it left before.
@@ -131,10 +137,14 @@ impl RealmDriver {
         self.step(|realm, out| realm.undeliverable(callee, invocation, error, out));
     }
 
-    /// From now on, refuses every CALL; returns when the open ones are answered.
-    pub(crate) async fn drain(&self) {
+    /// From now on, refuses every CALL.
+    pub(crate) fn drain(&self) {
         self.realm.drain();
         self.draining.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until the open calls of a draining realm are answered.
+    pub(crate) async fn wait_until_drained(&self) {
         loop {
             let drained = self.drained.notified();
             if self.realm.holdings().open_calls == 0 {
@@ -147,7 +157,9 @@ impl RealmDriver {
     /// Ends every open call, then has every session say GOODBYE.
     pub(crate) fn shut_down(&self) {
         self.step(|realm, out| realm.cancel_all(out));
-        for (_, member) in &self.members.read().slots {
+        let mut members = self.members.write();
+        members.is_closing = true;
+        for (_, member) in &members.slots {
             member.outbox.close(Closed::Shutdown);
         }
     }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -31,7 +30,6 @@ pub struct Router {
     decode_rules: DecodeRules,
     realm_uri_rules: UriRules,
     counters: Arc<Counters>,
-    closing: AtomicBool,
 }
 
 impl Router {
@@ -76,7 +74,6 @@ impl Router {
             },
             realm_uri_rules: uri_rules(false),
             counters,
-            closing: AtomicBool::new(false),
         })
     }
 
@@ -111,16 +108,15 @@ impl Router {
         &self.realm_uri_rules
     }
 
-    /// Whether sessions are being closed, so that none may join any more.
-    pub(crate) fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::SeqCst)
-    }
-
     /// Refuses new CALLs and waits for the open ones to be answered, but not longer than `limit`.
     async fn drain(&self, limit: Duration) {
+        // All of them first: none may take calls for as long as another one drains.
+        for realm in self.realms.values() {
+            realm.drain();
+        }
         let all = async {
             for realm in self.realms.values() {
-                realm.drain().await;
+                realm.wait_until_drained().await;
             }
         };
         if tokio::time::timeout(limit, all).await.is_err() {
@@ -130,7 +126,6 @@ impl Router {
 
     /// Ends every open call, and has every session say GOODBYE.
     fn close(&self) {
-        self.closing.store(true, Ordering::SeqCst);
         for realm in self.realms.values() {
             realm.shut_down();
         }

@@ -26,6 +26,9 @@ use crate::server::Router;
 /// The method of sessions that need no proof.
 const ANONYMOUS: &str = "anonymous";
 
+/// How much of a name from a stranger is repeated in logs and explanations.
+const SHOWN_CHARACTERS: usize = 64;
+
 /// A session that joined its realm, and leaves it when dropped.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -73,19 +76,18 @@ impl Session {
         let mut protocol = RouterSession::new();
         let input = protocol.receive(message).map_err(|violation| violated(&violation))?;
         let RouterInput::Hello(hello) = input else { return Err(None) };
+        // Named by a stranger: cut short, and escaped wherever it appears.
+        let realm = hello.realm.chars().take(SHOWN_CHARACTERS).collect::<String>();
         let refused = |reason, message: &str| {
             counters.joins_refused.increment();
-            tracing::info!(target: "trunkline::audit", %peer, realm = %hello.realm, reason, "join refused");
+            tracing::info!(target: "trunkline::audit", %peer, ?realm, reason, "join refused");
             Some(abort(reason, message))
         };
-        if router.is_closing() {
-            return Err(refused(error_uri::SYSTEM_SHUTDOWN, "the router is going down"));
-        }
         check_uri(&hello.realm, router.realm_uri_rules())
             .map_err(|error| refused(error_uri::INVALID_URI, &error.to_string()))?;
         let driver = router
             .realm(&hello.realm)
-            .ok_or_else(|| refused(error_uri::NO_SUCH_REALM, &format!("no realm {:?}", &*hello.realm)))?;
+            .ok_or_else(|| refused(error_uri::NO_SUCH_REALM, &format!("no realm {realm:?}")))?;
         // No list, or an empty one, offers no proof: that is what anonymous means (AUTH-GEN-01).
         if let Some(methods) = &hello.details.authmethods
             && !methods.is_empty()
@@ -97,9 +99,11 @@ impl Session {
             ));
         }
         let profile = driver.settings().profile;
-        let rules =
-            DecodeRules { nil_is_empty_dict: DecodeRules::new(profile).nil_is_empty_dict, ..rules.clone() };
-        let membership = driver.join();
+        let DecodeRules { nil_is_empty_dict, float_is_integer, .. } = DecodeRules::new(profile);
+        let rules = DecodeRules { nil_is_empty_dict, float_is_integer, ..rules.clone() };
+        let Some(membership) = driver.join() else {
+            return Err(refused(error_uri::SYSTEM_SHUTDOWN, "the router is going down"));
+        };
         protocol.welcome(profile);
         let welcome = welcome(&hello, &membership, driver.settings().name.as_ref());
         tracing::info!(
@@ -122,7 +126,11 @@ impl Session {
     }
 
     fn route(&mut self, frame: &Bytes) -> Result<Flow, Violation> {
-        let message = decode(self.serializer, frame, &self.rules)?;
+        let message = match decode(self.serializer, frame, &self.rules) {
+            // Behind our GOODBYE nothing counts but the peer's, and nothing more is said (SES-08).
+            Err(_) if !self.protocol.is_open() => return Ok(Flow::Continue),
+            message => message?,
+        };
         let request = match self.protocol.receive(message)? {
             RouterInput::Publish(publish) => {
                 Request::Publish(publish, PublicationId::from_bits(rand::random()))
@@ -175,27 +183,32 @@ impl Session {
             Err(_) => error_uri::INVALID_ARGUMENT,
         };
         let counters = self.driver.counters();
-        let instead = match message.message() {
+        let (request_type, request) = match message.message() {
             Message::Invocation(invocation) => {
                 counters.calls_undeliverable.increment();
                 self.driver.undeliverable(self.membership.key, invocation.request, error);
                 return None;
             }
-            // The call is over for the dealer: the caller gets this as its final answer instead.
-            Message::CallResult(CallResult { request, .. }) | Message::Error(Error { request, .. }) => {
+            // The request is over for the core: its sender gets this as the final answer instead.
+            Message::CallResult(CallResult { request, .. }) => {
                 counters.calls_undeliverable.increment();
-                Error {
-                    request_type: MessageCode::Call as u64,
-                    request: *request,
-                    details: Dict::new(),
-                    error: error.into(),
-                    payload: Payload::EMPTY,
-                }
+                (MessageCode::Call as u64, *request)
+            }
+            Message::Error(Error { request_type, request, .. }) => {
+                counters.calls_undeliverable.increment();
+                (*request_type, *request)
             }
             _ => {
                 counters.events_undeliverable.increment();
                 return None;
             }
+        };
+        let instead = Error {
+            request_type,
+            request,
+            details: Dict::new(),
+            error: error.into(),
+            payload: Payload::EMPTY,
         };
         Message::from(instead).encode(self.serializer).ok().filter(|body| body.len() <= max_bytes)
     }

@@ -1,5 +1,6 @@
 //! The command line: what there is to say to `trunkline`, and what it says back.
 
+mod bench;
 mod start;
 
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ Exit codes: 0 went down in good order, 1 could not start or was cut short, 2 wro
 enum Command {
     /// Start a router (what happens without a command, too)
     Start(start::Arguments),
+    /// Put load on a WAMP router, and measure what it does and what it costs
+    Bench(bench::Arguments),
     /// Print the version
     Version,
 }
@@ -44,6 +47,7 @@ pub(crate) fn main() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or(Command::Start(start::Arguments::default()));
     let result = match command {
         Command::Start(arguments) => start::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Version => {
             say(&format!("trunkline {}\n", env!("CARGO_PKG_VERSION")));
             Ok(())

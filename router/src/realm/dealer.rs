@@ -198,17 +198,24 @@ impl Dealer {
     }
 
     /// Gives a call to its callee.
+    ///
+    /// # Errors
+    /// If the caller waits for a call with that request already (PV-07): request IDs begin again at 1.
     pub(super) fn call(
         &mut self,
         settings: &RealmSettings,
         from: RecipientKey,
         call: Call,
         out: &impl Recipients,
-    ) {
+    ) -> Result<(), Violation> {
         let request = call.request;
+        if self.parties.get(&from).is_some_and(|party| party.calls.contains_key(&request)) {
+            return Err(Violation::RequestId { found: request.value(), last: request.value() });
+        }
         if let Err(refusal) = self.try_call(settings, from, call, out) {
             out.answer(from, &refusal.answer(MessageCode::Call, request));
         }
+        Ok(())
     }
 
     fn try_call(

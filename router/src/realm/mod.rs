@@ -104,7 +104,7 @@ impl Realm {
             Request::Unsubscribe(unsubscribe) => self.broker.write().unsubscribe(from, &unsubscribe, out),
             Request::Register(register) => self.dealer.lock().register(settings, from, register, out),
             Request::Unregister(unregister) => self.dealer.lock().unregister(from, &unregister, out),
-            Request::Call(call) => self.dealer.lock().call(settings, from, call, out),
+            Request::Call(call) => return self.dealer.lock().call(settings, from, call, out),
             Request::Yield(yielded) => return self.dealer.lock().yielded(from, yielded, out),
             Request::Error(error) => return self.dealer.lock().error(settings, from, error, out),
         }

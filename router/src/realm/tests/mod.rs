@@ -1,0 +1,330 @@
+//! Transcripts of the core: who sends what, and what the realm hands to whom, in that order.
+//!
+//! A line of a script is one of
+//!
+//! ```text
+//! alice> CALL 1 {} com.acme.add [2,3]   a message, element by element; ERROR means one of an INVOCATION
+//! bob> YIELD inv#1 {} [5]               inv#1 is bob's first INVOCATION: requests are in the callee's scope
+//! bob> UNSUBSCRIBE 2 sub#1              sub#, reg# and pub# count IDs in the order of their appearance
+//! alice> leave
+//! bob is full                           no room for INVOCATIONs, until `bob is ready`
+//! bob cannot take inv#1                 the INVOCATION came as far as bob's connection and no further
+//! drain                                 and `cancel`: the realm goes down
+//! ```
+//!
+//! What comes out is written the same way, with `alice<`. `bob! …` says how bob broke the protocol; he is made
+//! to leave then. Every script ends with everybody leaving, and nothing may stay behind.
+
+mod call;
+mod drain;
+mod leave;
+mod publish;
+mod register;
+mod settings;
+mod subscribe;
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use expect_test::Expect;
+use wamp_proto::uri::UriRules;
+use wamp_proto::{
+    DecodeRules, Message, MessageCode, Profile, PublicationId, RequestId, SerializerId, decode, error_uri,
+};
+
+use super::{Full, Holdings, Outgoing, Realm, RealmSettings, RecipientKey, Recipients, Request};
+
+/// Plays a script in a realm with default settings.
+fn check(script: &str, expect: Expect) {
+    check_with(settings(), script, expect);
+}
+
+/// Plays a script in a realm with those settings.
+fn check_with(settings: RealmSettings, script: &str, expect: Expect) {
+    let mut stage = Stage::new(settings);
+    expect.assert_eq(&stage.play(script));
+    stage.clear();
+}
+
+fn settings() -> RealmSettings {
+    RealmSettings {
+        name: "realm1".into(),
+        profile: Profile::Default,
+        uri_rules: UriRules::loose(),
+        subscriptions_max: 8192,
+        registrations_max: 8192,
+        subscription_key: *b"subscription key",
+        table_key: *b"key of the table",
+    }
+}
+
+/// A realm and the people in it.
+struct Stage {
+    realm: Realm,
+    people: BTreeMap<String, RecipientKey>,
+    next_generation: u32,
+    publications: u64,
+    cast: Cast,
+}
+
+/// Who gets what: writes every effect down in the order in which it is pushed.
+#[derive(Default)]
+struct Cast {
+    names: RefCell<BTreeMap<RecipientKey, String>>,
+    full: RefCell<BTreeSet<RecipientKey>>,
+    ids: RefCell<Ids>,
+    lines: RefCell<Vec<String>>,
+    answers: Cell<usize>,
+}
+
+/// IDs by the order in which they appear.
+#[derive(Default)]
+struct Ids {
+    subscriptions: Vec<u64>,
+    registrations: Vec<u64>,
+    publications: Vec<u64>,
+}
+
+impl Stage {
+    fn new(settings: RealmSettings) -> Self {
+        Self {
+            realm: Realm::new(settings),
+            people: BTreeMap::new(),
+            next_generation: 0,
+            publications: 0,
+            cast: Cast::default(),
+        }
+    }
+
+    /// Plays a script; returns what it brought about.
+    fn play(&mut self, script: &str) -> String {
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            self.line(line);
+        }
+        self.cast.lines.take().iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Everybody leaves, and nothing stays behind.
+    fn clear(&mut self) {
+        let people = std::mem::take(&mut self.people);
+        for key in people.into_values() {
+            self.realm.leave(key, &self.cast);
+        }
+        assert_eq!(self.realm.holdings(), Holdings::default(), "after everybody left");
+    }
+
+    /// The number behind a name such as `sub#1`.
+    fn id(&self, name: &str) -> u64 {
+        self.cast.ids.borrow().number(name)
+    }
+
+    fn line(&mut self, line: &str) {
+        if let Some((name, act)) = line.split_once('>') {
+            let key = self.key(name);
+            match act.trim() {
+                "leave" => {
+                    self.people.remove(name);
+                    self.realm.leave(key, &self.cast);
+                }
+                message => self.message(name, key, message),
+            }
+        } else if let Some(name) = line.strip_suffix(" is full") {
+            let key = self.key(name);
+            self.cast.full.borrow_mut().insert(key);
+        } else if let Some(name) = line.strip_suffix(" is ready") {
+            let key = self.key(name);
+            self.cast.full.borrow_mut().remove(&key);
+        } else if let Some((name, invocation)) = line.split_once(" cannot take ") {
+            let key = self.key(name);
+            let request = RequestId::new(self.id(invocation)).expect("a request");
+            self.realm.undeliverable(key, request, error_uri::PAYLOAD_SIZE_EXCEEDED, &self.cast);
+        } else if line == "drain" {
+            self.realm.drain();
+        } else if line == "cancel" {
+            self.realm.cancel_all(&self.cast);
+        } else {
+            panic!("no line of a script: {line}");
+        }
+    }
+
+    /// A person who is not there yet joins. Slots are used again, so that only the generation tells.
+    fn key(&mut self, name: &str) -> RecipientKey {
+        if let Some(&key) = self.people.get(name) {
+            return key;
+        }
+        let free = |slot: &u32| self.people.values().all(|key| key.slot != *slot);
+        let slot = (0..).find(free).expect("a slot");
+        let key = RecipientKey { slot, generation: self.next_generation };
+        self.next_generation += 1;
+        self.people.insert(name.to_owned(), key);
+        self.cast.names.borrow_mut().insert(key, name.to_owned());
+        key
+    }
+
+    fn message(&mut self, name: &str, key: RecipientKey, text: &str) {
+        let frame = self.cast.ids.borrow().frame(text);
+        let message = decode(SerializerId::Json, &Bytes::from(frame.clone()), &DecodeRules::default())
+            .unwrap_or_else(|error| panic!("{text} is {frame}: {error}"));
+        let request = match message {
+            Message::Publish(publish) => {
+                self.publications += 1;
+                let bits = self.publications.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                Request::Publish(publish, PublicationId::from_bits(bits))
+            }
+            Message::Subscribe(subscribe) => Request::Subscribe(subscribe),
+            Message::Unsubscribe(unsubscribe) => Request::Unsubscribe(unsubscribe),
+            Message::Register(register) => Request::Register(register),
+            Message::Unregister(unregister) => Request::Unregister(unregister),
+            Message::Call(call) => Request::Call(call),
+            Message::Yield(yielded) => Request::Yield(yielded),
+            Message::Error(error) => Request::Error(error),
+            other => panic!("{} is not for the core", other.code().as_str()),
+        };
+        let answers = self.cast.answers.get();
+        if let Err(violation) = self.realm.handle(key, request, &self.cast) {
+            assert_eq!(self.cast.answers.get(), answers, "a violation is not answered");
+            self.cast.lines.borrow_mut().push(format!("{name}! {violation}"));
+            self.people.remove(name);
+            self.realm.leave(key, &self.cast);
+        }
+    }
+}
+
+impl Cast {
+    fn write(&self, to: RecipientKey, message: &Arc<Outgoing>) {
+        let names = self.names.borrow();
+        let name = names.get(&to).expect("a member");
+        let body = message.body(SerializerId::Json).expect("JSON stays JSON");
+        let text = self.ids.borrow_mut().text(std::str::from_utf8(&body).expect("JSON is UTF-8"));
+        self.lines.borrow_mut().push(format!("{name}< {text}"));
+    }
+}
+
+impl Recipients for Cast {
+    fn event(&self, to: RecipientKey, message: &Arc<Outgoing>) {
+        assert_eq!(message.message().code(), MessageCode::Event);
+        self.write(to, message);
+    }
+
+    fn answer(&self, to: RecipientKey, message: &Arc<Outgoing>) {
+        self.answers.set(self.answers.get() + 1);
+        self.write(to, message);
+    }
+
+    fn invocation(&self, to: RecipientKey, message: &Arc<Outgoing>) -> Result<(), Full> {
+        assert_eq!(message.message().code(), MessageCode::Invocation);
+        if self.full.borrow().contains(&to) {
+            return Err(Full);
+        }
+        self.write(to, message);
+        Ok(())
+    }
+}
+
+impl Ids {
+    fn number(&self, name: &str) -> u64 {
+        let (kind, place) = name.split_once('#').expect("a name such as sub#1");
+        let place: usize = place.parse().expect("a number after #");
+        let ids = match kind {
+            "inv" => return place as u64,
+            "sub" => &self.subscriptions,
+            "reg" => &self.registrations,
+            "pub" => &self.publications,
+            _ => panic!("no kind of ID: {name}"),
+        };
+        *ids.get(place - 1).unwrap_or_else(|| panic!("{name} did not appear"))
+    }
+
+    /// `SUBSCRIBE 1 {} com.acme.tick` as JSON.
+    fn frame(&self, text: &str) -> String {
+        let mut elements = split(text, ' ').into_iter();
+        let name = elements.next().expect("a message");
+        let mut items = vec![(code(name) as u64).to_string()];
+        if name == MessageCode::Error.as_str() {
+            items.push((MessageCode::Invocation as u64).to_string());
+        }
+        items.extend(elements.map(|element| match element.as_bytes() {
+            [b'{' | b'[' | b'"' | b'0'..=b'9', ..] => element.to_owned(),
+            _ if is_id(element) => self.number(element).to_string(),
+            _ => format!("\"{element}\""),
+        }));
+        format!("[{}]", items.join(","))
+    }
+
+    /// JSON as `SUBSCRIBED 1 sub#1`.
+    fn text(&mut self, json: &str) -> String {
+        let list = json.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).expect("a list");
+        let elements = split(list, ',');
+        let number = |at: usize| -> u64 { elements[at].parse().expect("an integer") };
+        let code = MessageCode::from_number(number(0)).expect("a message");
+        let mut words = vec![code.as_str().to_owned()];
+        for (at, element) in elements.iter().enumerate().skip(1) {
+            words.push(match (code, at) {
+                (MessageCode::Error, 1) => {
+                    MessageCode::from_number(number(at)).expect("a message").as_str().to_owned()
+                }
+                (MessageCode::Invocation, 1) => format!("inv#{element}"),
+                (MessageCode::Subscribed, 2) | (MessageCode::Event, 1) => {
+                    named("sub", &mut self.subscriptions, number(at))
+                }
+                (MessageCode::Registered | MessageCode::Invocation, 2) => {
+                    named("reg", &mut self.registrations, number(at))
+                }
+                (MessageCode::Published | MessageCode::Event, 2) => {
+                    named("pub", &mut self.publications, number(at))
+                }
+                _ => element.trim_matches('"').to_owned(),
+            });
+        }
+        let mut text = words.join(" ");
+        // Where a sentence for people names it.
+        for (at, id) in self.subscriptions.iter().enumerate() {
+            text = text.replace(&format!("subscription {id} "), &format!("subscription sub#{} ", at + 1));
+        }
+        for (at, id) in self.registrations.iter().enumerate() {
+            text = text.replace(&format!("registration {id} "), &format!("registration reg#{} ", at + 1));
+        }
+        text
+    }
+}
+
+fn named(kind: &str, ids: &mut Vec<u64>, id: u64) -> String {
+    let place = ids.iter().position(|known| *known == id).unwrap_or_else(|| {
+        ids.push(id);
+        ids.len() - 1
+    });
+    format!("{kind}#{}", place + 1)
+}
+
+fn is_id(word: &str) -> bool {
+    word.split_once('#').is_some_and(|(kind, place)| {
+        ["sub", "reg", "pub", "inv"].contains(&kind) && place.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
+fn code(name: &str) -> MessageCode {
+    let mut codes = (0..=u64::from(u8::MAX)).filter_map(MessageCode::from_number);
+    codes.find(|code| code.as_str() == name).unwrap_or_else(|| panic!("no message is called {name}"))
+}
+
+/// Splits where the separator stands outside of lists, dicts and texts.
+fn split(text: &str, separator: char) -> Vec<&str> {
+    let mut depth = 0_usize;
+    let mut in_text = false;
+    let mut is_escaped = false;
+    let parts = text.split(|c: char| {
+        let is_end = c == separator && depth == 0 && !in_text;
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' if in_text => is_escaped = true,
+            '"' => in_text = !in_text,
+            '[' | '{' if !in_text => depth += 1,
+            ']' | '}' if !in_text => depth -= 1,
+            _ => {}
+        }
+        is_end
+    });
+    parts.filter(|part| !part.is_empty()).collect()
+}

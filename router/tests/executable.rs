@@ -1,0 +1,313 @@
+//! The executable as a user meets it: what it prints, how signals end it, and its exit codes.
+#![cfg(all(unix, feature = "cli"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a harness fails the test that uses it")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use wamp_proto::rawsocket::{FramePrefix, FrameType, PREFIX_LENGTH};
+
+/// How long a test waits for what has to come. Only a failure ever waits so long.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// The last line of what `start` prints.
+const END_OF_BANNER: &str = "Ctrl-C stops the router.";
+
+const BYE: &str = r#"[6,{},"wamp.close.goodbye_and_out"]"#;
+const SHUTDOWN: &str = r#"[6,{},"wamp.close.system_shutdown"]"#;
+
+/// Runs the executable to its end.
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_trunkline")).args(arguments).output().expect("the executable runs")
+}
+
+/// A router in a process of its own. It is killed with the test.
+struct Running {
+    pid: u32,
+    banner: String,
+    address: SocketAddr,
+    end: Receiver<ExitStatus>,
+    log: Option<JoinHandle<String>>,
+}
+
+impl Running {
+    /// Starts a router on a free port, and waits until it says that it listens.
+    fn start() -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_trunkline"))
+            .args(["start", "--listen", "127.0.0.1:0"])
+            .env_remove("RUST_LOG")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the executable runs");
+        let pid = child.id();
+        let stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let mut stderr = child.stderr.take().expect("piped");
+        let (lines, line) = sync_channel(1024);
+        thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
+        let log = thread::spawn(move || {
+            let mut log = String::new();
+            stderr.read_to_string(&mut log).expect("UTF-8");
+            log
+        });
+        let (ended, end) = sync_channel(1);
+        thread::spawn(move || ended.send(child.wait().expect("our own child")));
+        let mut banner = String::new();
+        while !banner.contains(END_OF_BANNER) {
+            banner += &line.recv_timeout(DEADLINE).expect("a banner");
+            banner += "\n";
+        }
+        let (_, rest) = banner.split_once("ws://").expect("an address");
+        let address = rest.split('/').next().unwrap_or_default().parse().expect("an address");
+        Self { pid, banner, address, end, log: Some(log) }
+    }
+
+    /// Sends a signal, by its name for the shell.
+    fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.pid);
+        let status = Command::new("sh").args(["-c", &kill]).status().expect("a shell");
+        assert!(status.success(), "{kill}");
+    }
+
+    /// Waits for the end of the process: its exit code, and what it logged.
+    fn wait(mut self) -> (Option<i32>, String) {
+        let status = self.end.recv_timeout(DEADLINE).expect("the process ends");
+        (status.code(), self.log.take().expect("waited for once").join().expect("a log"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Nothing to do once it has ended, and the process's number may be somebody else's by then.
+        if self.log.is_some() && self.end.try_recv().is_err() {
+            self.signal("KILL");
+        }
+    }
+}
+
+/// A peer in JSON over RawSocket, as plain as can be.
+struct Peer {
+    socket: TcpStream,
+    last_request: u64,
+}
+
+impl Peer {
+    fn join(router: &Running) -> Self {
+        let mut socket = TcpStream::connect(router.address).expect("the router listens");
+        socket.set_read_timeout(Some(DEADLINE)).expect("a TCP socket");
+        socket.set_nodelay(true).expect("a TCP socket");
+        socket.write_all(b"\x7f\xf1\0\0").expect("the router reads");
+        let mut reply = [0; 4];
+        socket.read_exact(&mut reply).expect("a reply");
+        let mut peer = Self { socket, last_request: 0 };
+        peer.send(r#"[1,"realm1",{"roles":{"caller":{},"callee":{}}}]"#);
+        assert!(peer.receive().starts_with("[2,"));
+        peer
+    }
+
+    fn send(&mut self, message: &str) {
+        let prefix = FramePrefix::new(FrameType::Wamp, message.len()).expect("a short message");
+        let frame = [&prefix.encode(), message.as_bytes()].concat();
+        self.socket.write_all(&frame).expect("the router reads");
+    }
+
+    fn receive(&mut self) -> String {
+        let mut prefix = [0; PREFIX_LENGTH];
+        self.socket.read_exact(&mut prefix).expect("a frame");
+        let prefix = FramePrefix::parse(prefix).expect("the router frames well");
+        assert_eq!(prefix.frame_type(), FrameType::Wamp);
+        let mut body = vec![0; prefix.length()];
+        self.socket.read_exact(&mut body).expect("a whole frame");
+        String::from_utf8(body).expect("JSON is UTF-8")
+    }
+
+    fn expect_closed(&mut self) {
+        let mut rest = Vec::new();
+        self.socket.read_to_end(&mut rest).expect("the end of the stream");
+        assert_eq!(rest, b"");
+    }
+
+    fn call(&mut self, procedure: &str) -> u64 {
+        self.last_request += 1;
+        let request = self.last_request;
+        self.send(&format!(r#"[48,{request},{{}},"{procedure}"]"#));
+        request
+    }
+
+    fn expect_error(&mut self, request: u64, uri: &str) {
+        let answer = self.receive();
+        assert!(answer.starts_with(&format!(r#"[8,48,{request},{{}},"{uri}""#)), "{answer}");
+    }
+
+    /// Calls what nobody has until the router says that it goes down.
+    fn wait_for_drain(&mut self) {
+        loop {
+            let call = self.call("com.example.none");
+            let answer = self.receive();
+            let is_answer = |uri| answer.starts_with(&format!(r#"[8,48,{call},{{}},"wamp.error.{uri}""#));
+            if is_answer("unavailable") {
+                return;
+            }
+            assert!(is_answer("no_such_procedure"), "{answer}");
+        }
+    }
+
+    fn part(mut self) {
+        assert_eq!(self.receive(), SHUTDOWN);
+        self.send(BYE);
+        self.expect_closed();
+    }
+}
+
+#[test]
+fn the_banner_says_what_to_connect_to_and_how() {
+    let router = Running::start();
+    let Running { banner, address, .. } = &router;
+    assert!(address.ip().is_loopback() && address.port() != 0);
+    for line in [
+        format!("  WebSocket   ws://{address}/ws\n"),
+        format!("  RawSocket   rs://{address}\n"),
+        "  Realm       realm1".to_owned(),
+        "pip install autobahn".to_owned(),
+        format!("component = Component(transports=\"ws://{address}/ws\", realm=\"realm1\")\n"),
+        "npm install wampy".to_owned(),
+        format!("new Wampy(\"ws://{address}/ws\", {{ realm: \"realm1\""),
+    ] {
+        assert!(banner.contains(&line), "no {line:?} in:\n{banner}");
+    }
+    // What it says is true.
+    Peer::join(&router);
+}
+
+/// Goes down with a call open, which is answered, while later ones are refused.
+fn drains_on(signal: &str) {
+    let router = Running::start();
+    let mut alice = Peer::join(&router);
+    let mut bob = Peer::join(&router);
+    bob.send(r#"[64,1,{},"com.example.add"]"#);
+    assert_eq!(bob.receive(), "[65,1,1]");
+    let open = alice.call("com.example.add");
+    assert_eq!(bob.receive(), "[68,1,1,{}]");
+
+    router.signal(signal);
+    alice.wait_for_drain();
+    let late = alice.call("com.example.add");
+    alice.expect_error(late, "wamp.error.unavailable");
+    TcpStream::connect(router.address).expect_err("nobody listens any more");
+    bob.send("[70,1,{},[5]]");
+    assert_eq!(alice.receive(), format!("[50,{open},{{}},[5]]"));
+    alice.part();
+    bob.part();
+    let (code, log) = router.wait();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains(&format!("SIG{signal}")), "{log}");
+}
+
+/// Conformance: SES-10
+#[test]
+fn sigterm_drains_and_exits_with_0() {
+    drains_on("TERM");
+}
+
+#[test]
+fn sigint_drains_and_exits_with_0() {
+    drains_on("INT");
+}
+
+#[test]
+fn an_idle_router_goes_down_at_once() {
+    let router = Running::start();
+    let alice = Peer::join(&router);
+    router.signal("TERM");
+    alice.part();
+    assert_eq!(router.wait().0, Some(0));
+}
+
+#[test]
+fn a_second_signal_exits_at_once() {
+    let router = Running::start();
+    let mut alice = Peer::join(&router);
+    alice.send(r#"[64,1,{},"com.example.add"]"#);
+    assert_eq!(alice.receive(), "[65,1,1]");
+    alice.last_request = 1;
+    alice.call("com.example.add");
+    assert_eq!(alice.receive(), "[68,1,1,{}]");
+    router.signal("TERM");
+    // The open call would hold the router for a while.
+    alice.wait_for_drain();
+    router.signal("INT");
+    let (code, log) = router.wait();
+    assert_eq!(code, Some(1), "{log}");
+    assert!(
+        log.trim_end().ends_with("trunkline: SIGINT came while going down: sessions were cut off"),
+        "{log}"
+    );
+    // Neither the call's answer nor GOODBYE: the connection is just gone.
+    let mut rest = Vec::new();
+    alice.socket.read_to_end(&mut rest).ok();
+    assert_eq!(rest, b"");
+}
+
+#[test]
+fn an_address_in_use_is_one_clear_line_and_exit_code_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let Output { status, stdout, stderr } = run(&["start", "--listen", &address]);
+    assert_eq!(status.code(), Some(1));
+    assert!(stdout.is_empty());
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with(&format!("trunkline: cannot listen on {address}: ")), "{stderr}");
+    assert!(stderr.contains("in use"), "{stderr}");
+}
+
+#[test]
+fn version_is_printed_in_either_way() {
+    for argument in ["version", "--version"] {
+        let Output { status, stdout, .. } = run(&[argument]);
+        assert_eq!(status.code(), Some(0));
+        assert_eq!(stdout, concat!("trunkline ", env!("CARGO_PKG_VERSION"), "\n").as_bytes());
+    }
+}
+
+#[test]
+fn help_teaches() {
+    let Output { status, stdout, .. } = run(&["--help"]);
+    assert_eq!(status.code(), Some(0));
+    let help = String::from_utf8(stdout).unwrap();
+    for words in [
+        "A WAMP router",
+        "start",
+        "version",
+        "Examples:",
+        "--listen 127.0.0.1:9000",
+        "RUST_LOG",
+        "Exit codes:",
+    ] {
+        assert!(help.contains(words), "no {words:?} in:\n{help}");
+    }
+    let Output { status, stdout, .. } = run(&["start", "--help"]);
+    assert_eq!(status.code(), Some(0));
+    assert!(String::from_utf8(stdout).unwrap().contains("--listen <ADDRESS:PORT>"));
+}
+
+#[test]
+fn wrong_arguments_exit_with_2() {
+    for arguments in [
+        &["--nonsense"][..],
+        &["nonsense"],
+        &["start", "--listen"],
+        &["start", "--listen", "nowhere"],
+        &["start", "--listen", "127.0.0.1"],
+        &["start", "extra"],
+        &["version", "extra"],
+    ] {
+        let Output { status, stdout, stderr } = run(arguments);
+        assert_eq!(status.code(), Some(2), "{arguments:?}");
+        assert!(stdout.is_empty() && !stderr.is_empty(), "{arguments:?}");
+    }
+}

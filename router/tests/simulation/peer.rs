@@ -1,0 +1,345 @@
+//! One session, and what may be said to it: whatever it receives is held against what it sent and received
+//! before, with no knowledge of anybody else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use trunkline::{InProcess, Router, SessionOver};
+use wamp_proto::dict::{
+    CalleeRole, CallerRole, ClientRoles, Dict, HelloDetails, PublishOptions, PublisherRole, SubscriberRole,
+};
+use wamp_proto::message::{
+    Answered, Call, Error, Goodbye, Hello, Publish, Register, Subscribe, Unregister, Unsubscribe, Yield,
+};
+use wamp_proto::{
+    DecodeRules, Message, MessageCode, RegistrationId, RequestId, SerializerId, SubscriptionId, decode,
+    error_uri,
+};
+
+use crate::note::{Kind, Note, encode};
+
+/// The error of callees that fail.
+pub(crate) const FAILED: &str = "com.simulation.failed";
+
+pub(crate) struct Peer {
+    transport: InProcess,
+    pub(crate) serializer: SerializerId,
+    /// Signs its notes.
+    pub(crate) name: u64,
+    notes: u64,
+    last_request: u64,
+    open: BTreeMap<RequestId, Open>,
+    subscriptions: BTreeSet<SubscriptionId>,
+    pub(crate) registrations: BTreeSet<RegistrationId>,
+    last_invocation: u64,
+    /// Invocations that cannot be carried here, so that their numbers are missing.
+    skipped: BTreeSet<u64>,
+    /// The last event of each publisher.
+    events: BTreeMap<u64, u64>,
+    /// The last call of each caller.
+    calls: BTreeMap<u64, u64>,
+    /// Invocations to answer.
+    pub(crate) unanswered: BTreeMap<RequestId, Note>,
+    /// Some that were answered.
+    pub(crate) answered: Vec<RequestId>,
+}
+
+/// A request that waits for its one answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Open {
+    Subscribe,
+    Unsubscribe(SubscriptionId),
+    Publish(Note),
+    Register,
+    Unregister(RegistrationId),
+    Call(Note),
+}
+
+impl Open {
+    fn code(self) -> MessageCode {
+        match self {
+            Self::Subscribe => MessageCode::Subscribe,
+            Self::Unsubscribe(_) => MessageCode::Unsubscribe,
+            Self::Publish(_) => MessageCode::Publish,
+            Self::Register => MessageCode::Register,
+            Self::Unregister(_) => MessageCode::Unregister,
+            Self::Call(_) => MessageCode::Call,
+        }
+    }
+}
+
+impl Peer {
+    /// Joins a realm.
+    pub(crate) fn join(router: &Arc<Router>, realm: &str, serializer: SerializerId, name: u64) -> Self {
+        let mut peer = Self {
+            transport: router.connect(serializer),
+            serializer,
+            name,
+            notes: 0,
+            last_request: 0,
+            open: BTreeMap::new(),
+            subscriptions: BTreeSet::new(),
+            registrations: BTreeSet::new(),
+            last_invocation: 0,
+            skipped: BTreeSet::new(),
+            events: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            unanswered: BTreeMap::new(),
+            answered: Vec::new(),
+        };
+        let roles = ClientRoles {
+            publisher: Some(Dict::from(PublisherRole::default())),
+            subscriber: Some(Dict::from(SubscriberRole::default())),
+            caller: Some(Dict::from(CallerRole::default())),
+            callee: Some(Dict::from(CalleeRole::default())),
+            ..ClientRoles::default()
+        };
+        let details = HelloDetails { roles: Some(roles.into()), ..HelloDetails::default() };
+        peer.send(&Hello { realm: realm.into(), details: details.into() }.into()).expect("a new session");
+        let welcome = peer.poll_message();
+        assert!(
+            matches!(welcome, Poll::Ready(Some(Message::Welcome(_)))),
+            "WELCOME precedes everything else, not {welcome:?}"
+        );
+        peer
+    }
+
+    fn send(&mut self, message: &Message) -> Result<(), SessionOver> {
+        self.transport.send(&encode(message, self.serializer))
+    }
+
+    fn request(&mut self, skip: u64, open: Option<Open>) -> RequestId {
+        self.last_request += 1 + skip;
+        let request = RequestId::new(self.last_request).expect("few requests");
+        if let Some(open) = open {
+            self.open.insert(request, open);
+        }
+        request
+    }
+
+    fn note(&mut self, kind: Kind) -> Note {
+        self.notes += 1;
+        Note { origin: self.name, number: self.notes, kind }
+    }
+
+    fn ask(&mut self, message: impl Into<Message>) {
+        self.send(&message.into()).expect("the session goes on");
+    }
+
+    /// Subscribes; request IDs may skip forward.
+    pub(crate) fn subscribe(&mut self, topic: &str, skip: u64) -> RequestId {
+        let request = self.request(skip, Some(Open::Subscribe));
+        self.ask(Subscribe { request, options: Dict::new(), topic: topic.into() });
+        request
+    }
+
+    pub(crate) fn unsubscribe(&mut self, subscription: SubscriptionId) -> RequestId {
+        let request = self.request(0, Some(Open::Unsubscribe(subscription)));
+        self.ask(Unsubscribe { request, subscription });
+        request
+    }
+
+    pub(crate) fn publish(
+        &mut self,
+        topic: &str,
+        kind: Kind,
+        acknowledge: Option<bool>,
+        exclude_me: Option<bool>,
+    ) -> (RequestId, Note) {
+        let note = self.note(kind);
+        let request = self.request(0, (acknowledge == Some(true)).then_some(Open::Publish(note)));
+        let options = PublishOptions { acknowledge, exclude_me, ..PublishOptions::default() };
+        let payload = note.payload(self.serializer);
+        self.ask(Publish { request, options: options.into(), topic: topic.into(), payload });
+        (request, note)
+    }
+
+    pub(crate) fn register(&mut self, procedure: &str) -> RequestId {
+        let request = self.request(0, Some(Open::Register));
+        self.ask(Register { request, options: Dict::new(), procedure: procedure.into() });
+        request
+    }
+
+    pub(crate) fn unregister(&mut self, registration: RegistrationId) -> RequestId {
+        let request = self.request(0, Some(Open::Unregister(registration)));
+        self.ask(Unregister { request, registration });
+        request
+    }
+
+    pub(crate) fn call(&mut self, procedure: &str, kind: Kind) -> (RequestId, Note) {
+        let note = self.note(kind);
+        let request = self.request(0, Some(Open::Call(note)));
+        let payload = note.payload(self.serializer);
+        self.ask(Call { request, options: Dict::new(), procedure: procedure.into(), payload });
+        (request, note)
+    }
+
+    /// Answers an invocation with its own note, in another kind.
+    pub(crate) fn answer(&mut self, request: RequestId, kind: Kind, fails: bool) -> Note {
+        let note = self.unanswered.remove(&request).expect("an invocation that was not answered");
+        let note = Note { kind, ..note };
+        self.answered.push(request);
+        self.answer_again(request, note, fails);
+        note
+    }
+
+    pub(crate) fn answer_again(&mut self, request: RequestId, note: Note, fails: bool) {
+        let payload = note.payload(self.serializer);
+        if fails {
+            let request_type = MessageCode::Invocation as u64;
+            self.ask(Error { request_type, request, details: Dict::new(), error: FAILED.into(), payload });
+        } else {
+            self.ask(Yield { request, options: Dict::new(), payload });
+        }
+    }
+
+    /// Leaves in good order.
+    pub(crate) fn say_goodbye(mut self) {
+        self.ask(Goodbye { details: Dict::new(), reason: error_uri::CLOSE_REALM.into() });
+        let answer = self.last_words();
+        assert!(matches!(answer, Message::Goodbye(_)), "not GOODBYE but {answer:?}");
+    }
+
+    /// Breaks the protocol.
+    pub(crate) fn misbehave(mut self, is_decodable: bool) {
+        if is_decodable {
+            let request = RequestId::new(self.last_invocation + 1_000_000).expect("few invocations");
+            let payload = self.note(Kind::Plain).payload(self.serializer);
+            self.ask(Yield { request, options: Dict::new(), payload });
+        } else {
+            self.transport.send(&Bytes::from_static(b"\xc1[")).expect("the session goes on");
+        }
+        match self.last_words() {
+            Message::Abort(abort) => assert_eq!(abort.reason, error_uri::PROTOCOL_VIOLATION),
+            other => panic!("not ABORT but {other:?}"),
+        }
+    }
+
+    /// What the router said last, after the messages that were taken from the outbox before.
+    fn last_words(&mut self) -> Message {
+        loop {
+            let Poll::Ready(Some(message)) = self.poll_message() else { panic!("no last words") };
+            if let Message::Goodbye(_) | Message::Abort(_) = message {
+                assert_eq!(self.poll_message(), Poll::Ready(None));
+                return message;
+            }
+            self.check(&message);
+        }
+    }
+
+    fn poll_message(&mut self) -> Poll<Option<Message>> {
+        let mut cx = Context::from_waker(Waker::noop());
+        let frame = pin!(self.transport.receive()).poll(&mut cx);
+        frame.map(|frame| frame.map(|frame| self.decode(&frame)))
+    }
+
+    fn decode(&self, frame: &Bytes) -> Message {
+        decode(self.serializer, frame, &DecodeRules::default()).expect("the router sends messages")
+    }
+
+    /// The next message if there is one already, checked.
+    pub(crate) fn poll(&mut self) -> Poll<Option<Message>> {
+        let message = self.poll_message();
+        if let Poll::Ready(Some(message)) = &message {
+            self.check(message);
+        }
+        message
+    }
+
+    /// The next message, checked; none once the router ended the session.
+    pub(crate) async fn receive(&mut self) -> Option<Message> {
+        let frame = self.transport.receive().await?;
+        let message = self.decode(&frame);
+        self.check(&message);
+        Some(message)
+    }
+
+    /// Whether every request was answered.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// The invocation of that number will not arrive: it cannot be carried to this serializer.
+    pub(crate) fn expect_gap(&mut self, invocation: u64) {
+        self.skipped.insert(invocation);
+    }
+
+    fn close(&mut self, request: RequestId, answer: &Message) -> Open {
+        let open = self.open.remove(&request);
+        open.unwrap_or_else(|| panic!("{} has nothing to wait for: {answer:?}", self.name))
+    }
+
+    fn check(&mut self, message: &Message) {
+        match message {
+            Message::Subscribed(answer) => {
+                assert_eq!(self.close(answer.request, message), Open::Subscribe);
+                self.subscriptions.insert(answer.subscription);
+            }
+            Message::Unsubscribed(answer) => {
+                let Answered::Request(request) = answer.request else { panic!("nobody revokes") };
+                let Open::Unsubscribe(subscription) = self.close(request, message) else {
+                    panic!("{message:?} answers another request");
+                };
+                assert!(self.subscriptions.remove(&subscription), "{subscription} was given up twice");
+            }
+            Message::Published(answer) => {
+                assert!(matches!(self.close(answer.request, message), Open::Publish(_)));
+            }
+            Message::Registered(answer) => {
+                assert_eq!(self.close(answer.request, message), Open::Register);
+                assert!(self.registrations.insert(answer.registration), "the ID was given before");
+            }
+            Message::Unregistered(answer) => {
+                let Answered::Request(request) = answer.request else { panic!("nobody revokes") };
+                let Open::Unregister(registration) = self.close(request, message) else {
+                    panic!("{message:?} answers another request");
+                };
+                assert!(self.registrations.remove(&registration), "{registration} was taken back twice");
+            }
+            Message::CallResult(answer) => {
+                let Open::Call(call) = self.close(answer.request, message) else {
+                    panic!("{message:?} answers another request");
+                };
+                self.check_answer(call, Note::read(&answer.payload));
+            }
+            Message::Error(answer) => {
+                let open = self.close(answer.request, message);
+                assert_eq!(answer.request_type, open.code() as u64, "{message:?} answers {open:?}");
+                if answer.error == FAILED {
+                    let Open::Call(call) = open else { panic!("{message:?} answers {open:?}") };
+                    self.check_answer(call, Note::read(&answer.payload));
+                }
+            }
+            Message::Event(event) => {
+                let is_held = self.subscriptions.contains(&event.subscription);
+                assert!(is_held, "{} gets an event of {}", self.name, event.subscription);
+                let note = Note::read(&event.payload);
+                let last = self.events.insert(note.origin, note.number);
+                assert!(last < Some(note.number), "{note:?} arrives after event {last:?} of its publisher");
+                let waits = self.open.values().any(|open| *open == Open::Publish(note));
+                assert!(!waits, "{} gets its own event before PUBLISHED", self.name);
+            }
+            Message::Invocation(invocation) => {
+                let is_held = self.registrations.contains(&invocation.registration);
+                assert!(is_held, "{} is invoked at {}", self.name, invocation.registration);
+                self.last_invocation += 1;
+                while self.skipped.remove(&self.last_invocation) {
+                    self.last_invocation += 1;
+                }
+                assert_eq!(invocation.request.value(), self.last_invocation, "a gap, or a repetition");
+                let note = Note::read(&invocation.payload);
+                let last = self.calls.insert(note.origin, note.number);
+                assert!(last < Some(note.number), "{note:?} arrives after call {last:?} of its caller");
+                self.unanswered.insert(invocation.request, note);
+            }
+            _ => panic!("{} cannot make sense of {message:?}", self.name),
+        }
+    }
+
+    fn check_answer(&self, call: Note, answer: Note) {
+        assert_eq!((answer.origin, answer.number), (call.origin, call.number), "the answer to another call");
+    }
+}
