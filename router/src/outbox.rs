@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
-use wamp_proto::Message;
 
 use crate::realm::Outgoing;
 
@@ -88,11 +87,6 @@ impl OutboxLimits {
     }
 }
 
-/// Whether a message answers a request of its recipient.
-fn is_answer(message: &Message) -> bool {
-    !matches!(message, Message::Event(_) | Message::Invocation(_))
-}
-
 impl Outbox {
     pub(crate) fn new(limits: OutboxLimits) -> Self {
         Self { limits, queue: Mutex::default() }
@@ -103,7 +97,7 @@ impl Outbox {
     /// A closed outbox takes everything and keeps nothing: its session is about to leave.
     pub(crate) fn push(&self, message: &Arc<Outgoing>) -> Result<(), Overflow> {
         let bytes = message.cost();
-        let is_answer = is_answer(message.message());
+        let is_answer = message.is_answer();
         let limits = if is_answer { self.limits.doubled() } else { self.limits };
         let waker = {
             let mut queue = self.queue.lock();
@@ -200,7 +194,7 @@ impl Queue {
         for message in self.entries.drain(..count) {
             let bytes = message.cost();
             self.all = self.all.minus(bytes);
-            if is_answer(message.message()) {
+            if message.is_answer() {
                 self.answers = self.answers.minus(bytes);
             }
             batch.push(message);

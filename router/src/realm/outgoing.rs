@@ -21,6 +21,9 @@ const HEAD_BYTES: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     message: Message,
+    /// Kept, since every recipient's outbox asks for it.
+    cost: usize,
+    is_answer: bool,
     bodies: [OnceLock<Result<Bytes, RecodeError>>; SerializerId::ALL.len()],
 }
 
@@ -38,7 +41,9 @@ impl Outgoing {
             // The slot is fresh, so setting it cannot fail.
             slot.get_or_init(|| Ok(body));
         }
-        Arc::new(Self { message, bodies })
+        let payload = message.payload().map_or(0, |payload| payload.raw().len());
+        let is_answer = !matches!(message, Message::Event(_) | Message::Invocation(_));
+        Arc::new(Self { cost: payload + HEAD_BYTES + ENTRY_BYTES, is_answer, message, bodies })
     }
 
     /// The message.
@@ -59,6 +64,11 @@ impl Outgoing {
 
     /// What the message counts for in an outbox, in octets: about its body, plus 64 for the entry.
     pub(crate) fn cost(&self) -> usize {
-        self.message.payload().map_or(0, |payload| payload.raw().len()) + HEAD_BYTES + ENTRY_BYTES
+        self.cost
+    }
+
+    /// Whether the message answers a request of its recipient.
+    pub(crate) fn is_answer(&self) -> bool {
+        self.is_answer
     }
 }

@@ -143,6 +143,25 @@ impl<'a> CborReader<'a> {
         }
     }
 
+    /// Passes over one item of a container; what most items are needs no call.
+    #[inline]
+    fn skip_item(&mut self) -> Result<()> {
+        match self.next()? {
+            // Small integers, false, true and null.
+            0x00..=0x17 | 0x20..=0x37 | 0xf4..=0xf6 => {
+                self.at += 1;
+                Ok(())
+            }
+            // Text of up to 23 octets.
+            initial @ 0x60..=0x77 => {
+                self.at += 1;
+                let text = self.take(u64::from(initial & 0x1f))?;
+                check_utf8(text)
+            }
+            _ => self.skip(),
+        }
+    }
+
     fn enter(&mut self, head: &Head) -> Result<Items> {
         let is_map = head.major == MAP;
         self.depth += 1;
@@ -353,9 +372,9 @@ impl<'a> Reader<'a> for CborReader<'a> {
             ARRAY | MAP => {
                 let mut items = self.enter(&head)?;
                 while self.more(&mut items)? {
-                    self.skip()?;
+                    self.skip_item()?;
                     if items.is_map {
-                        self.skip()?;
+                        self.skip_item()?;
                     }
                 }
                 Ok(())

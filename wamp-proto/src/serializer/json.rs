@@ -128,42 +128,40 @@ impl<'a> JsonReader<'a> {
     /// Passes over the string at the cursor; returns the range of its content and whether it has escapes.
     fn string(&mut self) -> Result<(usize, usize, bool)> {
         let bytes = self.text.as_bytes();
-        self.at += 1;
-        let start = self.at;
+        let start = self.at + 1;
+        let mut at = start;
         let mut escaped = false;
         loop {
-            while let Some(chunk) = bytes.get(self.at..self.at + 8) {
-                let mut word = [0; 8];
-                word.copy_from_slice(chunk);
-                let specials = string_specials(u64::from_le_bytes(word));
+            while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+                let specials = string_specials(u64::from_le_bytes(*chunk));
                 if specials != 0 {
-                    self.at += specials.trailing_zeros() as usize / 8;
+                    at += specials.trailing_zeros() as usize / 8;
                     break;
                 }
-                self.at += 8;
+                at += 8;
             }
-            match self.byte() {
+            match bytes.get(at) {
                 None => return Err(SyntaxError::UnexpectedEnd),
                 Some(b'"') => {
-                    self.at += 1;
-                    return Ok((start, self.at - 1, escaped));
+                    self.at = at + 1;
+                    return Ok((start, at, escaped));
                 }
                 Some(b'\\') => {
                     escaped = true;
-                    match bytes.get(self.at + 1) {
-                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
+                    match bytes.get(at + 1) {
+                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at += 2,
                         Some(b'u') => {
-                            let digits = bytes.get(self.at + 2..self.at + 6);
+                            let digits = bytes.get(at + 2..at + 6);
                             if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
-                                return malformed(self.at, "four hexadecimal digits");
+                                return malformed(at, "four hexadecimal digits");
                             }
-                            self.at += 6;
+                            at += 6;
                         }
-                        _ => return malformed(self.at, "an escape sequence"),
+                        _ => return malformed(at, "an escape sequence"),
                     }
                 }
-                Some(0..=0x1f) => return malformed(self.at, "no control character in a string"),
-                Some(_) => self.at += 1,
+                Some(0..=0x1f) => return malformed(at, "no control character in a string"),
+                Some(_) => at += 1,
             }
         }
     }

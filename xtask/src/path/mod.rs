@@ -102,16 +102,16 @@ fn row(line: &str) -> Option<Row> {
 
 /// Bounded channels everywhere; in the core no runtime, clock, chance or values.
 fn fences(workspace: &Workspace) -> Row {
-    let what = "the rules of `xtask tidy`";
-    match tidy::run(workspace, &[]) {
-        Ok(()) => Row {
-            letter: 'd',
-            what: what.to_owned(),
-            measured: "no findings".to_owned(),
-            limit: "no findings".to_owned(),
-            verdict: Verdict::Holds,
-        },
-        Err(error) => Row::not_measured('d', what, &error),
+    let (measured, verdict) = match tidy::run(workspace, &[]) {
+        Ok(()) => ("no findings".to_owned(), Verdict::Holds),
+        Err(error) => (error.to_string(), Verdict::Failed),
+    };
+    Row {
+        letter: 'd',
+        what: "the rules of `xtask tidy`".to_owned(),
+        measured,
+        limit: "no findings".to_owned(),
+        verdict,
     }
 }
 

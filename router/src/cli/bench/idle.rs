@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
-use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 
 use super::peer::{Joining, Part, Peer, unexpected};
 use super::process;
 use super::report::Report;
+use super::run::latencies;
 
 /// Sessions that are being opened at once.
 const OPENING_AT_ONCE: usize = 32;
@@ -39,7 +39,7 @@ impl Idle {
         let start = Instant::now();
         let opened = open(joining, sessions).await?;
         let seconds = start.elapsed().as_secs_f64();
-        let mut latency = Histogram::<u64>::new(3)?;
+        let mut latency = latencies()?;
         let mut peers = JoinSet::new();
         for (peer, time) in opened {
             latency.saturating_record(u64::try_from(time.as_nanos())?);

@@ -169,6 +169,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         common.router_pids.is_empty() || common.router_pids.len() == common.targets.len(),
         "give --router-pid once for each --url"
     );
+    ensure!(
+        common.rounds == 1 || !matches!(arguments.work, Work::Idle { .. }),
+        "idle sessions cost what a router takes the first time: start it anew for another round"
+    );
     let time = Duration::try_from_secs_f64(common.seconds).context("--seconds")?;
     let amount = common.count.map_or(Amount::Time(time), Amount::Count);
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -73,9 +73,13 @@ pub(super) struct Tally {
 
 impl Tally {
     fn new() -> anyhow::Result<Self> {
-        let latency = Histogram::new_with_bounds(LATENCY_MIN, LATENCY_MAX, LATENCY_DIGITS)?;
-        Ok(Self { completed: 0, expected: 0, disordered: 0, failed: 0, latency })
+        Ok(Self { completed: 0, expected: 0, disordered: 0, failed: 0, latency: latencies()? })
     }
+}
+
+/// Room for latencies in nanoseconds.
+pub(super) fn latencies() -> anyhow::Result<Histogram<u64>> {
+    Ok(Histogram::new_with_bounds(LATENCY_MIN, LATENCY_MAX, LATENCY_DIGITS)?)
 }
 
 /// What all tasks of a run share.
