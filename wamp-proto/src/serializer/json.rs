@@ -166,6 +166,26 @@ impl<'a> JsonReader<'a> {
         }
     }
 
+    /// Passes over the string at the cursor; nearly all have no escapes and are found out at once.
+    #[inline]
+    fn skip_string(&mut self) -> Result<()> {
+        let rest = self.text.as_bytes().get(self.at + 1..).unwrap_or_default();
+        let mut length = 0;
+        for chunk in rest.as_chunks::<8>().0 {
+            let specials = string_specials(u64::from_le_bytes(*chunk));
+            if specials != 0 {
+                length += specials.trailing_zeros() as usize / 8;
+                if rest.get(length) == Some(&b'"') {
+                    self.at += length + 2;
+                    return Ok(());
+                }
+                break;
+            }
+            length += 8;
+        }
+        self.string().map(drop)
+    }
+
     fn unescape(&self, start: usize, end: usize) -> Result<String> {
         let mut text = String::with_capacity(end - start);
         let mut rest = self.slice(start, end);
@@ -282,7 +302,7 @@ impl<'a> JsonReader<'a> {
         if self.byte() != Some(b'"') {
             return malformed(self.at, "a string as key");
         }
-        self.string()?;
+        self.skip_string()?;
         self.colon()
     }
 
@@ -395,7 +415,7 @@ impl<'a> Reader<'a> for JsonReader<'a> {
         let mut nesting = Nesting::default();
         loop {
             match self.next()? {
-                b'"' => self.string().map(drop)?,
+                b'"' => self.skip_string()?,
                 b'-' | b'0'..=b'9' => self.number().map(drop)?,
                 b'n' => self.word("null")?,
                 b't' => self.word("true")?,
