@@ -531,7 +531,7 @@ async fn raw_13_an_answer_over_the_callers_limit_is_an_error_instead() {
 }
 
 #[tokio::test]
-async fn raw_13_a_refusal_over_the_peers_limit_keeps_its_request_and_uri() {
+async fn raw_13_a_refusal_over_the_peers_limit_still_answers_its_request() {
     let router = TestRouter::start().await;
     let mut alice = Peer::join_via(&router, "alice", SMALL).await;
     let long = format!("com.example.{}", "x".repeat(600));
@@ -539,7 +539,8 @@ async fn raw_13_a_refusal_over_the_peers_limit_keeps_its_request_and_uri() {
     // The explanation would name the procedure.
     let request = alice.next_request();
     alice.send(&format!(r#"[64,{request},{{}},"{long}"]"#)).await;
-    alice.expect_error(MessageCode::Register, request, PROCEDURE_ALREADY_EXISTS).await;
+    alice.expect_error(MessageCode::Register, request, PAYLOAD_SIZE_EXCEEDED).await;
+    alice.expect_silence().await;
 }
 
 #[tokio::test]
