@@ -73,6 +73,8 @@ pub struct Limits {
     pub subscriptions_max: usize,
     /// Registrations that one session may hold.
     pub registrations_max: usize,
+    /// CALLs of one session that may wait for their final answer.
+    pub open_calls_max: usize,
 }
 
 /// How the router goes down on SIGTERM or Ctrl-C.
@@ -129,6 +131,7 @@ impl Default for Limits {
             outbox_stall: Duration::from_secs(30),
             subscriptions_max: 8192,
             registrations_max: 8192,
+            open_calls_max: 65_536,
         }
     }
 }

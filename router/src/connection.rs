@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 use trunkline_config::Listener;
 use wamp_proto::message::Goodbye;
-use wamp_proto::{Message, Violation};
+use wamp_proto::{Message, Violation, error_uri};
 
 use crate::listen;
 use crate::outbox::Closed;
@@ -162,6 +162,9 @@ async fn join(transport: &mut Transport, router: &Router, peer: SocketAddr) -> O
                 let body = Message::from(welcome).encode(transport.serializer()).ok()?;
                 transport.queue(body).ok()?;
                 return Some(session);
+            }
+            Err(Some(abort)) if abort.reason == error_uri::PROTOCOL_VIOLATION => {
+                (Some(abort.into()), CloseReason::ProtocolError)
             }
             Err(abort) => (abort.map(Message::from), CloseReason::Normal),
         },

@@ -58,6 +58,7 @@ impl Router {
                 uri_rules: uri_rules(realm.strict_uris),
                 subscriptions_max: limits.subscriptions_max,
                 registrations_max: limits.registrations_max,
+                open_calls_max: limits.open_calls_max,
                 subscription_key: rand::random(),
                 table_key,
             };

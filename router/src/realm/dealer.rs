@@ -21,7 +21,7 @@ use wamp_proto::{
 
 use super::outgoing::Outgoing;
 use super::recipient::{RecipientKey, Recipients};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, shown};
 use super::settings::{RealmSettings, UriHasher};
 
 /// A change of the registrations.
@@ -42,21 +42,14 @@ struct Registration {
     callee: RecipientKey,
 }
 
-/// An INVOCATION that its callee has not answered.
-#[derive(Debug)]
-struct Pending {
-    /// `None` once the caller is gone: the answer will be dropped.
-    caller: Option<(RecipientKey, RequestId)>,
-}
-
 /// What a session does as caller and as callee.
 #[derive(Debug, Default)]
 struct Party {
     registrations: BTreeSet<RegistrationId>,
     /// The last INVOCATION request sent to it (ID-05).
     last_invocation: Option<RequestId>,
-    /// Open INVOCATIONs, by their request.
-    pending: HashMap<RequestId, Pending, foldhash::fast::FixedState>,
+    /// Open INVOCATIONs, by their request: caller and CALL.
+    pending: HashMap<RequestId, (RecipientKey, RequestId), foldhash::fast::FixedState>,
     /// Open CALLs, by their request: callee and INVOCATION.
     calls: HashMap<RequestId, (RecipientKey, RequestId), foldhash::fast::FixedState>,
 }
@@ -177,7 +170,7 @@ impl Dealer {
         if self.by_procedure.contains_key(&**procedure) {
             return Err(Refusal::new(
                 error_uri::PROCEDURE_ALREADY_EXISTS,
-                format!("{procedure:?} is registered already"),
+                format!("{} is registered already", shown(procedure)),
             ));
         }
         let Some(registration) = RegistrationId::new(self.last_registration + 1) else {
@@ -226,6 +219,13 @@ impl Dealer {
         out: &impl Recipients,
     ) -> Result<(), Refusal> {
         check_uri(&call.procedure, &settings.uri_rules).map_err(Refusal::invalid_uri)?;
+        let open = self.parties.get(&from).map_or(0, |party| party.calls.len());
+        if open >= settings.open_calls_max {
+            return Err(Refusal::new(
+                error_uri::UNAVAILABLE,
+                format!("a session may have {} calls open", settings.open_calls_max),
+            ));
+        }
         if self.draining {
             return Err(Refusal::new(error_uri::UNAVAILABLE, "the router is going down".to_owned()));
         }
@@ -233,7 +233,7 @@ impl Dealer {
         let Some((id, registration)) = found.and_then(|id| Some((id, self.registrations.get(&id)?))) else {
             return Err(Refusal::new(
                 error_uri::NO_SUCH_PROCEDURE,
-                format!("no procedure {:?} is registered", call.procedure),
+                format!("no procedure {} is registered", shown(&call.procedure)),
             ));
         };
         let callee = registration.callee;
@@ -247,7 +247,7 @@ impl Dealer {
         })?;
         // Taken last, once the INVOCATION is sure to go out: request IDs have no gap (ID-05).
         party.last_invocation = Some(request);
-        party.pending.insert(request, Pending { caller: Some((from, call.request)) });
+        party.pending.insert(request, (from, call.request));
         self.parties.entry(from).or_default().calls.insert(call.request, (callee, request));
         self.open_calls += 1;
         Ok(())
@@ -315,17 +315,16 @@ impl Dealer {
         self.apply(Record::SessionGone { callee: from }, out);
         let Some(party) = self.parties.remove(&from) else { return };
         for (callee, invocation) in party.calls.into_values() {
-            // A session may call itself: then `party` holds both entries.
-            if let Some(callee) = self.parties.get_mut(&callee)
-                && let Some(pending) = callee.pending.get_mut(&invocation)
-            {
-                pending.caller = None;
+            // What its callee answers later belongs to nobody, and is dropped. A session may call itself:
+            // then `party` holds both entries.
+            if let Some(callee) = self.parties.get_mut(&callee) {
+                callee.pending.remove(&invocation);
             }
             self.open_calls -= 1;
         }
         // In the order of the calls, so that equal inputs give equal output.
         let pending: BTreeMap<_, _> = party.pending.into_iter().collect();
-        for (caller, request) in pending.into_values().filter_map(|pending| pending.caller) {
+        for (caller, request) in pending.into_values() {
             if caller == from {
                 continue;
             }
@@ -376,7 +375,7 @@ impl Dealer {
     ) {
         let pending = self.parties.get_mut(&callee).and_then(|party| party.pending.remove(&invocation));
         // Answered before, or the caller is gone: the answer is dropped without a word.
-        let Some((caller, request)) = pending.and_then(|pending| pending.caller) else { return };
+        let Some((caller, request)) = pending else { return };
         self.forget_call(caller, request);
         out.answer(caller, &Outgoing::new(answer(request)));
     }

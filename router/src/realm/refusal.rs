@@ -9,6 +9,17 @@ use wamp_proto::{MessageCode, Payload, RequestId, SerializerId, error_uri};
 
 use super::outgoing::Outgoing;
 
+/// How much of what a peer sent is repeated to it: an explanation has to fit into its smallest frame, the
+/// 512 octets of a RawSocket.
+const SHOWN_CHARACTERS: usize = 64;
+
+/// A URI for an explanation: quoted, and cut where it gets long.
+pub(super) fn shown(uri: &str) -> String {
+    let shown: String = uri.chars().take(SHOWN_CHARACTERS).collect();
+    let ellipsis = if shown.len() < uri.len() { "…" } else { "" };
+    format!("{shown:?}{ellipsis}")
+}
+
 /// Why a request is refused.
 #[derive(Debug)]
 pub(super) struct Refusal {

@@ -17,6 +17,8 @@ pub(crate) struct RealmSettings {
     pub(crate) uri_rules: UriRules,
     /// Subscriptions that one session may hold.
     pub(crate) subscriptions_max: usize,
+    /// CALLs of one session that may wait for their final answer.
+    pub(crate) open_calls_max: usize,
     /// Registrations that one session may hold.
     pub(crate) registrations_max: usize,
     /// Key of the hash that subscription IDs are derived from; the same on every node of a cluster.

@@ -54,6 +54,7 @@ fn settings() -> RealmSettings {
         profile: Profile::Default,
         uri_rules: UriRules::loose(),
         subscriptions_max: 8192,
+        open_calls_max: 65_536,
         registrations_max: 8192,
         subscription_key: *b"subscription key",
         table_key: *b"key of the table",

@@ -153,3 +153,38 @@ fn uris_over_the_limits_are_refused() {
         "#]],
     );
 }
+
+#[test]
+fn a_session_has_a_limited_number_of_open_calls() {
+    check_with(
+        RealmSettings { open_calls_max: 1, ..settings() },
+        r#"
+            alice> REGISTER 1 {} com.acme.slow
+            bob> CALL 1 {} com.acme.slow
+            bob> CALL 2 {} com.acme.slow
+            carol> CALL 1 {} com.acme.slow
+            alice> YIELD inv#1 {}
+            bob> CALL 3 {} com.acme.slow
+        "#,
+        expect![[r#"
+            alice< REGISTERED 1 reg#1
+            alice< INVOCATION inv#1 reg#1 {}
+            bob< ERROR CALL 2 {} wamp.error.unavailable ["a session may have 1 calls open"]
+            alice< INVOCATION inv#2 reg#1 {}
+            bob< RESULT 1 {}
+            alice< INVOCATION inv#3 reg#1 {}
+        "#]],
+    );
+}
+
+#[test]
+fn explanations_repeat_the_beginning_of_a_long_uri() {
+    check(
+        r#"
+            alice> CALL 1 {} com.acme.a_procedure_with_a_name_that_goes_on_and_on_until_it_is_over_the_limit
+        "#,
+        expect![[r#"
+            alice< ERROR CALL 1 {} wamp.error.no_such_procedure ["no procedure \"com.acme.a_procedure_with_a_name_that_goes_on_and_on_until_it_is\"… is registered"]
+        "#]],
+    );
+}
