@@ -531,15 +531,15 @@ async fn raw_13_an_answer_over_the_callers_limit_is_an_error_instead() {
 }
 
 #[tokio::test]
-async fn raw_13_a_refusal_over_the_peers_limit_still_answers_its_request() {
+async fn raw_13_a_refusal_of_a_long_uri_fits_into_the_peers_limit() {
     let router = TestRouter::start().await;
     let mut alice = Peer::join_via(&router, "alice", SMALL).await;
     let long = format!("com.example.{}", "x".repeat(600));
     alice.register(&long).await;
-    // The explanation would name the procedure.
+    // The explanation names the procedure, as far as there is room.
     let request = alice.next_request();
     alice.send(&format!(r#"[64,{request},{{}},"{long}"]"#)).await;
-    alice.expect_error(MessageCode::Register, request, PAYLOAD_SIZE_EXCEEDED).await;
+    alice.expect_error(MessageCode::Register, request, PROCEDURE_ALREADY_EXISTS).await;
     alice.expect_silence().await;
 }
 
