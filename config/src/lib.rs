@@ -29,11 +29,14 @@ pub struct Listener {
     pub address: SocketAddr,
     /// HTTP paths that upgrade to WebSocket.
     pub websocket_paths: Vec<String>,
+    /// Hosts whose pages a browser may connect from: the host of the `Origin` header, whatever its port.
+    /// `*` stands for every host. Programs that are no browser send no `Origin`, and are not asked for one.
+    pub allowed_origin_hosts: Vec<String>,
     /// Time for a peer from accept to WELCOME: RawSocket or HTTP handshake, then HELLO (SES-16).
     pub handshake_timeout: Duration,
     /// Octets that an HTTP request head may have.
     pub http_head_max_bytes: usize,
-    /// A peer that was silent this long is sent a ping.
+    /// A peer that was silent this long is sent a ping, after twice as long at the latest.
     pub ping_interval: Duration,
     /// A peer from which nothing at all comes this long after a ping is taken for dead.
     pub ping_timeout: Duration,
@@ -50,7 +53,7 @@ pub struct Realm {
     pub strict_uris: bool,
 }
 
-/// Limits of a session and of its messages. Every one is counted when it is met.
+/// Limits of a session and of its messages.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Octets of one message, in either framing.
@@ -65,7 +68,7 @@ pub struct Limits {
     pub uri_max_components: usize,
     /// Messages in the outbox of one session.
     pub outbox_max_messages: usize,
-    /// Octets in the outbox of one session: bodies, plus 64 for each entry.
+    /// Octets in the outbox of one session: about the bodies, plus 64 for each entry.
     pub outbox_max_bytes: usize,
     /// How long a session may leave the answers to its own requests unread before it is disconnected.
     pub outbox_stall: Duration,
@@ -103,6 +106,8 @@ impl Default for Listener {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             websocket_paths: vec!["/ws".to_owned(), "/".to_owned()],
+            // Any page that somebody opens could otherwise talk to a router on their machine.
+            allowed_origin_hosts: ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).to_vec(),
             handshake_timeout: Duration::from_secs(5),
             http_head_max_bytes: 16 * 1024,
             ping_interval: Duration::from_secs(20),

@@ -1,7 +1,7 @@
 //! One task per connection: handshake, then session after session until the transport ends.
 //!
 //! The handshake is a boxed future that is gone before the session's small one starts. The session's
-//! [`Turn`]s poll reader, outbox and timer by hand: no split, no second task, no read future that could
+//! [`OpenSession`]s poll reader, outbox and timer by hand: no split, no second task, no read future that could
 //! lose octets when another branch wins.
 
 use std::cell::Cell;
@@ -30,39 +30,65 @@ use crate::transport::{CloseReason, Received, Transport, TransportError};
 /// Bounds how far answers to the peer's own requests can grow between two looks at their size.
 const FRAMES_PER_TURN: usize = 32;
 
-/// Turns in one poll of the task, so that one busy peer does not keep a worker from the others.
+/// OpenSessions in one poll of the task, so that one busy peer does not keep a worker from the others.
 const TURNS_PER_POLL: usize = 4;
 
 /// Messages taken from the outbox at once; they go out in one write as far as the socket takes them.
-const WRITE_BATCH: usize = 64;
+const WRITE_BATCH_MESSAGES: usize = 64;
+
+/// Octets taken from the outbox at once, about what a transport queues before it wants to write: what is
+/// taken counts in the outbox no longer.
+const WRITE_BATCH_BYTES: usize = 16 * 1024;
 
 /// How long a peer gets to take our last words.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Why a session's task stopped.
+/// Why a session ended.
+#[derive(Debug, thiserror::Error)]
 enum End {
     /// The client said GOODBYE; this answers it. The transport may carry another session (WS-05).
+    #[error("goodbye")]
     Leave(Goodbye),
     /// The client aborted.
+    #[error("aborted")]
     Over,
     /// The client answered our GOODBYE.
+    #[error("router going down")]
     ShutDown,
     /// The client broke the protocol.
+    #[error("protocol violation")]
     Violation(Violation),
     /// The transport ended, or the peer broke its rules.
+    #[error("{0}")]
     Transport(TransportError),
     /// The outbox overflowed.
+    #[error("slow consumer")]
     SlowConsumer,
     /// Answers to its own requests were left unread for too long.
+    #[error("answers left unread")]
     Stalled,
     /// Nothing came for too long, not even a pong.
+    #[error("dead peer")]
     DeadPeer,
+}
+
+impl End {
+    /// What the peer is told; nothing, to one that does not read.
+    fn farewell(self) -> Option<Farewell> {
+        match self {
+            Self::Leave(_) | Self::Over => Some((None, CloseReason::Normal)),
+            Self::ShutDown => Some((None, CloseReason::GoingAway)),
+            Self::Violation(violation) => Some((Some(violation.abort().into()), CloseReason::ProtocolError)),
+            Self::Transport(error) => Some((last_words(&error), error.close_reason())),
+            Self::SlowConsumer | Self::Stalled | Self::DeadPeer => None,
+        }
+    }
 }
 
 /// Serves one accepted socket until it closes.
 pub(crate) async fn serve(socket: TcpStream, peer: SocketAddr, listener: Arc<Listener>, router: Arc<Router>) {
     let mut deadline = Instant::now() + listener.handshake_timeout;
-    let opening = Box::pin(open(socket, listener.clone(), router.clone()));
+    let opening = Box::pin(open(socket, peer, listener.clone(), router.clone()));
     let mut transport = match timeout_at(deadline, opening).await {
         Ok(Some(transport)) => transport,
         Ok(None) => return,
@@ -75,8 +101,8 @@ pub(crate) async fn serve(socket: TcpStream, peer: SocketAddr, listener: Arc<Lis
     tracing::debug!(%peer, kind = transport.kind(), serializer = ?transport.serializer(), "transport open");
     loop {
         let session = match timeout_at(deadline, Box::pin(join(&mut transport, &router, peer))).await {
-            Ok(Some(session)) => session,
-            Ok(None) => return,
+            Ok(Ok(session)) => session,
+            Ok(Err((last_words, close))) => return farewell(transport, last_words, close).await,
             Err(_) => {
                 router.counters().handshakes_timed_out.increment();
                 tracing::debug!(%peer, "no HELLO in time");
@@ -84,66 +110,60 @@ pub(crate) async fn serve(socket: TcpStream, peer: SocketAddr, listener: Arc<Lis
             }
         };
         let id = session.id();
-        let end = Turn::new(&mut transport, session, &listener, &router).await;
-        // The session was dropped with its Turn: it has left its realm before anything is said.
+        let end = OpenSession::new(&mut transport, session, &listener, &router).await;
+        // The session was dropped with its OpenSession: it has left its realm before anything is said.
         let counters = router.counters();
-        let (reason, last_words, close) = match end {
-            End::Leave(goodbye) => {
-                tracing::info!(target: "trunkline::audit", %peer, session = id, reason = "goodbye", "left");
-                deadline = Instant::now() + listener.handshake_timeout;
-                // The peer may have stopped reading, and no timer runs between two sessions.
-                match timeout_at(deadline, Box::pin(say(&mut transport, goodbye.into()))).await {
-                    Ok(Ok(())) => continue,
-                    Ok(Err(_)) => return,
-                    Err(_) => {
-                        counters.handshakes_timed_out.increment();
-                        return tracing::debug!(%peer, "the answer to GOODBYE was not read in time");
-                    }
+        if let End::Leave(goodbye) = end {
+            tracing::info!(target: "trunkline::audit", %peer, session = id, reason = "goodbye", "left");
+            deadline = Instant::now() + listener.handshake_timeout;
+            // The peer may have stopped reading, and no timer runs between two sessions.
+            match timeout_at(deadline, Box::pin(say(&mut transport, goodbye.into()))).await {
+                Ok(Ok(())) => continue,
+                Ok(Err(_)) => return,
+                Err(_) => {
+                    counters.handshakes_timed_out.increment();
+                    return tracing::debug!(%peer, "the answer to GOODBYE was not read in time");
                 }
             }
-            End::ShutDown => ("router going down", None, CloseReason::GoingAway),
-            End::Over => ("aborted", None, CloseReason::Normal),
-            End::Violation(violation) => {
-                ("protocol violation", Some(violation.abort().into()), CloseReason::ProtocolError)
-            }
-            End::Transport(error) => {
-                if let TransportError::TooLarge { .. } = error {
-                    counters.messages_too_large.increment();
-                }
-                ("transport ended", last_words(&error), error.close_reason())
-            }
-            End::SlowConsumer => ("slow consumer", None, CloseReason::Normal),
-            End::Stalled => {
-                counters.stalled_sessions.increment();
-                ("answers left unread", None, CloseReason::Normal)
-            }
-            End::DeadPeer => {
-                counters.dead_peers.increment();
-                ("dead peer", None, CloseReason::Normal)
-            }
-        };
-        tracing::info!(target: "trunkline::audit", %peer, session = id, reason, "left");
-        let is_reading = !matches!(reason, "slow consumer" | "answers left unread" | "dead peer");
-        if is_reading {
+        }
+        match &end {
+            End::Transport(TransportError::TooLarge { .. }) => counters.messages_too_large.increment(),
+            End::Stalled => counters.stalled_sessions.increment(),
+            End::DeadPeer => counters.dead_peers.increment(),
+            _ => {}
+        }
+        tracing::info!(target: "trunkline::audit", %peer, session = id, reason = %end, "left");
+        if let Some((last_words, close)) = end.farewell() {
             farewell(transport, last_words, close).await;
         }
         return;
     }
 }
 
-async fn open(socket: TcpStream, listener: Arc<Listener>, router: Arc<Router>) -> Option<Transport> {
+async fn open(
+    socket: TcpStream,
+    peer: SocketAddr,
+    listener: Arc<Listener>,
+    router: Arc<Router>,
+) -> Option<Transport> {
     match listen::open(socket, &listener, router.limits().message_max_bytes).await {
         Ok(transport) => Some(transport),
         Err(error) => {
             router.counters().handshakes_refused.increment();
-            tracing::debug!(%error, "no transport");
+            tracing::debug!(%peer, %error, "no transport");
             None
         }
     }
 }
 
-/// Waits for HELLO. Says what there is to say to a peer that cannot join, and closes the transport.
-async fn join(transport: &mut Transport, router: &Router, peer: SocketAddr) -> Option<Session> {
+/// What a peer is told at the end, and how its transport is closed.
+type Farewell = (Option<Message>, CloseReason);
+
+/// Waits for HELLO, and opens the session that it asks for.
+///
+/// # Errors
+/// With what there is to say to a peer that cannot join.
+async fn join(transport: &mut Transport, router: &Router, peer: SocketAddr) -> Result<Session, Farewell> {
     let received = loop {
         // Flushed too: a ping may come before HELLO (RAW-11).
         let next = poll_fn(|cx| match transport.poll_flush(cx) {
@@ -156,31 +176,30 @@ async fn join(transport: &mut Transport, router: &Router, peer: SocketAddr) -> O
             Err(error) => break Err(error),
         }
     };
-    let (last_words, close) = match received {
-        Ok(frame) => match Session::open(router, transport.serializer(), &frame, &peer) {
-            Ok((session, welcome)) => {
-                let body = Message::from(welcome).encode(transport.serializer()).ok()?;
-                transport.queue(body).ok()?;
-                return Some(session);
-            }
-            Err(Some(abort)) if abort.reason == error_uri::PROTOCOL_VIOLATION => {
-                (Some(abort.into()), CloseReason::ProtocolError)
-            }
-            Err(abort) => (abort.map(Message::from), CloseReason::Normal),
-        },
+    let frame = match received {
+        Ok(frame) => frame,
         Err(error) => {
+            tracing::debug!(%peer, %error, "no session");
             if let TransportError::TooLarge { .. } = error {
                 router.counters().messages_too_large.increment();
             }
-            if let Some(violation) = violation(&error) {
+            if violation(&error).is_some() {
                 router.counters().protocol_violations.increment();
-                tracing::debug!(%violation, "protocol violation before the session opened");
             }
-            (last_words(&error), error.close_reason())
+            return Err((last_words(&error), error.close_reason()));
         }
     };
-    close_after(transport, last_words, close).await;
-    None
+    match Session::open(router, transport.serializer(), &frame, &peer) {
+        Ok((session, welcome)) => {
+            let body = Message::from(welcome).encode(transport.serializer()).unwrap_or_default();
+            transport.queue(body).map_err(|error| (None, error.close_reason()))?;
+            Ok(session)
+        }
+        Err(Some(abort)) if abort.reason == error_uri::PROTOCOL_VIOLATION => {
+            Err((Some(abort.into()), CloseReason::ProtocolError))
+        }
+        Err(abort) => Err((abort.map(Message::from), CloseReason::Normal)),
+    }
 }
 
 /// The protocol violation that an error of the transport is, if it is one.
@@ -227,7 +246,7 @@ thread_local! {
 }
 
 /// An open session on its transport: a future that ends with the session.
-struct Turn<'a> {
+struct OpenSession<'a> {
     transport: &'a mut Transport,
     session: Session,
     timer: Pin<Box<Sleep>>,
@@ -244,7 +263,7 @@ struct Turn<'a> {
     said_goodbye: bool,
 }
 
-impl<'a> Turn<'a> {
+impl<'a> OpenSession<'a> {
     fn new(transport: &'a mut Transport, session: Session, listener: &Listener, router: &Router) -> Self {
         Self {
             transport,
@@ -283,7 +302,7 @@ impl<'a> Turn<'a> {
                 ready!(self.session.outbox().poll_overflow(cx));
                 return Poll::Ready(Ok(End::SlowConsumer));
             }
-            match self.session.outbox().poll_take(cx, batch, WRITE_BATCH) {
+            match self.session.outbox().poll_take(cx, batch, WRITE_BATCH_MESSAGES, WRITE_BATCH_BYTES) {
                 Poll::Ready(Ok(())) => {
                     for message in batch.drain(..) {
                         if let Some(body) = self.session.body(&message, self.transport.send_max_bytes()) {
@@ -313,6 +332,10 @@ impl<'a> Turn<'a> {
         for _ in 0..FRAMES_PER_TURN {
             let received = match ready!(self.transport.poll_receive(cx)) {
                 Ok(received) => received,
+                // Behind our GOODBYE nothing more is said, whatever comes (SES-08).
+                Err(error) if self.said_goodbye && violation(&error).is_some() => {
+                    return Poll::Ready(Some(End::ShutDown));
+                }
                 Err(error) => {
                     if let Some(violation) = violation(&error) {
                         self.session.violated(&violation);
@@ -325,7 +348,13 @@ impl<'a> Turn<'a> {
             let Received::Message(frame) = received else { continue };
             match self.session.receive(&frame) {
                 Ok(Flow::Continue) => {}
-                Ok(Flow::Leave(goodbye)) => return Poll::Ready(Some(End::Leave(goodbye))),
+                Ok(Flow::Leave(goodbye)) => {
+                    // Answers to what came before GOODBYE go out first, as far as the socket takes them.
+                    if let Poll::Ready(end @ End::Transport(_)) = self.poll_deliver(cx) {
+                        return Poll::Ready(Some(end));
+                    }
+                    return Poll::Ready(Some(End::Leave(goodbye)));
+                }
                 Ok(Flow::Over) if self.said_goodbye => return Poll::Ready(Some(End::ShutDown)),
                 Ok(Flow::Over) => return Poll::Ready(Some(End::Over)),
                 Err(violation) => return Poll::Ready(Some(End::Violation(violation))),
@@ -366,8 +395,9 @@ impl<'a> Turn<'a> {
                     return Poll::Ready(End::Stalled);
                 }
                 stalled_at
-            } else if self.is_alive {
+            } else if self.is_alive || self.transport.took_octets() {
                 self.is_alive = false;
+                self.is_pinged = false;
                 now + self.ping_interval
             } else if self.is_pinged {
                 return Poll::Ready(End::DeadPeer);
@@ -386,7 +416,7 @@ impl<'a> Turn<'a> {
     }
 }
 
-impl Future for Turn<'_> {
+impl Future for OpenSession<'_> {
     type Output = End;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {

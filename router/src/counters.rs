@@ -32,6 +32,8 @@ counters! {
     sessions_left,
     /// HELLOs answered with ABORT: no such realm, no authentication method.
     joins_refused,
+    /// Requests that failed while their session lived on: bad URIs, unknown procedures, limits.
+    requests_refused,
     /// Sessions ended because the peer broke the protocol.
     protocol_violations,
     /// Messages over the size limit; each ended its connection.

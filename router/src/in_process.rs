@@ -71,7 +71,10 @@ impl InProcess {
             },
             Some(session) => match session.receive(frame) {
                 Ok(Flow::Continue) => {}
-                Ok(Flow::Leave(goodbye)) => self.end(Some(goodbye.into())),
+                Ok(Flow::Leave(goodbye)) => {
+                    self.take_answers();
+                    self.end(Some(goodbye.into()));
+                }
                 Ok(Flow::Over) => self.end(None),
                 Err(violation) => self.end(Some(violation.abort().into())),
             },
@@ -80,6 +83,8 @@ impl InProcess {
     }
 
     /// The next encoded message for this peer, or `None` once the session is over and all was received.
+    ///
+    /// Send HELLO first: before it, there is nothing to wait for.
     pub async fn receive(&mut self) -> Option<Bytes> {
         poll_fn(|cx| self.poll_receive(cx)).await
     }
@@ -100,7 +105,7 @@ impl InProcess {
             let Some(session) = &mut self.session else {
                 return if self.is_closed { Poll::Ready(None) } else { Poll::Pending };
             };
-            match session.outbox().poll_take(cx, &mut self.batch, usize::MAX) {
+            match session.outbox().poll_take(cx, &mut self.batch, usize::MAX, usize::MAX) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(())) => {
                     for message in self.batch.drain(..) {
@@ -112,6 +117,18 @@ impl InProcess {
                     Some(goodbye) => self.say(goodbye.into()),
                     None => self.end(None),
                 },
+            }
+        }
+    }
+
+    /// Keeps what was queued before GOODBYE: it can still be received.
+    fn take_answers(&mut self) {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        if let Some(session) = &mut self.session
+            && session.outbox().poll_take(&mut cx, &mut self.batch, usize::MAX, usize::MAX).is_ready()
+        {
+            for message in self.batch.drain(..) {
+                self.ready.extend(session.body(&message, usize::MAX));
             }
         }
     }

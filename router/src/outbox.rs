@@ -124,10 +124,11 @@ impl Outbox {
         Ok(())
     }
 
-    /// Takes nothing more in.
-    pub(crate) fn close(&self, why: Closed) {
-        let waker = {
+    /// Takes nothing more in. Returns whether it did until now.
+    pub(crate) fn close(&self, why: Closed) -> bool {
+        let (was_open, waker) = {
             let mut queue = self.queue.lock();
+            let was_open = queue.closed.is_none();
             if queue.closed != Some(Closed::Overflow) {
                 queue.closed = Some(why);
             }
@@ -136,14 +137,15 @@ impl Outbox {
                 queue.all = Load::default();
                 queue.answers = Load::default();
             }
-            queue.waker.take()
+            (was_open, queue.waker.take())
         };
         if let Some(waker) = waker {
             waker.wake();
         }
+        was_open
     }
 
-    /// Moves up to `max` messages to `batch`, in order.
+    /// Moves messages to `batch`, in order: up to `max_messages`, and as few as reach `max_bytes`.
     ///
     /// Ready with what closed the outbox once it is closed and nothing is left; pending, with the task to be
     /// woken, while there is nothing.
@@ -151,7 +153,8 @@ impl Outbox {
         &self,
         cx: &mut Context<'_>,
         batch: &mut Vec<Arc<Outgoing>>,
-        max: usize,
+        max_messages: usize,
+        max_bytes: usize,
     ) -> Poll<Result<(), Closed>> {
         let mut queue = self.queue.lock();
         if queue.entries.is_empty() {
@@ -161,7 +164,7 @@ impl Outbox {
             queue.wait(cx, true);
             return Poll::Pending;
         }
-        queue.take(batch, max);
+        queue.take(batch, max_messages, max_bytes);
         Poll::Ready(Ok(()))
     }
 
@@ -189,10 +192,15 @@ impl Queue {
         }
     }
 
-    fn take(&mut self, batch: &mut Vec<Arc<Outgoing>>, max: usize) {
-        let count = self.entries.len().min(max);
-        for message in self.entries.drain(..count) {
+    fn take(&mut self, batch: &mut Vec<Arc<Outgoing>>, max_messages: usize, max_bytes: usize) {
+        let mut taken = 0;
+        for _ in 0..max_messages {
+            if taken >= max_bytes {
+                break;
+            }
+            let Some(message) = self.entries.pop_front() else { break };
             let bytes = message.cost();
+            taken += bytes;
             self.all = self.all.minus(bytes);
             if message.is_answer() {
                 self.answers = self.answers.minus(bytes);
@@ -280,9 +288,23 @@ mod tests {
 
         let mut batch = Vec::new();
         let mut cx = Context::from_waker(Waker::noop());
-        assert_eq!(outbox.poll_take(&mut cx, &mut batch, usize::MAX), Poll::Ready(Ok(())));
+        assert_eq!(outbox.poll_take(&mut cx, &mut batch, usize::MAX, usize::MAX), Poll::Ready(Ok(())));
         assert_eq!(batch.len(), 8);
         assert!(!outbox.is_congested());
+    }
+
+    #[test]
+    fn a_batch_ends_where_it_reaches_its_octets() {
+        let outbox = outbox(8, usize::MAX / 2);
+        for _ in 0..8 {
+            outbox.push(&event()).expect("room");
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut batch = Vec::new();
+        assert_eq!(outbox.poll_take(&mut cx, &mut batch, 8, event().cost() * 2), Poll::Ready(Ok(())));
+        assert_eq!(batch.len(), 2);
+        assert_eq!(outbox.poll_take(&mut cx, &mut batch, 8, 1), Poll::Ready(Ok(())));
+        assert_eq!(batch.len(), 3);
     }
 
     #[test]
@@ -303,11 +325,11 @@ mod tests {
         let waker = Waker::from(woken.clone());
         let mut cx = Context::from_waker(&waker);
         let mut batch = Vec::new();
-        assert!(outbox.poll_take(&mut cx, &mut batch, 8).is_pending());
+        assert!(outbox.poll_take(&mut cx, &mut batch, 8, usize::MAX).is_pending());
         outbox.push(&event()).expect("room");
         outbox.push(&event()).expect("room");
         assert_eq!(woken.0.load(std::sync::atomic::Ordering::Relaxed), 1);
-        assert_eq!(outbox.poll_take(&mut cx, &mut batch, 8), Poll::Ready(Ok(())));
+        assert_eq!(outbox.poll_take(&mut cx, &mut batch, 8, usize::MAX), Poll::Ready(Ok(())));
         assert_eq!(batch.len(), 2);
     }
 
@@ -332,7 +354,7 @@ mod tests {
         let mut batch = Vec::new();
         outbox.push(&event()).expect("room");
         outbox.close(Closed::Shutdown);
-        assert_eq!(outbox.poll_take(&mut cx, &mut batch, 8), Poll::Ready(Ok(())));
-        assert_eq!(outbox.poll_take(&mut cx, &mut batch, 8), Poll::Ready(Err(Closed::Shutdown)));
+        assert_eq!(outbox.poll_take(&mut cx, &mut batch, 8, usize::MAX), Poll::Ready(Ok(())));
+        assert_eq!(outbox.poll_take(&mut cx, &mut batch, 8, usize::MAX), Poll::Ready(Err(Closed::Shutdown)));
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct RealmDriver {
 #[derive(Debug, Default)]
 struct Members {
     slots: Slab<Member>,
-    keys_by_session: HashMap<SessionId, RecipientKey>,
+    key_by_session: HashMap<SessionId, RecipientKey>,
     next_generation: u32,
     /// Every member was told to say GOODBYE: nobody may join any more.
     is_closing: bool,
@@ -91,7 +91,7 @@ impl RealmDriver {
         }
         let session = loop {
             let session = SessionId::from_bits(rand::random());
-            if !members.keys_by_session.contains_key(&session) {
+            if !members.key_by_session.contains_key(&session) {
                 break session;
             }
         };
@@ -100,7 +100,7 @@ impl RealmDriver {
         let slot = members.slots.insert(Member { generation, session, outbox: outbox.clone() });
         // Sessions are bounded by descriptors, far below 2^32.
         let key = RecipientKey { slot: slot as u32, generation };
-        members.keys_by_session.insert(session, key);
+        members.key_by_session.insert(session, key);
         self.counters.sessions_joined.increment();
         Some(Membership { key, session, outbox })
     }
@@ -113,7 +113,7 @@ impl RealmDriver {
                 return;
             }
             let member = members.slots.remove(key.slot as usize);
-            members.keys_by_session.remove(&member.session);
+            members.key_by_session.remove(&member.session);
         }
         self.counters.sessions_left.increment();
         self.step(|realm, out| realm.leave(key, out));
@@ -205,8 +205,10 @@ impl Step<'_> {
         let Some(member) = self.members.member(to) else { return };
         if member.outbox.push(message).is_err() {
             // The policy `disconnect`: a session that cannot keep up is better gone than silently short.
-            self.counters.slow_consumers.increment();
-            member.outbox.close(Closed::Overflow);
+            // Another publisher may have met the same overflow: one of them counts it.
+            if member.outbox.close(Closed::Overflow) {
+                self.counters.slow_consumers.increment();
+            }
             self.overflowed.borrow_mut().push(to);
         }
     }
@@ -219,6 +221,13 @@ impl Recipients for Step<'_> {
 
     fn answer(&self, to: RecipientKey, message: &Arc<Outgoing>) {
         self.push(to, message);
+    }
+
+    fn refused(&self, from: RecipientKey, error: &'static str) {
+        self.counters.requests_refused.increment();
+        if let Some(member) = self.members.member(from) {
+            tracing::debug!(session = member.session.value(), error, "request refused");
+        }
     }
 
     fn invocation(&self, to: RecipientKey, message: &Arc<Outgoing>) -> Result<(), Full> {

@@ -38,7 +38,8 @@ impl Router {
         Self::with_table_key(config, rand::random())
     }
 
-    /// A router whose tables hash with that key, so that two runs do exactly the same.
+    /// A router whose tables hash with that key, and which derives subscription IDs with it, so that two runs
+    /// differ in random IDs alone.
     ///
     /// For measurements: who knows the key can plan collisions.
     pub fn with_table_key(config: &Config, table_key: [u8; 16]) -> Arc<Self> {
@@ -59,7 +60,7 @@ impl Router {
                 subscriptions_max: limits.subscriptions_max,
                 registrations_max: limits.registrations_max,
                 open_calls_max: limits.open_calls_max,
-                subscription_key: rand::random(),
+                subscription_key: table_key,
                 table_key,
             };
             let driver = RealmDriver::new(settings, outbox_limits, counters.clone());
@@ -247,8 +248,9 @@ async fn accept(
                     tracing::error!(%error, "a connection failed");
                 }
             }
-            _ = phase.changed() => {
-                if *phase.borrow() == Phase::Over {
+            changed = phase.changed() => {
+                // A server that is dropped without ceremony takes its connections with it.
+                if changed.is_err() || *phase.borrow() == Phase::Over {
                     connections.shutdown().await;
                     return;
                 }

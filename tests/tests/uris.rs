@@ -156,12 +156,15 @@ async fn uri_06_an_unacknowledged_publish_to_no_uri_is_dropped_silently() {
     let router = TestRouter::start().await;
     for via in Via::sockets() {
         let mut alice = Peer::join_via(&router, "alice", via).await;
+        let refused = router.router().counters().requests_refused.value();
         for topic in ["", "com..tick", "wamp.x", "a b"] {
             alice.publish(topic, "[1]").await;
             let request = alice.next_request();
             alice.send(&format!(r#"[16,{request},{{"acknowledge":false}},"{topic}"]"#)).await;
         }
         alice.expect_silence().await;
+        // Silent towards the peer, not towards the operator: four topics, each published to twice.
+        assert!(router.router().counters().requests_refused.value() - refused >= 8);
     }
 }
 

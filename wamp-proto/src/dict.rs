@@ -19,7 +19,7 @@ use crate::serializer::decode::{DecodeError, DecodeRules};
 use crate::serializer::token::{Kind, Reader, Scalar, SyntaxError, Writer};
 use crate::serializer::transcode::{read_value, write_value};
 use crate::uri::MatchPolicy;
-use crate::value::Value;
+use crate::value::{Value, footprint_of_entries};
 
 /// Unknown keys that one dict may have: extensions have a handful, an attacker would like thousands.
 const EXTRA_MAX: usize = 64;
@@ -31,6 +31,8 @@ pub struct Dict<T>(Option<Box<T>>);
 pub trait Keys: Default + Clone + PartialEq + fmt::Debug + Sized + sealed::Keys + 'static {
     #[doc(hidden)]
     fn empty() -> &'static Self;
+    #[doc(hidden)]
+    fn extra(&self) -> &[(String, Value)];
 }
 
 pub(crate) mod sealed {
@@ -67,6 +69,14 @@ impl<T: Keys> Dict<T> {
     /// A dict without keys.
     pub const fn new() -> Self {
         Self(None)
+    }
+
+    /// Octets of memory that the dict takes, apart from text that is a slice of its frame.
+    pub fn footprint(&self) -> usize {
+        match &self.0 {
+            None => 0,
+            Some(keys) => size_of::<T>() + footprint_of_entries(keys.extra()),
+        }
     }
 
     /// Whether there is no key, so that the dict is `{}` on the wire.
@@ -362,6 +372,10 @@ macro_rules! dicts {
             fn empty() -> &'static Self {
                 static EMPTY: $name = $name { $($field: None,)* extra: Vec::new() };
                 &EMPTY
+            }
+
+            fn extra(&self) -> &[(String, Value)] {
+                &self.extra
             }
         }
 

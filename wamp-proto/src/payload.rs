@@ -15,6 +15,17 @@ use crate::serializer::transcode::{
 };
 use crate::value::Value;
 
+/// Octets by which a frame may be more than twice a part of it before the part is copied out of it.
+///
+/// A frame that is mostly something else would otherwise be kept alive, and counted nowhere, by a short text
+/// or payload that waits in a queue.
+const PADDING_MAX: usize = 4096;
+
+/// Whether a part of that length is better copied out of its frame than kept as a slice.
+fn is_padded(frame: &Bytes, len: usize) -> bool {
+    frame.len() > PADDING_MAX + 2 * len
+}
+
 /// Which of the two payload elements a message has. Absent, `[]` and `{}` stay distinct on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Arity {
@@ -29,7 +40,8 @@ pub enum Arity {
 
 /// Arguments and ArgumentsKw as they stand on the wire, in one serializer.
 ///
-/// A decoded payload is a slice of its frame and keeps the frame alive. Cloning costs a reference count.
+/// A decoded payload is a slice of its frame and keeps the frame alive, unless most of the frame is padding.
+/// Cloning costs a reference count.
 #[derive(Clone, Debug)]
 pub struct Payload {
     serializer: SerializerId,
@@ -98,12 +110,6 @@ impl Payload {
         }
     }
 
-    /// The same octets in an allocation of their own, so that no frame is kept alive.
-    #[must_use]
-    pub fn to_owned_bytes(&self) -> Self {
-        Self { raw: Bytes::copy_from_slice(&self.raw), ..*self }
-    }
-
     /// Takes `raw` for the octets of this payload. They must be the same octets.
     pub(crate) fn rehome(&mut self, raw: Bytes) {
         debug_assert_eq!(self.raw, raw, "a payload may move, not change");
@@ -138,7 +144,13 @@ impl Payload {
                 return Err(DecodeError::Arity(message));
             }
         }
-        Ok(Self { serializer: R::SERIALIZER, arity, raw: frame.slice(start..end) })
+        let len = end - start;
+        let raw = if is_padded(frame, len) {
+            Bytes::copy_from_slice(frame.get(start..end).unwrap_or_default())
+        } else {
+            frame.slice(start..end)
+        };
+        Ok(Self { serializer: R::SERIALIZER, arity, raw })
     }
 
     /// Writes the elements, spliced where the serializer is the same; returns where they begin, if there are any.
@@ -236,10 +248,43 @@ impl Frame<'_> {
     pub(crate) fn own(&self, text: std::borrow::Cow<'_, str>) -> ByteString {
         match (text, self.text) {
             (std::borrow::Cow::Owned(text), _) => text.into(),
+            (std::borrow::Cow::Borrowed(slice), _) if is_padded(self.octets, slice.len()) => slice.into(),
             (std::borrow::Cow::Borrowed(slice), Some(text)) => text.slice_ref(slice),
             (std::borrow::Cow::Borrowed(slice), None) => {
                 ByteString::try_from(self.octets.slice_ref(slice.as_bytes())).unwrap_or_default()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DecodeRules, Message, decode};
+
+    fn publish(padding: usize) -> (Bytes, Message) {
+        let frame = Bytes::from(format!(r#"[16,1,{{}},"com.example.tick",{}[7]]"#, " ".repeat(padding)));
+        let message = decode(SerializerId::Json, &frame, &DecodeRules::default()).expect("well-formed");
+        (frame, message)
+    }
+
+    /// Whether topic and payload are slices of the frame.
+    fn are_slices(frame: &Bytes, message: &Message) -> [bool; 2] {
+        let Message::Publish(publish) = message else { panic!("16 is PUBLISH") };
+        [publish.topic.as_bytes(), publish.payload.raw()]
+            .map(|part| frame.as_ptr_range().contains(&part.as_ptr()))
+    }
+
+    #[test]
+    fn a_message_is_made_of_slices_of_its_frame() {
+        let (frame, message) = publish(0);
+        assert_eq!(are_slices(&frame, &message), [true, true]);
+    }
+
+    #[test]
+    fn a_frame_of_padding_is_not_kept_alive() {
+        let (frame, message) = publish(100_000);
+        assert_eq!(are_slices(&frame, &message), [false, false]);
+        assert_eq!(message, publish(0).1);
     }
 }

@@ -1,6 +1,7 @@
 //! An owned tree of application values, for recoding, unknown keys and meta procedures.
 //!
-//! The message path never builds one: payloads stay raw ([`crate::Payload`]).
+//! Payloads never become one on their way through a router: they stay raw ([`crate::Payload`]). Keys of
+//! Options and Details that nobody knows do.
 
 /// Any value that WAMP can carry.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +24,24 @@ pub enum Value {
     Dict(Vec<(String, Value)>),
 }
 
+/// Octets of memory that dict entries take.
+pub(crate) fn footprint_of_entries(entries: &[(String, Value)]) -> usize {
+    entries.iter().map(|(key, value)| size_of::<String>() + key.capacity() + value.footprint()).sum()
+}
+
 impl Value {
+    /// Octets of memory that the value takes.
+    pub fn footprint(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Null | Self::Bool(_) | Self::Integer(_) | Self::Float(_) => 0,
+                Self::String(text) => text.capacity(),
+                Self::Bytes(octets) => octets.capacity(),
+                Self::List(items) => items.iter().map(Self::footprint).sum(),
+                Self::Dict(entries) => footprint_of_entries(entries),
+            }
+    }
+
     /// The value of `key`, if this is a dict that has it.
     pub fn get(&self, key: &str) -> Option<&Value> {
         match self {
@@ -79,4 +97,19 @@ from! {
     Vec<u8> => |value| Self::Bytes(value);
     Vec<Value> => |value| Self::List(value);
     Vec<(String, Value)> => |value| Self::Dict(value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_footprint_counts_every_value_and_its_text() {
+        let list = Value::List(vec![Value::Null; 1000]);
+        assert!(list.footprint() >= 1000 * size_of::<Value>());
+        let text = Value::String("x".repeat(500));
+        assert!(text.footprint() >= 500 + size_of::<Value>());
+        let dict = Value::Dict(vec![("key".repeat(100), list)]);
+        assert!(dict.footprint() >= 300 + 1000 * size_of::<Value>());
+    }
 }

@@ -29,7 +29,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .init();
     let mut config = Config::default();
     if let Some(address) = arguments.listen {
-        config.listeners = vec![Listener { address, ..Listener::default() }];
+        let mut listener = Listener { address, ..Listener::default() };
+        if !address.ip().is_loopback() {
+            // Whoever wants others in wants their pages in, too.
+            listener.allowed_origin_hosts = vec!["*".to_owned()];
+        }
+        config.listeners = vec![listener];
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -6,7 +6,7 @@ use std::future;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
-    ALLOW, CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
+    ALLOW, CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use hyper::server::conn::http1;
@@ -87,6 +87,10 @@ fn upgrade<B>(
         let refusal = with(refusal(StatusCode::UPGRADE_REQUIRED, text), SEC_WEBSOCKET_VERSION, "13");
         return Err(with(with(refusal, UPGRADE, "websocket"), CONNECTION, "upgrade"));
     }
+    if !is_allowed_origin(headers, &listener.allowed_origin_hosts) {
+        let text = "pages of this origin may not connect: see allowed_origin_hosts";
+        return Err(refusal(StatusCode::FORBIDDEN, text));
+    }
     let Some(accept) = accept_value(headers) else {
         let text = "Sec-WebSocket-Key must be 16 octets in base64";
         return Err(refusal(StatusCode::BAD_REQUEST, text));
@@ -150,6 +154,27 @@ fn first_supported_offer(headers: &HeaderMap) -> Option<SerializerId> {
     list(headers, &SEC_WEBSOCKET_PROTOCOL).find_map(SerializerId::from_subprotocol)
 }
 
+/// Whether the page that a browser connects for may do so. What is no browser sends no Origin.
+fn is_allowed_origin(headers: &HeaderMap, allowed: &[String]) -> bool {
+    let mut origins = headers.get_all(ORIGIN).iter().peekable();
+    if origins.peek().is_none() || allowed.iter().any(|host| host == "*") {
+        return true;
+    }
+    origins.all(|origin| {
+        let host = origin.to_str().ok().and_then(origin_host);
+        host.is_some_and(|host| allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(host)))
+    })
+}
+
+/// The host in an Origin, `scheme://host[:port]`; none in `null`, which any page can have itself sent.
+fn origin_host(origin: &str) -> Option<&str> {
+    let (_, authority) = origin.split_once("://")?;
+    match authority.find(']') {
+        Some(end) => authority.get(..=end),
+        None => authority.split(':').next(),
+    }
+}
+
 /// The proof that the peer's one key was understood, if it is 16 octets in base64.
 fn accept_value(headers: &HeaderMap) -> Option<HeaderValue> {
     let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
@@ -163,4 +188,36 @@ fn accept_value(headers: &HeaderMap) -> Option<HeaderValue> {
         return None;
     }
     HeaderValue::try_from(derive_accept_key(key)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(origin: &'static str, hosts: &[&str]) -> bool {
+        let headers = HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]);
+        let hosts: Vec<_> = hosts.iter().map(|&host| host.to_owned()).collect();
+        is_allowed_origin(&headers, &hosts)
+    }
+
+    #[test]
+    fn pages_connect_from_allowed_hosts_only() {
+        let local = ["localhost", "127.0.0.1", "[::1]"];
+        for origin in
+            ["http://localhost:3000", "https://LOCALHOST", "http://127.0.0.1:8080", "http://[::1]:5173"]
+        {
+            assert!(allowed(origin, &local), "{origin}");
+        }
+        for origin in [
+            "https://evil.example",
+            "null",
+            "http://localhost.evil.example",
+            "http://127.0.0.1.evil.example",
+            "",
+        ] {
+            assert!(!allowed(origin, &local), "{origin}");
+        }
+        assert!(allowed("https://anywhere.example", &["*"]));
+        assert!(is_allowed_origin(&HeaderMap::new(), &[]));
+    }
 }

@@ -36,8 +36,8 @@ struct Subscription {
 #[derive(Debug)]
 pub(super) struct Broker {
     subscriptions: Slab<Subscription>,
-    by_topic: HashMap<Arc<str>, usize, UriHasher>,
-    by_id: HashMap<SubscriptionId, usize, foldhash::fast::FixedState>,
+    slot_by_topic: HashMap<Arc<str>, usize, UriHasher>,
+    slot_by_id: HashMap<SubscriptionId, usize, foldhash::fast::FixedState>,
     /// For each subscriber its subscriptions, and its place among the subscribers of each.
     held: HashMap<RecipientKey, BTreeMap<SubscriptionId, usize>, foldhash::fast::FixedState>,
 }
@@ -46,8 +46,8 @@ impl Broker {
     pub(super) fn new(settings: &RealmSettings) -> Self {
         Self {
             subscriptions: Slab::new(),
-            by_topic: HashMap::with_hasher(settings.uri_hasher()),
-            by_id: HashMap::default(),
+            slot_by_topic: HashMap::with_hasher(settings.uri_hasher()),
+            slot_by_id: HashMap::default(),
             held: HashMap::default(),
         }
     }
@@ -65,7 +65,9 @@ impl Broker {
         if let Err(refusal) = check_topic(&publish.topic, settings) {
             // Without acknowledgement the router never answers (PUB-01).
             if acknowledge {
-                out.answer(from, &refusal.answer(MessageCode::Publish, publish.request));
+                refusal.answer(from, MessageCode::Publish, publish.request, out);
+            } else {
+                refusal.ignore(from, out);
             }
             return;
         }
@@ -73,7 +75,8 @@ impl Broker {
             // Before the publisher's own EVENT, if it gets one (ORD-06).
             out.answer(from, &Outgoing::new(Published { request: publish.request, publication }.into()));
         }
-        let subscription = self.by_topic.get(&*publish.topic).and_then(|&slot| self.subscriptions.get(slot));
+        let subscription =
+            self.slot_by_topic.get(&*publish.topic).and_then(|&slot| self.subscriptions.get(slot));
         let Some(subscription) = subscription else { return };
         let excluded = (publish.options.exclude_me != Some(false)).then_some(from);
         let mut recipients =
@@ -103,12 +106,14 @@ impl Broker {
         subscribe: &Subscribe,
         out: &impl Recipients,
     ) {
-        let answer = match self.try_subscribe(settings, from, subscribe) {
-            Ok(subscription) => Outgoing::new(Subscribed { request: subscribe.request, subscription }.into()),
-            Err(refusal) => refusal.answer(MessageCode::Subscribe, subscribe.request),
-        };
-        // Under the write guard, so that it precedes the first EVENT (ORD-02).
-        out.answer(from, &answer);
+        match self.try_subscribe(settings, from, subscribe) {
+            // Under the write guard, so that it precedes the first EVENT (ORD-02).
+            Ok(subscription) => {
+                let request = subscribe.request;
+                out.answer(from, &Outgoing::new(Subscribed { request, subscription }.into()));
+            }
+            Err(refusal) => refusal.answer(from, MessageCode::Subscribe, subscribe.request, out),
+        }
     }
 
     fn try_subscribe(
@@ -125,7 +130,7 @@ impl Broker {
                 format!("match policy {:?} is not supported", policy.as_str()),
             ));
         }
-        let existing = self.by_topic.get(&*subscribe.topic).copied();
+        let existing = self.slot_by_topic.get(&*subscribe.topic).copied();
         let held = self.held.get(&from);
         if let Some(subscription) = existing.and_then(|slot| self.subscriptions.get(slot))
             && held.is_some_and(|held| held.contains_key(&subscription.id))
@@ -153,22 +158,19 @@ impl Broker {
         out: &impl Recipients,
     ) {
         let place = self.held.get_mut(&from).and_then(|held| held.remove(&unsubscribe.subscription));
-        let answer = match place {
-            Some(place) => {
-                self.remove(unsubscribe.subscription, place);
-                if self.held.get(&from).is_some_and(BTreeMap::is_empty) {
-                    self.held.remove(&from);
-                }
-                let request = Answered::Request(unsubscribe.request);
-                Outgoing::new(Unsubscribed { request, revoked: None }.into())
-            }
-            None => Refusal::new(
+        let Some(place) = place else {
+            return Refusal::new(
                 error_uri::NO_SUCH_SUBSCRIPTION,
                 format!("subscription {} is not held by this session", unsubscribe.subscription),
             )
-            .answer(MessageCode::Unsubscribe, unsubscribe.request),
+            .answer(from, MessageCode::Unsubscribe, unsubscribe.request, out);
         };
-        out.answer(from, &answer);
+        self.remove(unsubscribe.subscription, place);
+        if self.held.get(&from).is_some_and(BTreeMap::is_empty) {
+            self.held.remove(&from);
+        }
+        let request = Answered::Request(unsubscribe.request);
+        out.answer(from, &Outgoing::new(Unsubscribed { request, revoked: None }.into()));
     }
 
     /// Takes a session that is gone off all its subscriptions.
@@ -186,7 +188,7 @@ impl Broker {
     /// Derives the ID from realm and topic alone, so that every node of a cluster gives the same (design: IDs).
     fn create(&mut self, settings: &RealmSettings, topic: &str) -> Result<usize, Refusal> {
         let id = (0..ID_ATTEMPTS).map(|attempt| subscription_id(settings, topic, attempt));
-        let Some(id) = id.into_iter().find(|id| !self.by_id.contains_key(id)) else {
+        let Some(id) = id.into_iter().find(|id| !self.slot_by_id.contains_key(id)) else {
             return Err(Refusal::new(
                 error_uri::UNAVAILABLE,
                 "the subscription's ID collides with others".to_owned(),
@@ -195,14 +197,14 @@ impl Broker {
         let topic: Arc<str> = topic.into();
         let slot =
             self.subscriptions.insert(Subscription { id, topic: topic.clone(), subscribers: Vec::new() });
-        self.by_topic.insert(topic, slot);
-        self.by_id.insert(id, slot);
+        self.slot_by_topic.insert(topic, slot);
+        self.slot_by_id.insert(id, slot);
         Ok(slot)
     }
 
     /// Removes the subscriber at `place`; the last one takes its place, and the subscription goes with the last.
     fn remove(&mut self, id: SubscriptionId, place: usize) {
-        let Some(&slot) = self.by_id.get(&id) else { return };
+        let Some(&slot) = self.slot_by_id.get(&id) else { return };
         let Some(subscription) = self.subscriptions.get_mut(slot) else { return };
         subscription.subscribers.swap_remove(place);
         if let Some(moved) = subscription.subscribers.get(place)
@@ -212,8 +214,8 @@ impl Broker {
         }
         if subscription.subscribers.is_empty() {
             let subscription = self.subscriptions.remove(slot);
-            self.by_topic.remove(&subscription.topic);
-            self.by_id.remove(&id);
+            self.slot_by_topic.remove(&subscription.topic);
+            self.slot_by_id.remove(&id);
         }
     }
 }

@@ -49,16 +49,16 @@ struct Party {
     /// The last INVOCATION request sent to it (ID-05).
     last_invocation: Option<RequestId>,
     /// Open INVOCATIONs, by their request: caller and CALL.
-    pending: HashMap<RequestId, (RecipientKey, RequestId), foldhash::fast::FixedState>,
+    caller_by_invocation: HashMap<RequestId, (RecipientKey, RequestId), foldhash::fast::FixedState>,
     /// Open CALLs, by their request: callee and INVOCATION.
-    calls: HashMap<RequestId, (RecipientKey, RequestId), foldhash::fast::FixedState>,
+    invocation_by_call: HashMap<RequestId, (RecipientKey, RequestId), foldhash::fast::FixedState>,
 }
 
 /// The registrations and open calls of a realm.
 #[derive(Debug)]
 pub(super) struct Dealer {
     registrations: HashMap<RegistrationId, Registration, foldhash::fast::FixedState>,
-    by_procedure: HashMap<Arc<str>, RegistrationId, UriHasher>,
+    registration_by_procedure: HashMap<Arc<str>, RegistrationId, UriHasher>,
     parties: HashMap<RecipientKey, Party, foldhash::fast::FixedState>,
     /// The last registration ID given; on one node the registry is a counter.
     last_registration: u64,
@@ -70,7 +70,7 @@ impl Dealer {
     pub(super) fn new(settings: &RealmSettings) -> Self {
         Self {
             registrations: HashMap::default(),
-            by_procedure: HashMap::with_hasher(settings.uri_hasher()),
+            registration_by_procedure: HashMap::with_hasher(settings.uri_hasher()),
             parties: HashMap::default(),
             last_registration: 0,
             open_calls: 0,
@@ -87,8 +87,7 @@ impl Dealer {
         out: &impl Recipients,
     ) {
         if let Err(refusal) = self.check_register(settings, from, &register) {
-            out.answer(from, &refusal.answer(MessageCode::Register, register.request));
-            return;
+            return refusal.answer(from, MessageCode::Register, register.request, out);
         }
         let Register { request, procedure, .. } = register;
         self.apply(Record::Registered { callee: from, request, procedure }, out);
@@ -131,30 +130,27 @@ impl Dealer {
     /// Changes the registrations, and answers whoever asked for it.
     fn apply(&mut self, record: Record, out: &impl Recipients) {
         match record {
-            Record::Registered { callee, request, procedure } => {
-                let answer = match self.add(callee, &procedure) {
-                    Ok(registration) => Outgoing::new(Registered { request, registration }.into()),
-                    Err(refusal) => refusal.answer(MessageCode::Register, request),
-                };
-                out.answer(callee, &answer);
-            }
+            Record::Registered { callee, request, procedure } => match self.add(callee, &procedure) {
+                Ok(registration) => {
+                    out.answer(callee, &Outgoing::new(Registered { request, registration }.into()));
+                }
+                Err(refusal) => refusal.answer(callee, MessageCode::Register, request, out),
+            },
             Record::Unregistered { callee, request, registration } => {
                 let is_held = self
                     .parties
                     .get_mut(&callee)
                     .is_some_and(|party| party.registrations.remove(&registration));
-                let answer = if is_held {
-                    self.remove(registration);
-                    let request = Answered::Request(request);
-                    Outgoing::new(Unregistered { request, revoked: None }.into())
-                } else {
-                    Refusal::new(
+                if !is_held {
+                    return Refusal::new(
                         error_uri::NO_SUCH_REGISTRATION,
                         format!("registration {registration} is not held by this session"),
                     )
-                    .answer(MessageCode::Unregister, request)
-                };
-                out.answer(callee, &answer);
+                    .answer(callee, MessageCode::Unregister, request, out);
+                }
+                self.remove(registration);
+                let request = Answered::Request(request);
+                out.answer(callee, &Outgoing::new(Unregistered { request, revoked: None }.into()));
             }
             Record::SessionGone { callee } => {
                 let held =
@@ -167,7 +163,7 @@ impl Dealer {
     }
 
     fn add(&mut self, callee: RecipientKey, procedure: &Uri) -> Result<RegistrationId, Refusal> {
-        if self.by_procedure.contains_key(&**procedure) {
+        if self.registration_by_procedure.contains_key(&**procedure) {
             return Err(Refusal::new(
                 error_uri::PROCEDURE_ALREADY_EXISTS,
                 format!("{} is registered already", shown(procedure)),
@@ -178,7 +174,7 @@ impl Dealer {
         };
         self.last_registration = registration.value();
         let procedure: Arc<str> = (&**procedure).into();
-        self.by_procedure.insert(procedure.clone(), registration);
+        self.registration_by_procedure.insert(procedure.clone(), registration);
         self.registrations.insert(registration, Registration { procedure, callee });
         self.parties.entry(callee).or_default().registrations.insert(registration);
         Ok(registration)
@@ -186,7 +182,7 @@ impl Dealer {
 
     fn remove(&mut self, registration: RegistrationId) {
         if let Some(registration) = self.registrations.remove(&registration) {
-            self.by_procedure.remove(&registration.procedure);
+            self.registration_by_procedure.remove(&registration.procedure);
         }
     }
 
@@ -202,11 +198,11 @@ impl Dealer {
         out: &impl Recipients,
     ) -> Result<(), Violation> {
         let request = call.request;
-        if self.parties.get(&from).is_some_and(|party| party.calls.contains_key(&request)) {
+        if self.parties.get(&from).is_some_and(|party| party.invocation_by_call.contains_key(&request)) {
             return Err(Violation::RequestId { found: request.value(), last: request.value() });
         }
         if let Err(refusal) = self.try_call(settings, from, call, out) {
-            out.answer(from, &refusal.answer(MessageCode::Call, request));
+            refusal.answer(from, MessageCode::Call, request, out);
         }
         Ok(())
     }
@@ -219,7 +215,7 @@ impl Dealer {
         out: &impl Recipients,
     ) -> Result<(), Refusal> {
         check_uri(&call.procedure, &settings.uri_rules).map_err(Refusal::invalid_uri)?;
-        let open = self.parties.get(&from).map_or(0, |party| party.calls.len());
+        let open = self.parties.get(&from).map_or(0, |party| party.invocation_by_call.len());
         if open >= settings.open_calls_max {
             return Err(Refusal::new(
                 error_uri::UNAVAILABLE,
@@ -229,7 +225,7 @@ impl Dealer {
         if self.draining {
             return Err(Refusal::new(error_uri::UNAVAILABLE, "the router is going down".to_owned()));
         }
-        let found = self.by_procedure.get(&*call.procedure).copied();
+        let found = self.registration_by_procedure.get(&*call.procedure).copied();
         let Some((id, registration)) = found.and_then(|id| Some((id, self.registrations.get(&id)?))) else {
             return Err(Refusal::new(
                 error_uri::NO_SUCH_PROCEDURE,
@@ -245,10 +241,11 @@ impl Dealer {
         out.invocation(callee, &invocation).map_err(|_| {
             Refusal::new(error_uri::UNAVAILABLE, "the callee takes no more calls now".to_owned())
         })?;
-        // Taken last, once the INVOCATION is sure to go out: request IDs have no gap (ID-05).
+        // Taken last, once the outbox has the INVOCATION, so that request IDs have no gap (ID-05). One that
+        // turns out to be undeliverable when it is written has used its number up all the same.
         party.last_invocation = Some(request);
-        party.pending.insert(request, (from, call.request));
-        self.parties.entry(from).or_default().calls.insert(call.request, (callee, request));
+        party.caller_by_invocation.insert(request, (from, call.request));
+        self.parties.entry(from).or_default().invocation_by_call.insert(call.request, (callee, request));
         self.open_calls += 1;
         Ok(())
     }
@@ -289,7 +286,8 @@ impl Dealer {
         self.finish(from, error.request, out, |request| {
             // The caller gets its answer even if the callee's URI is none.
             let uri = match check_uri(&error.error, &settings.uri_rules) {
-                Ok(()) => error.error,
+                // Copied: a slice of the callee's frame would keep the frame alive.
+                Ok(()) => (&*error.error).into(),
                 Err(_) => error_uri::INVALID_URI.into(),
             };
             call_error(request, error.details, uri, error.payload)
@@ -314,16 +312,16 @@ impl Dealer {
     pub(super) fn leave(&mut self, from: RecipientKey, out: &impl Recipients) {
         self.apply(Record::SessionGone { callee: from }, out);
         let Some(party) = self.parties.remove(&from) else { return };
-        for (callee, invocation) in party.calls.into_values() {
+        for (callee, invocation) in party.invocation_by_call.into_values() {
             // What its callee answers later belongs to nobody, and is dropped. A session may call itself:
             // then `party` holds both entries.
             if let Some(callee) = self.parties.get_mut(&callee) {
-                callee.pending.remove(&invocation);
+                callee.caller_by_invocation.remove(&invocation);
             }
             self.open_calls -= 1;
         }
         // In the order of the calls, so that equal inputs give equal output.
-        let pending: BTreeMap<_, _> = party.pending.into_iter().collect();
+        let pending: BTreeMap<_, _> = party.caller_by_invocation.into_iter().collect();
         for (caller, request) in pending.into_values() {
             if caller == from {
                 continue;
@@ -359,7 +357,7 @@ impl Dealer {
     /// Ends every open call with `wamp.error.canceled`.
     pub(super) fn cancel_all(&mut self, out: &impl Recipients) {
         let open: BTreeSet<_> =
-            self.parties.values().flat_map(|party| party.calls.values().copied()).collect();
+            self.parties.values().flat_map(|party| party.invocation_by_call.values().copied()).collect();
         for (callee, invocation) in open {
             self.undeliverable(callee, invocation, error_uri::CANCELED, out);
         }
@@ -373,7 +371,8 @@ impl Dealer {
         out: &impl Recipients,
         answer: impl FnOnce(RequestId) -> Message,
     ) {
-        let pending = self.parties.get_mut(&callee).and_then(|party| party.pending.remove(&invocation));
+        let pending =
+            self.parties.get_mut(&callee).and_then(|party| party.caller_by_invocation.remove(&invocation));
         // Answered before, or the caller is gone: the answer is dropped without a word.
         let Some((caller, request)) = pending else { return };
         self.forget_call(caller, request);
@@ -382,7 +381,7 @@ impl Dealer {
 
     fn forget_call(&mut self, caller: RecipientKey, request: RequestId) {
         if let Some(party) = self.parties.get_mut(&caller)
-            && party.calls.remove(&request).is_some()
+            && party.invocation_by_call.remove(&request).is_some()
         {
             self.open_calls -= 1;
         }

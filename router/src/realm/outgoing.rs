@@ -7,12 +7,16 @@ use wamp_proto::{Arity, Message, RecodeError, SerializerId};
 
 /// Payloads up to this many octets are copied out of their frame at once.
 ///
-/// Larger ones stay a slice of it: the frame is then hardly larger than the payload, so an outbox that
-/// holds the payload does not pin much else, and the copy is left to the first writer, outside any lock.
+/// Larger ones stay a slice of it: the codec sees to it that the frame is not much more than twice the
+/// payload, so an outbox that holds the payload does not pin much else, and the copy is left to the first
+/// writer, outside any lock.
 const COPY_MAX_BYTES: usize = 4096;
 
 /// What an entry of an outbox takes besides its body.
 const ENTRY_BYTES: usize = 64;
+
+/// What texts in Details keep alive of their frame at most.
+const DETAILS_FRAME_BYTES: usize = 4096;
 
 /// Room that the elements before the payload take, about.
 const HEAD_BYTES: usize = 32;
@@ -42,8 +46,14 @@ impl Outgoing {
             slot.get_or_init(|| Ok(body));
         }
         let payload = message.payload().map_or(0, |payload| payload.raw().len());
+        // Only ERROR carries what a peer wrote besides a payload: Details, and a URI of the callee's choice.
+        let head = match &message {
+            Message::Error(error) if error.details.is_empty() => HEAD_BYTES + error.error.len(),
+            Message::Error(error) => error.error.len() + error.details.footprint() + DETAILS_FRAME_BYTES,
+            _ => HEAD_BYTES,
+        };
         let is_answer = !matches!(message, Message::Event(_) | Message::Invocation(_));
-        Arc::new(Self { cost: payload + HEAD_BYTES + ENTRY_BYTES, is_answer, message, bodies })
+        Arc::new(Self { cost: payload + head + ENTRY_BYTES, is_answer, message, bodies })
     }
 
     /// The message.
@@ -62,7 +72,8 @@ impl Outgoing {
         }
     }
 
-    /// What the message counts for in an outbox, in octets: about its body, plus 64 for the entry.
+    /// What the message counts for in an outbox, in octets: about its body, or its parts where they take
+    /// more memory than that, plus 64 for the entry.
     pub(crate) fn cost(&self) -> usize {
         self.cost
     }
@@ -70,5 +81,36 @@ impl Outgoing {
     /// Whether the message answers a request of its recipient.
     pub(crate) fn is_answer(&self) -> bool {
         self.is_answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wamp_proto::dict::ErrorDetails;
+    use wamp_proto::message::Error;
+    use wamp_proto::{MessageCode, Payload, RequestId, Value};
+
+    use super::*;
+
+    fn error(details: ErrorDetails) -> Arc<Outgoing> {
+        Outgoing::new(
+            Error {
+                request_type: MessageCode::Call as u64,
+                request: RequestId::FIRST,
+                details: details.into(),
+                error: "com.example.failed".into(),
+                payload: Payload::EMPTY,
+            }
+            .into(),
+        )
+    }
+
+    #[test]
+    fn details_that_a_callee_made_up_count_for_what_they_take() {
+        let zeros = vec![Value::from(0); 10_000];
+        let details =
+            ErrorDetails { extra: vec![("zeros".to_owned(), zeros.into())], ..ErrorDetails::default() };
+        assert!(error(ErrorDetails::default()).cost() < 200);
+        assert!(error(details).cost() > 10_000 * size_of::<Value>());
     }
 }

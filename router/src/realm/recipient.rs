@@ -28,6 +28,10 @@ pub(crate) trait Recipients {
     /// without room for it has to go.
     fn answer(&self, to: RecipientKey, message: &Arc<Outgoing>);
 
+    /// Told, for logs and counters, of a request that is refused with that error. The answer, if there is
+    /// one, comes separately.
+    fn refused(&self, from: RecipientKey, error: &'static str);
+
     /// An INVOCATION.
     ///
     /// # Errors

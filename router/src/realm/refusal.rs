@@ -8,6 +8,7 @@ use wamp_proto::uri::UriError;
 use wamp_proto::{MessageCode, Payload, RequestId, SerializerId, error_uri};
 
 use super::outgoing::Outgoing;
+use super::recipient::{RecipientKey, Recipients};
 
 /// How much of what a peer sent is repeated to it: an explanation has to fit into its smallest frame, the
 /// 512 octets of a RawSocket.
@@ -24,13 +25,13 @@ pub(super) fn shown(uri: &str) -> String {
 #[derive(Debug)]
 pub(super) struct Refusal {
     error: &'static str,
-    message: String,
+    explanation: String,
 }
 
 impl Refusal {
-    /// A refusal with that error URI, and a message for people.
-    pub(super) fn new(error: &'static str, message: String) -> Self {
-        Self { error, message }
+    /// A refusal with that error URI, and an explanation for people.
+    pub(super) fn new(error: &'static str, explanation: String) -> Self {
+        Self { error, explanation }
     }
 
     pub(super) fn invalid_uri(error: UriError) -> Self {
@@ -41,15 +42,31 @@ impl Refusal {
         Self::new(error_uri::INVALID_URI, "URIs that begin with \"wamp\" are the router's".to_owned())
     }
 
-    /// The ERROR that answers the request.
-    pub(super) fn answer(&self, request_type: MessageCode, request: RequestId) -> Arc<Outgoing> {
+    /// Refuses a request that nobody wants an answer to (PUB-01).
+    pub(super) fn ignore(&self, from: RecipientKey, out: &impl Recipients) {
+        out.refused(from, self.error);
+    }
+
+    /// Answers a request with ERROR.
+    pub(super) fn answer(
+        &self,
+        from: RecipientKey,
+        request_type: MessageCode,
+        request: RequestId,
+        out: &impl Recipients,
+    ) {
+        out.refused(from, self.error);
+        out.answer(from, &self.message(request_type, request));
+    }
+
+    fn message(&self, request_type: MessageCode, request: RequestId) -> Arc<Outgoing> {
         Outgoing::new(
             Error {
                 request_type: request_type as u64,
                 request,
                 details: Dict::new(),
                 error: self.error.into(),
-                payload: Payload::new(SerializerId::Json, &[self.message.as_str().into()], &[]),
+                payload: Payload::new(SerializerId::Json, &[self.explanation.as_str().into()], &[]),
             }
             .into(),
         )

@@ -200,6 +200,14 @@ impl Transport {
         }
     }
 
+    /// Whether the peer took octets since this was asked last: one that reads slowly lives, too.
+    pub(crate) fn took_octets(&mut self) -> bool {
+        match self {
+            Self::WebSocket(websocket) => websocket.socket.took_octets(),
+            Self::RawSocket(rawsocket) => rawsocket.socket.took_octets(),
+        }
+    }
+
     /// Says goodbye as the transport does, writes everything, and waits for the peer to close too.
     ///
     /// Errors end it early, since there is nothing left to do about them. The caller bounds the time: a

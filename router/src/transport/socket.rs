@@ -72,11 +72,23 @@ pub(super) struct Socket {
     /// A large body to write after `octets`: shared with other recipients, so not copied.
     body: Bytes,
     shut_down: bool,
+    /// The kernel's buffer is full.
+    is_full: bool,
+    /// It was full, and the peer made room in it.
+    took_octets: bool,
 }
 
 impl Socket {
     pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, octets: Vec::new(), sent: 0, body: Bytes::new(), shut_down: false }
+        Self {
+            stream,
+            octets: Vec::new(),
+            sent: 0,
+            body: Bytes::new(),
+            shut_down: false,
+            is_full: false,
+            took_octets: false,
+        }
     }
 
     /// Octets that are queued and not yet taken by the kernel.
@@ -118,16 +130,23 @@ impl Socket {
         while self.unsent() > unsent_max {
             let octets = self.octets.get(self.sent..).unwrap_or_default();
             let stream = Pin::new(&mut self.stream);
-            let written = if self.body.is_empty() {
-                ready!(stream.poll_write(cx, octets))?
+            let result = if self.body.is_empty() {
+                stream.poll_write(cx, octets)
             } else {
                 let slices = [IoSlice::new(octets), IoSlice::new(&self.body)];
-                ready!(stream.poll_write_vectored(cx, &slices))?
+                stream.poll_write_vectored(cx, &slices)
             };
+            let Poll::Ready(written) = result else {
+                self.is_full = true;
+                return Poll::Pending;
+            };
+            let written = written?;
             if written == 0 {
                 return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
             }
             self.advance(written);
+            // What fits into the kernel's buffer says nothing about the peer; room that comes back does.
+            self.took_octets |= mem::take(&mut self.is_full);
         }
         Poll::Ready(Ok(()))
     }
@@ -148,6 +167,11 @@ impl Socket {
             // An empty slice would keep the shared body alive.
             self.body = Bytes::new();
         }
+    }
+
+    /// Whether the peer made room in a full buffer since this was asked last.
+    pub(super) fn took_octets(&mut self) -> bool {
+        mem::take(&mut self.took_octets)
     }
 
     /// Waits until fewer than [`HIGH_WATER`] octets are unsent.

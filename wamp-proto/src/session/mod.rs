@@ -27,7 +27,8 @@ pub enum Profile {
     Default,
     /// The specification without exception.
     Strict,
-    /// What deployed Crossbar.io clients lean on.
+    /// What deployed Crossbar.io clients lean on. Until the features that differ are there, the same as
+    /// `Default`.
     Crossbar,
 }
 

@@ -214,6 +214,10 @@ impl Recipients for Cast {
         self.write(to, message);
     }
 
+    fn refused(&self, _: RecipientKey, _: &'static str) {
+        // For logs and counters; transcripts show what peers see.
+    }
+
     fn invocation(&self, to: RecipientKey, message: &Arc<Outgoing>) -> Result<(), Full> {
         assert_eq!(message.message().code(), MessageCode::Invocation);
         if self.full.borrow().contains(&to) {
