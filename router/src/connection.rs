@@ -328,8 +328,8 @@ impl<'a> OpenSession<'a> {
     }
 
     /// Handles frames until none is left or it is the outbox's turn; ready with `None` in the latter case.
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<End>> {
-        for _ in 0..FRAMES_PER_TURN {
+    fn poll_receive(&mut self, cx: &mut Context<'_>, handled: &mut usize) -> Poll<Option<End>> {
+        while *handled < FRAMES_PER_TURN {
             let received = match ready!(self.transport.poll_receive(cx)) {
                 Ok(received) => received,
                 // Behind our GOODBYE nothing more is said, whatever comes (SES-08).
@@ -343,6 +343,7 @@ impl<'a> OpenSession<'a> {
                     return Poll::Ready(Some(End::Transport(error)));
                 }
             };
+            *handled += 1;
             self.is_alive = true;
             self.is_pinged = false;
             let Received::Message(frame) = received else { continue };
@@ -434,16 +435,13 @@ impl Future for OpenSession<'_> {
                 break;
             }
             turns += 1;
-            match this.poll_receive(cx) {
+            let mut handled = 0;
+            match this.poll_receive(cx, &mut handled) {
                 Poll::Ready(Some(end)) => return Poll::Ready(end),
-                // Frames are left: the answers to those handled go out first.
+                // Once more: the answers to what was handled go out.
                 Poll::Ready(None) => {}
-                Poll::Pending => {
-                    if let Poll::Ready(end) = this.poll_deliver(cx) {
-                        return Poll::Ready(end);
-                    }
-                    break;
-                }
+                Poll::Pending if handled > 0 => {}
+                Poll::Pending => break,
             }
         }
         this.poll_timer(cx)

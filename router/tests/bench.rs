@@ -139,6 +139,7 @@ fn idle_sessions_stay_and_the_routers_memory_is_reported() {
         let numbers =
             bench(&["idle", "--sessions", "20", "--seconds", "0.1", "--url", url, "--router-pid", &pid]);
         assert_eq!(numbers["sessions"], 20.0);
+        assert!(numbers["latency_p50_us"] > 0.0, "{numbers:?}");
         assert!(numbers["router_rss_bytes"] > 0.0 && numbers["router_cpu_s"] >= 0.0, "{numbers:?}");
     }
 }

@@ -179,6 +179,11 @@ impl Socket {
         self.poll_drain(HIGH_WATER - 1, cx)
     }
 
+    /// Waits until there may be something to read.
+    pub(super) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        self.stream.poll_read_ready(cx).map_err(TransportError::from)
+    }
+
     /// Reads into `buffer` and says how many octets came. The end of the stream is [`TransportError::Closed`].
     pub(super) fn poll_read(
         &mut self,

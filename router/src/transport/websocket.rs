@@ -34,6 +34,8 @@ pub(crate) struct WebSocket {
     /// A PONG waits in `context` for unsent octets to become fewer, so that pings of a peer that doesn't
     /// read can't fill our memory. Nothing is read meanwhile.
     owes_pong: bool,
+    /// The last read found the socket empty.
+    is_drained: bool,
 }
 
 impl WebSocket {
@@ -52,9 +54,11 @@ impl WebSocket {
             .max_frame_size(Some(message_max_bytes));
         Self {
             socket: Socket::new(stream),
-            context: WebSocketContext::from_partially_read(read_ahead.into(), Role::Server, Some(config)),
+            // Copied: the HTTP side's buffer would otherwise stay the session's read buffer for good.
+            context: WebSocketContext::from_partially_read(read_ahead.to_vec(), Role::Server, Some(config)),
             serializer,
             owes_pong: false,
+            is_drained: false,
         }
     }
 
@@ -66,6 +70,11 @@ impl WebSocket {
         if self.owes_pong {
             ready!(self.socket.poll_ready(cx))?;
             self.queue_control_frames(cx)?;
+        }
+        if self.is_drained {
+            // The library clears its read buffer before every read: not for nothing, then.
+            ready!(self.socket.poll_read_ready(cx))?;
+            self.is_drained = false;
         }
         let mut stream = Stream { socket: &mut self.socket, cx, octets_came: false };
         match self.context.read(&mut stream) {
@@ -94,11 +103,8 @@ impl WebSocket {
                 Poll::Ready(Err(TransportError::Closed))
             }
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                if stream.octets_came {
-                    Poll::Ready(Ok(Received::Activity))
-                } else {
-                    Poll::Pending
-                }
+                self.is_drained = true;
+                if stream.octets_came { Poll::Ready(Ok(Received::Activity)) } else { Poll::Pending }
             }
             Err(error) => Poll::Ready(Err(error.into())),
         }
