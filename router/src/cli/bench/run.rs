@@ -94,9 +94,14 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn new(amount: Amount) -> anyhow::Result<Arc<Self>> {
         let tallies = (0..TALLIES).map(|_| Ok(Mutex::new(Tally::new()?)));
+        let phase = match amount {
+            Amount::Time(_) => Phase::WarmingUp,
+            // The tasks may be done before anybody looks at them: everything counts from the start.
+            Amount::Count(_) => Phase::Measuring,
+        };
         Ok(Arc::new(Self {
             amount,
-            phase: AtomicU8::new(Phase::WarmingUp as u8),
+            phase: AtomicU8::new(phase as u8),
             epoch: Instant::now(),
             tallies: tallies.collect::<anyhow::Result<_>>()?,
         }))
@@ -240,9 +245,8 @@ pub(super) async fn measure(run: &Run, mut tasks: Tasks, router: Option<u32>) ->
             (start, end)
         }
         Amount::Count(_) => {
-            // The tasks are at it already, and everything counts.
+            // The tasks are at it already.
             let start = Sample { completed: 0, ..Sample::take(run, router)? };
-            run.enter(Phase::Measuring);
             tasks.work(None).await?;
             (start, Sample::take(run, router)?)
         }
