@@ -25,3 +25,8 @@ pub use in_process::{InProcess, SessionOver};
 pub use realm::Holdings;
 pub use server::{Router, Server, StartError};
 pub use trunkline_config as config;
+
+/// Keeps the README's code compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
