@@ -72,7 +72,7 @@ impl InProcess {
             Some(session) => match session.receive(frame) {
                 Ok(Flow::Continue) => {}
                 Ok(Flow::Leave(goodbye)) => {
-                    self.take_answers();
+                    self.take_queued();
                     self.end(Some(goodbye.into()));
                 }
                 Ok(Flow::Over) => self.end(None),
@@ -122,7 +122,7 @@ impl InProcess {
     }
 
     /// Keeps what was queued before GOODBYE: it can still be received.
-    fn take_answers(&mut self) {
+    fn take_queued(&mut self) {
         let mut cx = Context::from_waker(std::task::Waker::noop());
         if let Some(session) = &mut self.session
             && session.outbox().poll_take(&mut cx, &mut self.batch, usize::MAX, usize::MAX).is_ready()

@@ -56,6 +56,20 @@ async fn in_process_peers_obey_the_protocol_like_any_other() {
 }
 
 #[tokio::test]
+async fn pub_02_answers_to_what_came_before_goodbye_come_before_its_answer() {
+    let router = TestRouter::start().await;
+    // Over RawSocket both frames may arrive in one read, and then be handled in one turn.
+    for via in [IN_PROCESS, Via(Transport::RawSocket, SerializerId::Json)] {
+        let mut alice = Peer::join_via(&router, "alice", via).await;
+        let request = alice.next_request();
+        alice.send(&format!(r#"[16,{request},{{"acknowledge":true}},"com.example.tick"]"#)).await;
+        alice.send(r#"[6,{},"wamp.close.close_realm"]"#).await;
+        let [_] = alice.expect(&format!("[17,{request},#]")).await;
+        alice.expect_goodbye(GOODBYE_AND_OUT).await;
+    }
+}
+
+#[tokio::test]
 async fn a_dropped_in_process_peer_leaves() {
     let router = TestRouter::start().await;
     let mut alice = Peer::join_realm(&router, "alice", IN_PROCESS, OTHER).await;

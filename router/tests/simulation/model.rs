@@ -220,18 +220,24 @@ impl Model {
     ///
     /// Returns the invocations that it will not get.
     pub(crate) fn read(&mut self, name: u64) -> Vec<u64> {
+        let lost = self.lost(name);
         let Some(session) = self.live(name) else { return Vec::new() };
         session.queued = 0;
         let serializer = session.serializer;
         session.events.retain(|(_, note)| note.fits(serializer));
-        let lost = session.invocations.iter().filter(|(.., note)| !note.fits(serializer));
-        let lost: Vec<_> = lost.map(|(invocation, ..)| *invocation).collect();
         session.invocations.retain(|(.., note)| note.fits(serializer));
         for invocation in &lost {
             self.end_call(name, *invocation, Answer::Error(error_uri::INVALID_ARGUMENT));
             self.settle();
         }
         lost
+    }
+
+    /// The invocations in the session's outbox that cannot be carried to it.
+    pub(crate) fn lost(&self, name: u64) -> Vec<u64> {
+        let session = &self.sessions[&name];
+        let lost = session.invocations.iter().filter(|(.., note)| !note.fits(session.serializer));
+        lost.map(|(invocation, ..)| *invocation).collect()
     }
 
     /// The session has read everything.

@@ -162,11 +162,17 @@ impl Simulation {
     }
 
     fn leave(&mut self, name: u64) {
-        let peer = self.forget(name);
+        let mut peer = self.forget(name);
         match self.random.below(4) {
             0 => peer.misbehave(true),
             1 => peer.misbehave(false),
-            2 => peer.say_goodbye(),
+            2 => {
+                // What was queued comes before GOODBYE.
+                for invocation in self.model.lost(name) {
+                    peer.expect_gap(invocation);
+                }
+                peer.say_goodbye();
+            }
             _ => drop(peer),
         }
         self.model.leave(name);
