@@ -193,3 +193,29 @@ async fn nobody_who_joins_at_the_last_moment_is_forgotten() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_dropped_server_takes_its_connections_with_it() {
+    let router = TestRouter::start().await;
+    let mut alice = Peer::join(&router, "alice").await;
+    let routing = router.router().clone();
+    drop(router);
+    alice.expect_closed().await;
+    assert_eq!(routing.sessions(), 0);
+}
+
+#[tokio::test]
+async fn ses_08_behind_its_goodbye_the_router_says_nothing_to_a_message_of_the_wrong_kind() {
+    let mut config = config();
+    config.shutdown.close_timeout = DEADLINE;
+    let router = TestRouter::with(&config).await;
+    let routing = router.router().clone();
+    let via = Via(Transport::WebSocket, SerializerId::Json);
+    let mut alice = Peer::join_via(&router, "alice", via).await;
+    let going_down = tokio::spawn(router.shut_down());
+    alice.expect_goodbye(SYSTEM_SHUTDOWN).await;
+    alice.send_wrong_kind(b"[99]").await;
+    assert_eq!(alice.expect_closed().await, Some(1001));
+    within_deadline("the router is down", going_down).await.unwrap();
+    assert_eq!(routing.counters().protocol_violations.value(), 0);
+}

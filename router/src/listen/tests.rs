@@ -203,6 +203,21 @@ async fn ws_02_first_supported_offer_wins() {
 }
 
 #[tokio::test]
+async fn pages_of_other_hosts_are_refused_with_403() {
+    let upgrade = |origin: &str| {
+        valid_handshake(&format!("Sec-WebSocket-Protocol: wamp.2.json\r\nOrigin: {origin}\r\n"))
+    };
+    for origin in ["https://evil.example", "null"] {
+        let answer = answer(&upgrade(origin)).await;
+        assert!(answer.starts_with("http/1.1 403 ") && answer.contains("allowed_origin_hosts"), "{answer}");
+    }
+    let (mut client, opening) = connect().await;
+    client.write_all(upgrade("http://localhost:3000").as_bytes()).await.unwrap();
+    assert!(read_head(&mut client).await.starts_with("http/1.1 101 "));
+    opening.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn malformed_upgrades_are_refused() {
     let offer = "Sec-WebSocket-Protocol: wamp.2.json\r\n";
     let version = "Sec-WebSocket-Version: 13\r\n";
