@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
-use trunkline_config::{Config, Limits, Listener, Shutdown};
+use trunkline_config::{Address, Config, Limits, Listener, Node};
 use wamp_proto::uri::UriRules;
 use wamp_proto::{DecodeRules, Profile};
 
@@ -55,8 +55,8 @@ impl Router {
         let realms = config.realms.iter().map(|realm| {
             let settings = RealmSettings {
                 name: realm.name.as_str().into(),
-                profile: realm.profile,
-                uri_rules: uri_rules(realm.strict_uris),
+                profile: realm.rules.profile,
+                uri_rules: uri_rules(realm.rules.strict_uris),
                 subscriptions_max: limits.subscriptions_max,
                 registrations_max: limits.registrations_max,
                 open_calls_max: limits.open_calls_max,
@@ -148,7 +148,7 @@ pub struct Server {
     router: Arc<Router>,
     listeners: Vec<(SocketAddr, JoinHandle<()>)>,
     phase: watch::Sender<Phase>,
-    shutdown: Shutdown,
+    node: Node,
 }
 
 /// Why a server could not start.
@@ -169,10 +169,14 @@ impl Server {
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         let mut bound = Vec::new();
         for listener in &config.listeners {
-            let failed = |source| StartError { address: listener.address, source };
-            let socket = TcpListener::bind(listener.address).await.map_err(failed)?;
-            let address = socket.local_addr().map_err(failed)?;
-            bound.push((address, socket, Arc::new(listener.clone())));
+            let shared = Arc::new(listener.clone());
+            for address in &listener.addresses {
+                let Address::Tcp(address) = *address else { continue };
+                let failed = |source| StartError { address, source };
+                let socket = TcpListener::bind(address).await.map_err(failed)?;
+                let address = socket.local_addr().map_err(failed)?;
+                bound.push((address, socket, shared.clone()));
+            }
         }
         let router = Router::new(config);
         let (phase, _) = watch::channel(Phase::Accepting);
@@ -180,7 +184,7 @@ impl Server {
             let accept = accept(socket, listener, router.clone(), phase.subscribe());
             (address, tokio::spawn(accept))
         });
-        Ok(Self { listeners: listeners.collect(), router, phase, shutdown: config.shutdown.clone() })
+        Ok(Self { listeners: listeners.collect(), router, phase, node: config.node.clone() })
     }
 
     /// The addresses listened on, in the order of the configuration; ports chosen by the system filled in.
@@ -197,7 +201,7 @@ impl Server {
     /// session, and waits for each as long as the configuration allows.
     pub async fn shut_down(self) {
         self.phase.send_replace(Phase::Draining);
-        self.router.drain(self.shutdown.drain_timeout).await;
+        self.router.drain(self.node.drain_timeout).await;
         self.router.close();
         let accepting: Vec<_> = self.listeners.into_iter().map(|(_, task)| task).collect();
         let ended = async {
@@ -208,7 +212,7 @@ impl Server {
             }
         };
         tokio::pin!(ended);
-        if tokio::time::timeout(self.shutdown.close_timeout, &mut ended).await.is_err() {
+        if tokio::time::timeout(self.node.close_timeout, &mut ended).await.is_err() {
             self.phase.send_replace(Phase::Over);
             ended.await;
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::interval;
-use trunkline::config::{Config, Listener, Realm};
+use trunkline::config::{Address, Config, Listener, Realm};
 use trunkline::{Router, Server};
 use wamp_proto::Profile;
 
@@ -32,10 +32,14 @@ pub struct TestRouter {
 /// The configuration of [`TestRouter::start`]: three realms, port 0, and no time limit that a busy machine
 /// could meet by accident.
 pub fn config() -> Config {
-    let realm = |name, profile| Realm { profile, ..Realm::named(name) };
+    let realm = |name, profile| {
+        let mut realm = Realm::open(name);
+        realm.rules.profile = profile;
+        realm
+    };
     Config {
         listeners: vec![Listener {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            addresses: vec![Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))],
             handshake_timeout: DEADLINE * 2,
             ping_timeout: DEADLINE * 2,
             ..Listener::default()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trunkline::config::{Config, Shutdown};
+use trunkline::config::{Config, Node};
 use trunkline_tests::{
     DEADLINE, OTHER, Peer, STRICT, TestRouter, Transport, Via, config, event, hello, within_deadline,
 };
@@ -12,7 +12,7 @@ use wamp_proto::{Message, MessageCode, SerializerId};
 const IN_PROCESS: Via = Via(Transport::InProcess, SerializerId::Json);
 
 fn with_timeouts(drain_timeout: Duration, close_timeout: Duration) -> Config {
-    Config { shutdown: Shutdown { drain_timeout, close_timeout }, ..config() }
+    Config { node: Node { drain_timeout, close_timeout, ..Node::default() }, ..config() }
 }
 
 /// Calls a procedure that nobody has until the router says that it goes down.
@@ -207,7 +207,7 @@ async fn a_dropped_server_takes_its_connections_with_it() {
 #[tokio::test]
 async fn ses_08_behind_its_goodbye_the_router_says_nothing_to_a_message_of_the_wrong_kind() {
     let mut config = config();
-    config.shutdown.close_timeout = DEADLINE;
+    config.node.close_timeout = DEADLINE;
     let router = TestRouter::with(&config).await;
     let routing = router.router().clone();
     let via = Via(Transport::WebSocket, SerializerId::Json);

@@ -287,7 +287,7 @@ async fn ses_07_the_answer_to_the_routers_goodbye_is_not_answered() {
 async fn ses_08_after_its_goodbye_the_router_ignores_everything_but_goodbye() {
     for via in Via::sockets() {
         let mut config = config();
-        config.shutdown.close_timeout = DEADLINE;
+        config.node.close_timeout = DEADLINE;
         let router = TestRouter::with(&config).await;
         let mut alice = Peer::join_via(&router, "alice", via).await;
         alice.subscribe("com.example.tick").await;

@@ -98,11 +98,10 @@ async fn uri_03_prefix_patterns_may_end_in_an_empty_component_only() {
 #[tokio::test]
 async fn uri_04_a_realm_may_restrict_components() {
     let mut config = config();
-    config.realms.push(Realm {
-        strict_uris: true,
-        profile: Profile::Strict,
-        ..Realm::named("com.example.lower")
-    });
+    let mut realm = Realm::open("com.example.lower");
+    realm.rules.strict_uris = true;
+    realm.rules.profile = Profile::Strict;
+    config.realms.push(realm);
     let router = TestRouter::with(&config).await;
     let mut alice = Peer::join_realm(&router, "alice", RAW_JSON, "com.example.lower").await;
     for uri in ["com.MyApp", "com.my-app", "com.ärger", "com.a:b"] {
@@ -182,7 +181,9 @@ async fn uri_06_a_bad_realm_can_only_be_aborted() {
 #[tokio::test]
 async fn uri_07_unicode_uris_are_the_same_in_every_serializer() {
     let mut config = config();
-    config.realms.push(Realm { profile: Profile::Strict, ..Realm::named("com.example.日本") });
+    let mut realm = Realm::open("com.example.日本");
+    realm.rules.profile = Profile::Strict;
+    config.realms.push(realm);
     let router = TestRouter::with(&config).await;
     let topic = "com.ärger.日本.🚀";
     for theirs in SerializerId::ALL {

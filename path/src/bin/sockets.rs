@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use trunkline::Server;
-use trunkline::config::{Config, Limits, Listener};
+use trunkline::config::{Address, Config, Limits, Listener};
 use trunkline_path::{Check, SocketPeer, TransportKind, name, published, report};
 use wamp_proto::{Message, MessageCode, Payload, SerializerId, Value};
 
@@ -58,7 +58,10 @@ fn main() -> anyhow::Result<()> {
 fn route() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let config = Config {
-        listeners: vec![Listener { address: SocketAddr::from(([127, 0, 0, 1], 0)), ..Listener::default() }],
+        listeners: vec![Listener {
+            addresses: vec![Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))],
+            ..Listener::default()
+        }],
         ..Config::default()
     };
     let server = runtime.block_on(Server::start(&config))?;

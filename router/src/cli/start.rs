@@ -8,7 +8,7 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use trunkline::Server;
-use trunkline::config::{Config, Listener};
+use trunkline::config::{Address, Config, Listener};
 
 use super::say;
 
@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .init();
     let mut config = Config::default();
     if let Some(address) = arguments.listen {
-        let mut listener = Listener { address, ..Listener::default() };
+        let mut listener = Listener { addresses: vec![Address::Tcp(address)], ..Listener::default() };
         if !address.ip().is_loopback() {
             // Whoever wants others in wants their pages in, too.
             listener.allowed_origin_hosts = vec!["*".to_owned()];

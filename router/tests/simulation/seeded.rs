@@ -75,7 +75,7 @@ fn procedure(number: usize) -> String {
 /// Runs one simulation to its end.
 pub(crate) fn run(seed: u64, steps: usize) {
     let config = Config {
-        realms: REALMS.map(Realm::named).into(),
+        realms: REALMS.map(Realm::open).into(),
         limits: Limits { outbox_max_messages: OUTBOX_MESSAGES, ..Limits::default() },
         ..Config::default()
     };

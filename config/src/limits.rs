@@ -1,0 +1,48 @@
+//! `[limits]`: what one session and one message may take.
+
+use std::time::Duration;
+
+/// Limits of a session and of its messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Octets of one message, in either framing. A listener may have a limit of its own.
+    pub message_max_bytes: usize,
+    /// Nesting of arrays and dicts in one message.
+    pub message_max_depth: usize,
+    /// Octets of one Options or Details dict.
+    pub dict_max_bytes: usize,
+    /// Octets of one URI.
+    pub uri_max_bytes: usize,
+    /// Components of one URI.
+    pub uri_max_components: usize,
+    /// Messages in the outbox of one session.
+    pub outbox_max_messages: usize,
+    /// Octets in the outbox of one session: about the bodies, plus 64 for each entry.
+    pub outbox_max_bytes: usize,
+    /// How long a session may leave the answers to its own requests unread before it is disconnected.
+    pub outbox_stall: Duration,
+    /// Subscriptions that one session may hold.
+    pub subscriptions_max: usize,
+    /// Registrations that one session may hold.
+    pub registrations_max: usize,
+    /// CALLs of one session that may wait for their final answer.
+    pub open_calls_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_max_bytes: 1024 * 1024,
+            message_max_depth: 64,
+            dict_max_bytes: 16 * 1024,
+            uri_max_bytes: 1024,
+            uri_max_components: 32,
+            outbox_max_messages: 65_536,
+            outbox_max_bytes: 4 * 1024 * 1024,
+            outbox_stall: Duration::from_secs(30),
+            subscriptions_max: 8192,
+            registrations_max: 8192,
+            open_calls_max: 65_536,
+        }
+    }
+}

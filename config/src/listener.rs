@@ -1,0 +1,129 @@
+//! `[[listeners]]`: what to listen on, and what is spoken there.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+/// One listener that speaks RawSocket, WebSocket and HTTP on each of its addresses.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listener {
+    /// Where to listen; at least one.
+    pub addresses: Vec<Address>,
+    /// The certificate. With it, the listener accepts TLS only.
+    pub tls: Option<Tls>,
+    /// Mode and owner of the socket files among the addresses.
+    pub unix_socket: UnixSocket,
+    /// HTTP paths that upgrade to WebSocket.
+    pub websocket_paths: Vec<String>,
+    /// Hosts whose pages a browser may connect from: the host of the `Origin` header, whatever its port.
+    /// `*` stands for every host. Programs that are no browser send no `Origin`, and are not asked for one.
+    pub allowed_origin_hosts: Vec<String>,
+    /// Time for a peer from accept to WELCOME: TLS, RawSocket or HTTP handshake, then HELLO (SES-16).
+    pub handshake_timeout: Duration,
+    /// Octets that an HTTP request head may have.
+    pub http_head_max_bytes: usize,
+    /// Octets of one message here; none stands for [`Limits::message_max_bytes`](crate::Limits). RawSocket
+    /// announces the largest power of two that is not above it, 16 MiB at most.
+    pub message_max_bytes: Option<usize>,
+    /// Connections at a time.
+    pub connections_max: usize,
+    /// Connections at a time from one source address. Peers on a Unix domain socket have none.
+    pub connections_per_address_max: usize,
+    /// A peer that was silent this long is sent a ping, after twice as long at the latest.
+    pub ping_interval: Duration,
+    /// A peer from which nothing at all comes this long after a ping is taken for dead.
+    pub ping_timeout: Duration,
+    /// Peers that are believed what they say about a connection's source.
+    pub trusted_proxies: Vec<TrustedProxy>,
+    /// How they say it; given exactly if there are trusted proxies.
+    pub proxy_header: Option<ProxyHeader>,
+    /// The only realms that can be joined here: names of realms, URIs of templates. None stands for all.
+    pub realms: Option<Vec<String>>,
+    /// Roles of anonymous sessions here, instead of those that their realms give them.
+    pub anonymous_roles: Vec<AnonymousRole>,
+}
+
+/// An address to listen on: `127.0.0.1:8080`, `[::]:8080` or `unix:/run/trunkline/trunkline.sock`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Address {
+    /// Address and port; port 0 lets the system choose one.
+    Tcp(SocketAddr),
+    /// Path of a Unix domain socket.
+    Unix(PathBuf),
+}
+
+/// A certificate and its key, as PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The listener's certificate, and those that lead from it to the authority's.
+    pub certificate_file: PathBuf,
+    /// The private key of the first certificate.
+    pub key_file: PathBuf,
+}
+
+/// Mode and owner of a socket file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnixSocket {
+    /// Permission bits; none leaves what the process's umask makes of it.
+    pub mode: Option<u32>,
+    /// User that owns the file, by name or number.
+    pub owner: Option<String>,
+    /// Group of the file, by name or number.
+    pub group: Option<String>,
+}
+
+/// A peer that is believed what it says about a connection's source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrustedProxy {
+    /// Every peer whose address is in that network; a single address is a network of one.
+    Network(IpNet),
+    /// Every peer on a Unix domain socket: `unix`.
+    Unix,
+}
+
+/// How a trusted proxy says where a connection comes from. Only this one is believed, so that a client cannot
+/// slip another one past a proxy that does not know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyHeader {
+    /// `proxy-protocol`: a header of the PROXY protocol, version 1 or 2, before anything else.
+    ProxyProtocol,
+    /// `forwarded`: the HTTP header `Forwarded` (RFC 7239).
+    Forwarded,
+    /// `x-forwarded-for`: the HTTP header `X-Forwarded-For`.
+    XForwardedFor,
+}
+
+/// The role of anonymous sessions that join one realm through one listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnonymousRole {
+    /// Name of the realm, or URI of the template.
+    pub realm: String,
+    /// Name of one of its roles.
+    pub role: String,
+}
+
+impl Default for Listener {
+    fn default() -> Self {
+        Self {
+            addresses: vec![Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)))],
+            tls: None,
+            unix_socket: UnixSocket::default(),
+            websocket_paths: vec!["/ws".to_owned(), "/".to_owned()],
+            // Any page that somebody opens could otherwise talk to a router on their machine.
+            allowed_origin_hosts: ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).to_vec(),
+            handshake_timeout: Duration::from_secs(5),
+            http_head_max_bytes: 16 * 1024,
+            message_max_bytes: None,
+            connections_max: 65_536,
+            connections_per_address_max: 16_384,
+            ping_interval: Duration::from_secs(20),
+            ping_timeout: Duration::from_secs(10),
+            trusted_proxies: Vec::new(),
+            proxy_header: None,
+            realms: None,
+            anonymous_roles: Vec::new(),
+        }
+    }
+}
