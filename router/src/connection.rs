@@ -21,7 +21,7 @@ use wamp_proto::{Message, Violation, error_uri};
 use crate::listen;
 use crate::outbox::Closed;
 use crate::realm::Outgoing;
-use crate::server::Router;
+use crate::router::Router;
 use crate::session::{Flow, Session};
 use crate::transport::{CloseReason, Received, Transport, TransportError};
 

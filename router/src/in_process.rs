@@ -10,7 +10,7 @@ use wamp_proto::{Message, SerializerId};
 
 use crate::outbox::Closed;
 use crate::realm::Outgoing;
-use crate::server::Router;
+use crate::router::Router;
 use crate::session::{Flow, Session};
 
 /// One in-process peer. It speaks WAMP as any other: HELLO first, then what it likes.

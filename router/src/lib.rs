@@ -16,6 +16,7 @@ mod listen;
 mod outbox;
 mod realm;
 mod realm_driver;
+mod router;
 mod server;
 mod session;
 mod transport;
@@ -23,7 +24,8 @@ mod transport;
 pub use counters::{Counter, Counters};
 pub use in_process::{InProcess, SessionOver};
 pub use realm::Holdings;
-pub use server::{Router, Server, StartError};
+pub use router::Router;
+pub use server::{Server, StartError};
 pub use trunkline_config as config;
 
 /// Keeps the README's code compiling.

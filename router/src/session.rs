@@ -21,7 +21,7 @@ use wamp_proto::{
 use crate::outbox::Outbox;
 use crate::realm::{Outgoing, Request};
 use crate::realm_driver::{Membership, RealmDriver};
-use crate::server::Router;
+use crate::router::Router;
 
 /// The method of sessions that need no proof.
 const ANONYMOUS: &str = "anonymous";
