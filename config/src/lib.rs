@@ -10,11 +10,11 @@ mod realm;
 use std::time::Duration;
 
 pub use ipnet::IpNet;
-pub use wamp_proto::{MatchPolicy, Profile};
+pub use wamp_proto::{Action, MatchPolicy, Profile};
 
 pub use limits::Limits;
 pub use listener::{Address, AnonymousRole, Listener, ProxyHeader, Tls, TrustedProxy, UnixSocket};
-pub use realm::{Action, CallQueue, Permission, Realm, RealmRules, RealmTemplate, Role, SlowSubscriber};
+pub use realm::{CallQueue, Permission, Realm, RealmRules, RealmTemplate, Role, SlowSubscriber};
 
 /// Everything a router needs to start.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! `[[realms]]` and `[[realm_templates]]`: who may do what there, and how.
 
-use wamp_proto::{MatchPolicy, Profile};
+use wamp_proto::{Action, MatchPolicy, Profile};
 
 /// A realm.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,19 +73,6 @@ pub struct Permission {
     pub deny: Vec<Action>,
 }
 
-/// What a session can do with a URI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Action {
-    /// `publish` to a topic.
-    Publish,
-    /// `subscribe` to a topic or a pattern of topics.
-    Subscribe,
-    /// `call` a procedure.
-    Call,
-    /// `register` a procedure or a pattern of procedures.
-    Register,
-}
-
 /// Room for calls of registrations whose callees are all busy (CON-04).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallQueue {
@@ -125,21 +112,6 @@ impl Permission {
             match_policy: MatchPolicy::Prefix,
             allow: Action::ALL.to_vec(),
             deny: Vec::new(),
-        }
-    }
-}
-
-impl Action {
-    /// Every action.
-    pub const ALL: [Self; 4] = [Self::Publish, Self::Subscribe, Self::Call, Self::Register];
-
-    /// The word in configurations.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Publish => "publish",
-            Self::Subscribe => "subscribe",
-            Self::Call => "call",
-            Self::Register => "register",
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::listen;
 use crate::outbox::Closed;
 use crate::realm::Outgoing;
 use crate::router::Router;
-use crate::session::{Flow, Session};
+use crate::session::{Entrance, Flow, Session};
 use crate::transport::{CloseReason, Received, Transport, TransportError};
 
 /// Frames that are handled before the task turns to its outbox.
@@ -100,15 +100,16 @@ pub(crate) async fn serve(socket: TcpStream, peer: SocketAddr, listener: Arc<Lis
     };
     tracing::debug!(%peer, kind = transport.kind(), serializer = ?transport.serializer(), "transport open");
     loop {
-        let session = match timeout_at(deadline, Box::pin(join(&mut transport, &router, peer))).await {
-            Ok(Ok(session)) => session,
-            Ok(Err((last_words, close))) => return farewell(transport, last_words, close).await,
-            Err(_) => {
-                router.counters().handshakes_timed_out.increment();
-                tracing::debug!(%peer, "no HELLO in time");
-                return farewell(transport, None, CloseReason::Normal).await;
-            }
-        };
+        let session =
+            match timeout_at(deadline, Box::pin(join(&mut transport, &router, &listener, peer))).await {
+                Ok(Ok(session)) => session,
+                Ok(Err((last_words, close))) => return farewell(transport, last_words, close).await,
+                Err(_) => {
+                    router.counters().handshakes_timed_out.increment();
+                    tracing::debug!(%peer, "no HELLO in time");
+                    return farewell(transport, None, CloseReason::Normal).await;
+                }
+            };
         let id = session.id();
         let end = OpenSession::new(&mut transport, session, &listener, &router).await;
         // The session was dropped with its OpenSession: it has left its realm before anything is said.
@@ -163,7 +164,12 @@ type Farewell = (Option<Message>, CloseReason);
 ///
 /// # Errors
 /// With what there is to say to a peer that cannot join.
-async fn join(transport: &mut Transport, router: &Router, peer: SocketAddr) -> Result<Session, Farewell> {
+async fn join(
+    transport: &mut Transport,
+    router: &Arc<Router>,
+    listener: &Listener,
+    peer: SocketAddr,
+) -> Result<Session, Farewell> {
     let received = loop {
         // Flushed too: a ping may come before HELLO (RAW-11).
         let next = poll_fn(|cx| match transport.poll_flush(cx) {
@@ -189,7 +195,7 @@ async fn join(transport: &mut Transport, router: &Router, peer: SocketAddr) -> R
             return Err((last_words(&error), error.close_reason()));
         }
     };
-    match Session::open(router, transport.serializer(), &frame, &peer) {
+    match Session::open(router, Entrance::Listener(listener), transport.serializer(), &frame, &peer) {
         Ok((session, welcome)) => {
             let body = Message::from(welcome).encode(transport.serializer()).unwrap_or_default();
             transport.queue(body).map_err(|error| (None, error.close_reason()))?;

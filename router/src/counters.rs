@@ -40,6 +40,8 @@ counters! {
     messages_too_large,
     /// Sessions ended because their outbox was full.
     slow_consumers,
+    /// EVENTs that a slow subscriber missed, where its realm says `drop-events`.
+    events_dropped,
     /// Sessions ended because they left answers to their own requests unread.
     stalled_sessions,
     /// Sessions ended because nothing came from the peer, not even an answer to a ping.

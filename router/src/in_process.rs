@@ -11,7 +11,7 @@ use wamp_proto::{Message, SerializerId};
 use crate::outbox::Closed;
 use crate::realm::Outgoing;
 use crate::router::Router;
-use crate::session::{Flow, Session};
+use crate::session::{Entrance, Flow, Session};
 
 /// One in-process peer. It speaks WAMP as any other: HELLO first, then what it likes.
 ///
@@ -20,6 +20,8 @@ use crate::session::{Flow, Session};
 #[derive(Debug)]
 pub struct InProcess {
     router: Arc<Router>,
+    /// Who the program says that it is.
+    principal: Option<Principal>,
     serializer: SerializerId,
     session: Option<Session>,
     /// What the router says beside the session: WELCOME, ABORT, GOODBYE, in front of everything else.
@@ -28,16 +30,44 @@ pub struct InProcess {
     is_closed: bool,
 }
 
+#[derive(Debug)]
+struct Principal {
+    authid: String,
+    authrole: String,
+}
+
+impl Principal {
+    fn entrance(&self) -> Entrance<'_> {
+        Entrance::Vouched { authid: &self.authid, authrole: &self.authrole }
+    }
+}
+
 /// The router ended the session, or the peer did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the session is over")]
 pub struct SessionOver;
 
 impl Router {
-    /// Opens an in-process transport in that serializer.
+    /// Opens an in-process transport in that serializer, for a session that its realm takes as anonymous.
     pub fn connect(self: &Arc<Self>, serializer: SerializerId) -> InProcess {
+        self.open(serializer, None)
+    }
+
+    /// Opens an in-process transport for a session that the program vouches for: it has that authid, and that
+    /// role of whatever realm it joins.
+    pub fn connect_as(
+        self: &Arc<Self>,
+        serializer: SerializerId,
+        authid: impl Into<String>,
+        authrole: impl Into<String>,
+    ) -> InProcess {
+        self.open(serializer, Some(Principal { authid: authid.into(), authrole: authrole.into() }))
+    }
+
+    fn open(self: &Arc<Self>, serializer: SerializerId, principal: Option<Principal>) -> InProcess {
         InProcess {
             router: self.clone(),
+            principal,
             serializer,
             session: None,
             ready: VecDeque::new(),
@@ -57,7 +87,13 @@ impl InProcess {
             return Err(SessionOver);
         }
         match &mut self.session {
-            None => match Session::open(&self.router, self.serializer, frame, &"in-process") {
+            None => match Session::open(
+                &self.router,
+                self.principal.as_ref().map_or(Entrance::InProcess, Principal::entrance),
+                self.serializer,
+                frame,
+                &"in-process",
+            ) {
                 Ok((session, welcome)) => {
                     self.session = Some(session);
                     self.say(welcome.into());

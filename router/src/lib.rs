@@ -16,6 +16,7 @@ mod listen;
 mod outbox;
 mod realm;
 mod realm_driver;
+mod realms;
 mod router;
 mod server;
 mod session;

@@ -17,12 +17,16 @@ use wamp_proto::{RequestId, SessionId, Violation};
 
 use crate::counters::Counters;
 use crate::outbox::{Closed, Outbox, OutboxLimits};
-use crate::realm::{Full, Holdings, Outgoing, Realm, RealmSettings, RecipientKey, Recipients, Request};
+use crate::realm::{
+    Full, Holdings, Identity, Outgoing, Realm, RealmSettings, RecipientKey, Recipients, Request,
+};
+use crate::realms::RealmPlan;
 
 /// A realm and its members.
 #[derive(Debug)]
 pub(crate) struct RealmDriver {
     realm: Realm,
+    plan: Arc<RealmPlan>,
     members: RwLock<Members>,
     outbox_limits: OutboxLimits,
     counters: Arc<Counters>,
@@ -36,14 +40,23 @@ struct Members {
     slots: Slab<Member>,
     key_by_session: HashMap<SessionId, RecipientKey>,
     next_generation: u32,
-    /// Every member was told to say GOODBYE: nobody may join any more.
-    is_closing: bool,
+    /// Why nobody may join any more.
+    closed: Option<NotJoined>,
+}
+
+/// Why a session did not become a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotJoined {
+    /// The router goes down: every member was told to say GOODBYE.
+    Closing,
+    /// The realm was made from a template, and went with its last session.
+    Retired,
 }
 
 #[derive(Debug)]
 struct Member {
     generation: u32,
-    session: SessionId,
+    identity: Identity,
     outbox: Arc<Outbox>,
 }
 
@@ -62,9 +75,15 @@ impl Members {
 }
 
 impl RealmDriver {
-    pub(crate) fn new(settings: RealmSettings, outbox_limits: OutboxLimits, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(
+        settings: RealmSettings,
+        plan: Arc<RealmPlan>,
+        outbox_limits: OutboxLimits,
+        counters: Arc<Counters>,
+    ) -> Self {
         Self {
             realm: Realm::new(settings),
+            plan,
             members: RwLock::default(),
             outbox_limits,
             counters,
@@ -77,17 +96,20 @@ impl RealmDriver {
         self.realm.settings()
     }
 
+    pub(crate) fn plan(&self) -> &Arc<RealmPlan> {
+        &self.plan
+    }
+
     pub(crate) fn counters(&self) -> &Arc<Counters> {
         &self.counters
     }
 
-    /// Makes a session a member, under a random ID that no other member has (ID-02). Not while the realm
-    /// goes down.
-    pub(crate) fn join(&self) -> Option<Membership> {
+    /// Makes a session a member, under a random ID that no other member has (ID-02).
+    pub(crate) fn join(&self, identity: impl Fn(SessionId) -> Identity) -> Result<Membership, NotJoined> {
         let outbox = Arc::new(Outbox::new(self.outbox_limits));
         let mut members = self.members.write();
-        if members.is_closing {
-            return None;
+        if let Some(why) = members.closed {
+            return Err(why);
         }
         let session = loop {
             let session = SessionId::from_bits(rand::random());
@@ -97,12 +119,23 @@ impl RealmDriver {
         };
         let generation = members.next_generation;
         members.next_generation = generation.wrapping_add(1);
-        let slot = members.slots.insert(Member { generation, session, outbox: outbox.clone() });
+        let slot =
+            members.slots.insert(Member { generation, identity: identity(session), outbox: outbox.clone() });
         // Sessions are bounded by descriptors, far below 2^32.
         let key = RecipientKey { slot: slot as u32, generation };
         members.key_by_session.insert(session, key);
         self.counters.sessions_joined.increment();
-        Some(Membership { key, session, outbox })
+        Ok(Membership { key, session, outbox })
+    }
+
+    /// Closes the realm for good if nobody is in it. Returns whether it did.
+    pub(crate) fn retire(&self) -> bool {
+        let mut members = self.members.write();
+        let retires = members.slots.is_empty() && members.closed.is_none();
+        if retires {
+            members.closed = Some(NotJoined::Retired);
+        }
+        retires
     }
 
     /// Takes a session out and releases whatever it held. Does nothing if it left before.
@@ -113,7 +146,7 @@ impl RealmDriver {
                 return;
             }
             let member = members.slots.remove(key.slot as usize);
-            members.key_by_session.remove(&member.session);
+            members.key_by_session.remove(&member.identity.session);
         }
         self.counters.sessions_left.increment();
         self.step(|realm, out| realm.leave(key, out));
@@ -124,12 +157,7 @@ impl RealmDriver {
     /// # Errors
     /// If the session broke the protocol: it has to leave.
     pub(crate) fn handle(&self, from: RecipientKey, request: Request) -> Result<(), Violation> {
-        self.step(|realm, out| {
-            if out.members.member(from).is_none() {
-                return Ok(());
-            }
-            realm.handle(from, request, out)
-        })
+        self.step(|realm, out| realm.handle(from, request, out))
     }
 
     /// Ends the call of an INVOCATION that could not be carried to its callee.
@@ -158,7 +186,7 @@ impl RealmDriver {
     pub(crate) fn shut_down(&self) {
         self.step(|realm, out| realm.cancel_all(out));
         let mut members = self.members.write();
-        members.is_closing = true;
+        members.closed = Some(NotJoined::Closing);
         for (_, member) in &members.slots {
             member.outbox.close(Closed::Shutdown);
         }
@@ -178,7 +206,12 @@ impl RealmDriver {
         let mut overflowed;
         let result = {
             let members = self.members.read();
-            let step = Step { members: &members, counters: &self.counters, overflowed: RefCell::default() };
+            let step = Step {
+                members: &members,
+                counters: &self.counters,
+                drops_events: self.plan.drops_events(),
+                overflowed: RefCell::default(),
+            };
             let result = input(&self.realm, &step);
             overflowed = step.overflowed.into_inner();
             result
@@ -197,6 +230,7 @@ impl RealmDriver {
 struct Step<'a> {
     members: &'a Members,
     counters: &'a Counters,
+    drops_events: bool,
     overflowed: RefCell<Vec<RecipientKey>>,
 }
 
@@ -204,19 +238,35 @@ impl Step<'_> {
     fn push(&self, to: RecipientKey, message: &Arc<Outgoing>) {
         let Some(member) = self.members.member(to) else { return };
         if member.outbox.push(message).is_err() {
-            // The policy `disconnect`: a session that cannot keep up is better gone than silently short.
-            // Another publisher may have met the same overflow: one of them counts it.
-            if member.outbox.close(Closed::Overflow) {
-                self.counters.slow_consumers.increment();
-            }
-            self.overflowed.borrow_mut().push(to);
+            self.overflow(to, member);
         }
+    }
+
+    /// A session that cannot keep up is better gone than silently short.
+    fn overflow(&self, of: RecipientKey, member: &Member) {
+        // Another publisher may have met the same overflow: one of them counts it.
+        if member.outbox.close(Closed::Overflow) {
+            self.counters.slow_consumers.increment();
+        }
+        self.overflowed.borrow_mut().push(of);
     }
 }
 
 impl Recipients for Step<'_> {
+    fn identity(&self, of: RecipientKey) -> Option<&Identity> {
+        self.members.member(of).map(|member| &member.identity)
+    }
+
     fn event(&self, to: RecipientKey, message: &Arc<Outgoing>) {
-        self.push(to, message);
+        let Some(member) = self.members.member(to) else { return };
+        if member.outbox.push(message).is_ok() {
+            return;
+        }
+        if self.drops_events {
+            self.counters.events_dropped.increment();
+        } else {
+            self.overflow(to, member);
+        }
     }
 
     fn answer(&self, to: RecipientKey, message: &Arc<Outgoing>) {
@@ -226,7 +276,7 @@ impl Recipients for Step<'_> {
     fn refused(&self, from: RecipientKey, error: &'static str) {
         self.counters.requests_refused.increment();
         if let Some(member) = self.members.member(from) {
-            tracing::debug!(session = member.session.value(), error, "request refused");
+            tracing::debug!(session = member.identity.session.value(), error, "request refused");
         }
     }
 

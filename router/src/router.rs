@@ -1,6 +1,5 @@
 //! The router without its sockets: the realms, and what all their sessions share.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +8,13 @@ use wamp_proto::uri::UriRules;
 use wamp_proto::{DecodeRules, Profile};
 
 use crate::counters::Counters;
-use crate::outbox::OutboxLimits;
-use crate::realm::{Holdings, RealmSettings};
-use crate::realm_driver::RealmDriver;
+use crate::realm::Holdings;
+use crate::realms::Realms;
 
 /// The realms, and what all sessions share. Knows no socket: see [`Server`](crate::Server) and [`Router::connect`].
 #[derive(Debug)]
 pub struct Router {
-    realms: BTreeMap<String, Arc<RealmDriver>>,
+    realms: Realms,
     limits: Limits,
     decode_rules: DecodeRules,
     realm_uri_rules: UriRules,
@@ -36,36 +34,19 @@ impl Router {
     pub fn with_table_key(config: &Config, table_key: [u8; 16]) -> Arc<Self> {
         let limits = &config.limits;
         let counters = Arc::new(Counters::default());
-        let outbox_limits =
-            OutboxLimits { max_messages: limits.outbox_max_messages, max_bytes: limits.outbox_max_bytes };
-        let uri_rules = |strict| UriRules {
-            strict,
-            max_bytes: limits.uri_max_bytes,
-            max_components: limits.uri_max_components,
-        };
-        let realms = config.realms.iter().map(|realm| {
-            let settings = RealmSettings {
-                name: realm.name.as_str().into(),
-                profile: realm.rules.profile,
-                uri_rules: uri_rules(realm.rules.strict_uris),
-                subscriptions_max: limits.subscriptions_max,
-                registrations_max: limits.registrations_max,
-                open_calls_max: limits.open_calls_max,
-                subscription_key: table_key,
-                table_key,
-            };
-            let driver = RealmDriver::new(settings, outbox_limits, counters.clone());
-            (realm.name.clone(), Arc::new(driver))
-        });
         Arc::new(Self {
-            realms: realms.collect(),
+            realms: Realms::new(config, counters.clone(), table_key),
             limits: limits.clone(),
             decode_rules: DecodeRules {
                 max_depth: limits.message_max_depth,
                 dict_max_bytes: limits.dict_max_bytes,
                 ..DecodeRules::new(Profile::Default)
             },
-            realm_uri_rules: uri_rules(false),
+            realm_uri_rules: UriRules {
+                strict: false,
+                max_bytes: limits.uri_max_bytes,
+                max_components: limits.uri_max_components,
+            },
             counters,
         })
     }
@@ -77,7 +58,7 @@ impl Router {
 
     /// Sessions that joined and have not left, in all realms.
     pub fn sessions(&self) -> usize {
-        self.realms.values().map(|realm| realm.sessions()).sum()
+        self.realms.all().iter().map(|realm| realm.sessions()).sum()
     }
 
     /// What a realm keeps, if there is such a realm.
@@ -85,8 +66,8 @@ impl Router {
         self.realms.get(realm).map(|realm| realm.holdings())
     }
 
-    pub(crate) fn realm(&self, name: &str) -> Option<&Arc<RealmDriver>> {
-        self.realms.get(name)
+    pub(crate) fn realms(&self) -> &Realms {
+        &self.realms
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -103,12 +84,14 @@ impl Router {
 
     /// Refuses new CALLs and waits for the open ones to be answered, but not longer than `limit`.
     pub(crate) async fn drain(&self, limit: Duration) {
+        self.realms.close();
+        let realms = self.realms.all();
         // All of them first: none may take calls for as long as another one drains.
-        for realm in self.realms.values() {
+        for realm in &realms {
             realm.drain();
         }
         let all = async {
-            for realm in self.realms.values() {
+            for realm in &realms {
                 realm.wait_until_drained().await;
             }
         };
@@ -119,7 +102,7 @@ impl Router {
 
     /// Ends every open call, and has every session say GOODBYE.
     pub(crate) fn close(&self) {
-        for realm in self.realms.values() {
+        for realm in self.realms.all() {
             realm.shut_down();
         }
     }

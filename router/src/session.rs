@@ -7,8 +7,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use trunkline_config::Listener;
 use wamp_proto::dict::{
-    BrokerFeatures, BrokerRole, DealerFeatures, DealerRole, Dict, RouterRoles, WelcomeDetails,
+    BrokerFeatures, BrokerRole, DealerFeatures, DealerRole, Dict, HelloDetails, RouterRoles, WelcomeDetails,
 };
 use wamp_proto::message::{Abort, CallResult, Error, Goodbye, Hello, Welcome};
 use wamp_proto::session::{RouterInput, abort};
@@ -19,12 +20,16 @@ use wamp_proto::{
 };
 
 use crate::outbox::Outbox;
-use crate::realm::{Outgoing, Request};
+use crate::realm::{Identity, Outgoing, Request};
 use crate::realm_driver::{Membership, RealmDriver};
+use crate::realms::RealmPlan;
 use crate::router::Router;
 
 /// The method of sessions that need no proof.
 const ANONYMOUS: &str = "anonymous";
+
+/// The method of sessions that the embedding program vouches for.
+const IN_PROCESS: &str = "in-process";
 
 /// How much of a name from a stranger is repeated in logs and explanations.
 const SHOWN_CHARACTERS: usize = 64;
@@ -33,10 +38,22 @@ const SHOWN_CHARACTERS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Session {
     protocol: RouterSession,
+    router: Arc<Router>,
     driver: Arc<RealmDriver>,
     membership: Membership,
     rules: DecodeRules,
     serializer: SerializerId,
+}
+
+/// Where a session comes in, and what that says about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Entrance<'a> {
+    /// A listener.
+    Listener(&'a Listener),
+    /// The program that embeds the router.
+    InProcess,
+    /// The same, which vouches for the session.
+    Vouched { authid: &'a str, authrole: &'a str },
 }
 
 /// What becomes of a session after a frame.
@@ -60,7 +77,8 @@ impl Session {
     /// # Errors
     /// With the ABORT to send, or nothing to say to a client that aborted itself.
     pub(crate) fn open(
-        router: &Router,
+        router: &Arc<Router>,
+        entrance: Entrance<'_>,
         serializer: SerializerId,
         frame: &Bytes,
         peer: &dyn fmt::Display,
@@ -85,11 +103,14 @@ impl Session {
         };
         check_uri(&hello.realm, router.realm_uri_rules())
             .map_err(|error| refused(error_uri::INVALID_URI, &error.to_string()))?;
-        let driver = router
-            .realm(&hello.realm)
+        let plan = router
+            .realms()
+            .plan(&hello.realm)
+            .filter(|plan| entrance.leads_to(plan))
             .ok_or_else(|| refused(error_uri::NO_SUCH_REALM, &format!("no realm {realm:?}")))?;
         // No list, or an empty one, offers no proof: that is what anonymous means (AUTH-GEN-01).
-        if let Some(methods) = &hello.details.authmethods
+        if entrance.authmethod() == ANONYMOUS
+            && let Some(methods) = &hello.details.authmethods
             && !methods.is_empty()
             && !methods.iter().any(|method| method == ANONYMOUS)
         {
@@ -98,19 +119,40 @@ impl Session {
                 "this realm takes the method \"anonymous\"",
             ));
         }
-        let profile = driver.settings().profile;
+        let role = match entrance.role(plan) {
+            Some(name) => plan.role(name).ok_or_else(|| {
+                refused(error_uri::NO_SUCH_ROLE, &format!("realm {realm:?} has no role {name:?}"))
+            })?,
+            None => {
+                return Err(refused(
+                    error_uri::NO_MATCHING_AUTH_METHOD,
+                    "this realm takes no anonymous sessions",
+                ));
+            }
+        };
+        let authid = entrance.authid();
+        let takes_registration_revocation = takes_registration_revocation(&hello.details);
+        let (driver, membership) = router
+            .realms()
+            .join(&hello.realm, plan, |session| Identity {
+                session,
+                authid: (&*authid).into(),
+                role: role.clone(),
+                takes_registration_revocation,
+            })
+            .map_err(|reason| refused(reason, "the realm takes no sessions now"))?;
+        let profile = plan.profile;
         let DecodeRules { nil_is_empty_dict, float_is_integer, .. } = DecodeRules::new(profile);
         let rules = DecodeRules { nil_is_empty_dict, float_is_integer, ..rules.clone() };
-        let Some(membership) = driver.join() else {
-            return Err(refused(error_uri::SYSTEM_SHUTDOWN, "the router is going down"));
-        };
         protocol.welcome(profile);
-        let welcome = welcome(&hello, &membership, driver.settings().name.as_ref());
+        let welcome = welcome(&hello, &membership, entrance.authmethod(), &authid, &role.name);
         tracing::info!(
             target: "trunkline::audit",
-            %peer, session = membership.session.value(), realm = %hello.realm, authmethod = ANONYMOUS, "joined"
+            %peer, session = membership.session.value(), realm = %hello.realm, authrole = %role.name,
+            authmethod = entrance.authmethod(), "joined"
         );
-        Ok((Self { protocol, driver: driver.clone(), membership, rules, serializer }, welcome))
+        let session = Self { protocol, router: router.clone(), driver, membership, rules, serializer };
+        Ok((session, welcome))
     }
 
     /// Takes the client's next frame.
@@ -233,25 +275,76 @@ impl Drop for Session {
     /// However a session ends, nothing of it stays behind (SES-14, SES-15).
     fn drop(&mut self) {
         self.driver.leave(self.membership.key);
+        self.router.realms().retire_if_empty(&self.driver);
     }
+}
+
+impl<'a> Entrance<'a> {
+    fn leads_to(self, plan: &RealmPlan) -> bool {
+        match self {
+            Self::Listener(Listener { realms: Some(realms), .. }) => {
+                realms.iter().any(|realm| *realm == plan.label)
+            }
+            _ => true,
+        }
+    }
+
+    /// The name of the role that a session gets which proves nothing about itself.
+    fn role(self, plan: &'a RealmPlan) -> Option<&'a str> {
+        let of_realm = plan.anonymous_role();
+        match self {
+            Self::Listener(listener) => {
+                let here = listener.anonymous_roles.iter().find(|role| role.realm == plan.label);
+                here.map(|role| role.role.as_str()).or(of_realm)
+            }
+            Self::InProcess => of_realm,
+            Self::Vouched { authrole, .. } => Some(authrole),
+        }
+    }
+
+    fn authmethod(self) -> &'static str {
+        match self {
+            Self::Listener(_) | Self::InProcess => ANONYMOUS,
+            Self::Vouched { .. } => IN_PROCESS,
+        }
+    }
+
+    fn authid(self) -> String {
+        match self {
+            Self::Vouched { authid, .. } => authid.to_owned(),
+            Self::Listener(_) | Self::InProcess => {
+                format!("{SESSION_AUTHID_PREFIX}{:014x}", rand::random::<u64>() >> 8)
+            }
+        }
+    }
+}
+
+fn takes_registration_revocation(hello: &HelloDetails) -> bool {
+    let callee = hello.roles.as_ref().and_then(|roles| roles.callee.as_ref());
+    let features = callee.and_then(|callee| callee.features.as_ref());
+    features.is_some_and(|features| features.registration_revocation == Some(true))
 }
 
 fn goodbye(reason: &'static str) -> Goodbye {
     Goodbye { details: Dict::new(), reason: reason.into() }
 }
 
-fn welcome(hello: &Hello, membership: &Membership, realm: &str) -> Welcome {
-    debug_assert_eq!(hello.realm, realm);
-    let authid = SESSION_AUTHID_PREFIX.to_owned() + &format!("{:014x}", rand::random::<u64>() >> 8);
+fn welcome(
+    hello: &Hello,
+    membership: &Membership,
+    authmethod: &'static str,
+    authid: &str,
+    authrole: &str,
+) -> Welcome {
     Welcome {
         session: membership.session,
         details: WelcomeDetails {
             agent: Some(concat!("Trunkline/", env!("CARGO_PKG_VERSION")).into()),
             roles: Some(roles().into()),
-            realm: Some(realm.into()),
+            realm: Some(hello.realm.clone()),
             authid: Some(authid.into()),
-            authrole: Some(ANONYMOUS.into()),
-            authmethod: Some(ANONYMOUS.into()),
+            authrole: Some(authrole.into()),
+            authmethod: Some(authmethod.into()),
             authprovider: Some("static".into()),
             ..WelcomeDetails::default()
         }
@@ -264,12 +357,21 @@ const SESSION_AUTHID_PREFIX: &str = "anonymous-";
 
 /// The roles of the router. A feature is announced from the change that implements it.
 fn roles() -> RouterRoles {
-    let broker = BrokerFeatures { publisher_exclusion: Some(true), ..BrokerFeatures::default() };
+    let broker = BrokerFeatures {
+        publisher_exclusion: Some(true),
+        subscriber_blackwhite_listing: Some(true),
+        pattern_based_subscription: Some(true),
+        ..BrokerFeatures::default()
+    };
+    let dealer = DealerFeatures {
+        pattern_based_registration: Some(true),
+        shared_registration: Some(true),
+        registration_revocation: Some(true),
+        ..DealerFeatures::default()
+    };
     RouterRoles {
         broker: Some(BrokerRole { features: Some(broker.into()), ..BrokerRole::default() }.into()),
-        dealer: Some(
-            DealerRole { features: Some(DealerFeatures::default().into()), ..DealerRole::default() }.into(),
-        ),
+        dealer: Some(DealerRole { features: Some(dealer.into()), ..DealerRole::default() }.into()),
         ..RouterRoles::default()
     }
 }

@@ -616,10 +616,20 @@ dicts! {
     BrokerFeatures {
         /// Honours `exclude_me`.
         "publisher_exclusion" publisher_exclusion: bool,
+        /// Honours black- and whitelists.
+        "subscriber_blackwhite_listing" subscriber_blackwhite_listing: bool,
+        /// Takes patterns of topics.
+        "pattern_based_subscription" pattern_based_subscription: bool,
     }
 
     /// Features of a dealer (FEAT-02). A key is there only from the change that implements it.
     DealerFeatures {
+        /// Takes patterns of procedures.
+        "pattern_based_registration" pattern_based_registration: bool,
+        /// Takes several callees for one procedure.
+        "shared_registration" shared_registration: bool,
+        /// Says so when it revokes a registration.
+        "registration_revocation" registration_revocation: bool,
     }
 
     /// ABORT.Details.

@@ -1,4 +1,5 @@
-//! The predefined error and close reason URIs (Basic Profile, "Protocol errors"; ERR-01 to ERR-05).
+//! The predefined error and close reason URIs (Basic Profile, "Protocol errors"; ERR-01 to ERR-05), and those of
+//! Trunkline.
 //!
 //! No other module of Trunkline spells such a URI.
 
@@ -72,6 +73,14 @@ uris! {
     NO_SUCH_SESSION = "wamp.error.no_such_session";
     /// A callee's handler failed without an error of its own.
     RUNTIME_ERROR = "wamp.error.runtime_error";
+
+    /// Every callee of the registration has as many open invocations as it takes, and no more calls may wait
+    /// (CON-04).
+    MAX_CONCURRENCY_REACHED = "trunkline.error.max_concurrency_reached";
+    /// The same, as Crossbar.io has it.
+    CROSSBAR_MAX_CONCURRENCY_REACHED = "crossbar.error.max_concurrency_reached";
+    /// Why a registration is revoked: another session of the same principal took it over (CON-08).
+    REGISTRATION_TAKEN_OVER = "trunkline.reason.registration_taken_over";
 
     /// The peer stops.
     SYSTEM_SHUTDOWN = "wamp.close.system_shutdown";

@@ -33,10 +33,12 @@ pub mod rawsocket;
 pub mod session;
 pub mod uri;
 
+mod action;
 mod payload;
 mod serializer;
 mod value;
 
+pub use action::Action;
 pub use id::{PublicationId, RegistrationId, RequestId, SessionId, SubscriptionId};
 pub use message::{Message, MessageCode};
 pub use payload::{Arity, Payload};

@@ -110,6 +110,11 @@ impl Payload {
         }
     }
 
+    /// Moves the octets into an allocation of their own, so that the frame that they came in can be freed.
+    pub fn detach(&mut self) {
+        self.raw = Bytes::copy_from_slice(&self.raw);
+    }
+
     /// Takes `raw` for the octets of this payload. They must be the same octets.
     pub(crate) fn rehome(&mut self, raw: Bytes) {
         debug_assert_eq!(self.raw, raw, "a payload may move, not change");

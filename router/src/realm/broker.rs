@@ -8,26 +8,28 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use slab::Slab;
-use wamp_proto::dict::Dict;
+use wamp_proto::dict::{Dict, EventDetails};
 use wamp_proto::message::{
     Answered, Event, Publish, Published, Subscribe, Subscribed, Unsubscribe, Unsubscribed,
 };
-use wamp_proto::uri::{check_pattern, check_uri, is_reserved};
-use wamp_proto::{MatchPolicy, MessageCode, PublicationId, SubscriptionId, error_uri};
+use wamp_proto::{MatchPolicy, MessageCode, Payload, PublicationId, SubscriptionId, Uri, error_uri};
 
+use super::audience::Audience;
 use super::outgoing::Outgoing;
+use super::patterns::PatternMap;
 use super::recipient::{RecipientKey, Recipients};
 use super::refusal::Refusal;
-use super::settings::{RealmSettings, UriHasher};
+use super::settings::RealmSettings;
 
 /// How often a subscription ID is derived anew before the SUBSCRIBE is refused.
 const ID_ATTEMPTS: u64 = 4;
 
-/// A topic with subscribers.
+/// A topic, or a pattern of topics, with subscribers.
 #[derive(Debug)]
 struct Subscription {
     id: SubscriptionId,
     topic: Arc<str>,
+    match_policy: MatchPolicy,
     /// In no particular order; `held` knows each one's place.
     subscribers: Vec<RecipientKey>,
 }
@@ -36,7 +38,7 @@ struct Subscription {
 #[derive(Debug)]
 pub(super) struct Broker {
     subscriptions: Slab<Subscription>,
-    slot_by_topic: HashMap<Arc<str>, usize, UriHasher>,
+    slot_by_topic: PatternMap<usize>,
     slot_by_id: HashMap<SubscriptionId, usize, foldhash::fast::FixedState>,
     /// For each subscriber its subscriptions, and its place among the subscribers of each.
     held: HashMap<RecipientKey, BTreeMap<SubscriptionId, usize>, foldhash::fast::FixedState>,
@@ -46,55 +48,41 @@ impl Broker {
     pub(super) fn new(settings: &RealmSettings) -> Self {
         Self {
             subscriptions: Slab::new(),
-            slot_by_topic: HashMap::with_hasher(settings.uri_hasher()),
+            slot_by_topic: PatternMap::new(settings.uri_hasher()),
             slot_by_id: HashMap::default(),
             held: HashMap::default(),
         }
     }
 
-    /// Gives an event to every subscriber of its topic but the publisher.
+    /// Gives an event to every subscriber of its topic that the audience includes, once for each subscription
+    /// that matches (PBS-04).
     pub(super) fn publish(
         &self,
-        settings: &RealmSettings,
         from: RecipientKey,
         publish: Publish,
         publication: PublicationId,
+        audience: &Audience,
         out: &impl Recipients,
     ) {
-        let acknowledge = publish.options.acknowledge == Some(true);
-        if let Err(refusal) = check_topic(&publish.topic, settings) {
-            // Without acknowledgement the router never answers (PUB-01).
-            if acknowledge {
-                refusal.answer(from, MessageCode::Publish, publish.request, out);
-            } else {
-                refusal.ignore(from, out);
-            }
-            return;
-        }
-        if acknowledge {
+        if publish.options.acknowledge == Some(true) {
             // Before the publisher's own EVENT, if it gets one (ORD-06).
             out.answer(from, &Outgoing::new(Published { request: publish.request, publication }.into()));
         }
-        let subscription =
-            self.slot_by_topic.get(&*publish.topic).and_then(|&slot| self.subscriptions.get(slot));
-        let Some(subscription) = subscription else { return };
-        let excluded = (publish.options.exclude_me != Some(false)).then_some(from);
-        let mut recipients =
-            subscription.subscribers.iter().filter(|&&subscriber| Some(subscriber) != excluded).peekable();
-        if recipients.peek().is_none() {
-            return;
-        }
-        let event = Outgoing::new(
-            Event {
-                subscription: subscription.id,
-                publication,
-                details: Dict::new(),
-                payload: publish.payload,
-            }
-            .into(),
-        );
-        for &recipient in recipients {
-            out.event(recipient, &event);
+        let Publish { topic, payload, .. } = publish;
+        // A copy for all: a slice of the publisher's frame would keep the frame alive.
+        let mut copied = None;
+        self.slot_by_topic.for_each_pattern(&topic, |&slot| {
+            let Some(subscription) = self.subscriptions.get(slot) else { return };
+            let event = || {
+                let topic = copied.get_or_insert_with(|| Uri::from(&*topic)).clone();
+                let details = EventDetails { topic: Some(topic), ..EventDetails::default() };
+                subscription.event(publication, details.into(), payload.clone())
+            };
+            subscription.deliver(event, audience, out);
+        });
+        let exact = self.slot_by_topic.exact(&topic).and_then(|&slot| self.subscriptions.get(slot));
+        if let Some(subscription) = exact {
+            subscription.deliver(|| subscription.event(publication, Dict::new(), payload), audience, out);
         }
     }
 
@@ -123,14 +111,7 @@ impl Broker {
         subscribe: &Subscribe,
     ) -> Result<SubscriptionId, Refusal> {
         let policy = subscribe.options.match_policy.unwrap_or_default();
-        check_pattern(&subscribe.topic, policy, &settings.uri_rules).map_err(Refusal::invalid_uri)?;
-        if policy != MatchPolicy::Exact {
-            return Err(Refusal::new(
-                error_uri::FEATURE_NOT_SUPPORTED,
-                format!("match policy {:?} is not supported", policy.as_str()),
-            ));
-        }
-        let existing = self.slot_by_topic.get(&*subscribe.topic).copied();
+        let existing = self.slot_by_topic.get(&subscribe.topic, policy).copied();
         let held = self.held.get(&from);
         if let Some(subscription) = existing.and_then(|slot| self.subscriptions.get(slot))
             && held.is_some_and(|held| held.contains_key(&subscription.id))
@@ -140,7 +121,7 @@ impl Broker {
         check_room(held, settings)?;
         let slot = match existing {
             Some(slot) => slot,
-            None => self.create(settings, &subscribe.topic)?,
+            None => self.create(settings, &subscribe.topic, policy)?,
         };
         let Some(subscription) = self.subscriptions.get_mut(slot) else {
             return Err(Refusal::new(error_uri::UNAVAILABLE, "the subscription is gone".to_owned()));
@@ -180,14 +161,20 @@ impl Broker {
         }
     }
 
-    /// How many topics have subscribers.
+    /// How many topics and patterns have subscribers.
     pub(super) fn subscriptions(&self) -> usize {
         self.subscriptions.len()
     }
 
-    /// Derives the ID from realm and topic alone, so that every node of a cluster gives the same (design: IDs).
-    fn create(&mut self, settings: &RealmSettings, topic: &str) -> Result<usize, Refusal> {
-        let id = (0..ID_ATTEMPTS).map(|attempt| subscription_id(settings, topic, attempt));
+    /// Derives the ID from realm, topic and policy alone, so that every node of a cluster gives the same
+    /// (design: IDs).
+    fn create(
+        &mut self,
+        settings: &RealmSettings,
+        topic: &str,
+        match_policy: MatchPolicy,
+    ) -> Result<usize, Refusal> {
+        let id = (0..ID_ATTEMPTS).map(|attempt| subscription_id(settings, topic, match_policy, attempt));
         let Some(id) = id.into_iter().find(|id| !self.slot_by_id.contains_key(id)) else {
             return Err(Refusal::new(
                 error_uri::UNAVAILABLE,
@@ -195,10 +182,10 @@ impl Broker {
             ));
         };
         let topic: Arc<str> = topic.into();
-        let slot =
-            self.subscriptions.insert(Subscription { id, topic: topic.clone(), subscribers: Vec::new() });
-        self.slot_by_topic.insert(topic, slot);
+        let slot = self.subscriptions.vacant_key();
+        self.slot_by_topic.insert(&topic, match_policy, slot);
         self.slot_by_id.insert(id, slot);
+        self.subscriptions.insert(Subscription { id, topic, match_policy, subscribers: Vec::new() });
         Ok(slot)
     }
 
@@ -214,15 +201,34 @@ impl Broker {
         }
         if subscription.subscribers.is_empty() {
             let subscription = self.subscriptions.remove(slot);
-            self.slot_by_topic.remove(&subscription.topic);
+            self.slot_by_topic.remove(&subscription.topic, subscription.match_policy);
             self.slot_by_id.remove(&id);
         }
     }
 }
 
-fn check_topic(topic: &str, settings: &RealmSettings) -> Result<(), Refusal> {
-    check_uri(topic, &settings.uri_rules).map_err(Refusal::invalid_uri)?;
-    if is_reserved(topic) { Err(Refusal::reserved_uri()) } else { Ok(()) }
+impl Subscription {
+    /// Pushes the event to each subscriber of the audience; makes none if there is nobody to get it.
+    fn deliver(&self, event: impl FnOnce() -> Arc<Outgoing>, audience: &Audience, out: &impl Recipients) {
+        let mut recipients =
+            self.subscribers.iter().filter(|&&subscriber| audience.includes(subscriber, out)).peekable();
+        if recipients.peek().is_none() {
+            return;
+        }
+        let event = event();
+        for &recipient in recipients {
+            out.event(recipient, &event);
+        }
+    }
+
+    fn event(
+        &self,
+        publication: PublicationId,
+        details: Dict<EventDetails>,
+        payload: Payload,
+    ) -> Arc<Outgoing> {
+        Outgoing::new(Event { subscription: self.id, publication, details, payload }.into())
+    }
 }
 
 fn check_room(
@@ -238,12 +244,17 @@ fn check_room(
     ))
 }
 
-fn subscription_id(settings: &RealmSettings, topic: &str, attempt: u64) -> SubscriptionId {
+fn subscription_id(
+    settings: &RealmSettings,
+    topic: &str,
+    match_policy: MatchPolicy,
+    attempt: u64,
+) -> SubscriptionId {
     let mut hasher = settings.subscription_hasher().build_hasher();
     hasher.write(settings.name.as_bytes());
     // 0xff is in no URI: realm, policy and topic cannot run into each other.
     hasher.write_u8(0xff);
-    hasher.write(MatchPolicy::Exact.as_str().as_bytes());
+    hasher.write(match_policy.as_str().as_bytes());
     hasher.write_u8(0xff);
     hasher.write(topic.as_bytes());
     hasher.write_u64(attempt.to_le());

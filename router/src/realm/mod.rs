@@ -5,9 +5,13 @@
 //! them (ORD-01 to ORD-03). It never blocks, knows no socket and no clock, and takes its randomness as an
 //! argument. Lock order where one step needs both: dealer, then broker.
 
+mod admission;
+mod audience;
+mod authorization;
 mod broker;
 mod dealer;
 mod outgoing;
+mod patterns;
 mod recipient;
 mod refusal;
 mod settings;
@@ -17,14 +21,18 @@ mod tests;
 
 use parking_lot::{Mutex, RwLock};
 use wamp_proto::message::{Call, Error, Publish, Register, Subscribe, Unregister, Unsubscribe, Yield};
-use wamp_proto::{PublicationId, RequestId, Violation};
+use wamp_proto::{Action, MatchPolicy, MessageCode, PublicationId, RequestId, Violation};
 
+use admission::admit;
+use audience::Audience;
 use broker::Broker;
 use dealer::Dealer;
 
+pub(crate) use authorization::{Role, Rule};
 pub(crate) use outgoing::Outgoing;
-pub(crate) use recipient::{Full, RecipientKey, Recipients};
-pub(crate) use settings::RealmSettings;
+pub(crate) use patterns::RankedPatterns;
+pub(crate) use recipient::{Full, Identity, RecipientKey, Recipients};
+pub(crate) use settings::{QueueLimits, RealmSettings};
 
 /// One realm.
 #[derive(Debug)]
@@ -58,9 +66,9 @@ pub(crate) enum Request {
 /// How much a realm keeps; all zero when everybody left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
-    /// Topics with subscribers.
+    /// Topics and patterns of topics with subscribers.
     pub subscriptions: usize,
-    /// Procedures with callees.
+    /// Procedures and patterns of procedures with callees.
     pub registrations: usize,
     /// CALLs without a final answer.
     pub open_calls: usize,
@@ -94,17 +102,42 @@ impl Realm {
         out: &impl Recipients,
     ) -> Result<(), Violation> {
         let settings = &self.settings;
+        let Some(identity) = out.identity(from) else { return Ok(()) };
+        let admit = |action, uri: &str, policy: Option<MatchPolicy>| {
+            admit(settings, identity, action, uri, policy.unwrap_or_default())
+        };
         match request {
-            Request::Publish(publish, publication) => {
-                self.broker.read().publish(settings, from, publish, publication, out);
-            }
+            Request::Publish(publish, publication) => match admit(Action::Publish, &publish.topic, None) {
+                Ok(()) => {
+                    let audience = Audience::new(from, &publish.options);
+                    self.broker.read().publish(from, publish, publication, &audience, out);
+                }
+                Err(refusal) if publish.options.acknowledge == Some(true) => {
+                    refusal.answer(from, MessageCode::Publish, publish.request, out);
+                }
+                // Without acknowledgement the router never answers (PUB-01).
+                Err(refusal) => refusal.ignore(from, out),
+            },
             Request::Subscribe(subscribe) => {
-                self.broker.write().subscribe(settings, from, &subscribe, out);
+                match admit(Action::Subscribe, &subscribe.topic, subscribe.options.match_policy) {
+                    Ok(()) => self.broker.write().subscribe(settings, from, &subscribe, out),
+                    Err(refusal) => refusal.answer(from, MessageCode::Subscribe, subscribe.request, out),
+                }
             }
             Request::Unsubscribe(unsubscribe) => self.broker.write().unsubscribe(from, &unsubscribe, out),
-            Request::Register(register) => self.dealer.lock().register(settings, from, register, out),
-            Request::Unregister(unregister) => self.dealer.lock().unregister(from, &unregister, out),
-            Request::Call(call) => return self.dealer.lock().call(settings, from, call, out),
+            Request::Register(register) => {
+                match admit(Action::Register, &register.procedure, register.options.match_policy) {
+                    Ok(()) => self.dealer.lock().register(settings, from, register, out),
+                    Err(refusal) => refusal.answer(from, MessageCode::Register, register.request, out),
+                }
+            }
+            Request::Unregister(unregister) => {
+                self.dealer.lock().unregister(settings, from, &unregister, out);
+            }
+            Request::Call(call) => {
+                let admitted = admit(Action::Call, &call.procedure, None);
+                return self.dealer.lock().call(settings, from, call, admitted, out);
+            }
             Request::Yield(yielded) => return self.dealer.lock().yielded(from, yielded, out),
             Request::Error(error) => return self.dealer.lock().error(settings, from, error, out),
         }
@@ -125,7 +158,7 @@ impl Realm {
     /// Releases whatever a session held that is gone (SES-14). Nothing more may come from it.
     pub(crate) fn leave(&self, from: RecipientKey, out: &impl Recipients) {
         let mut dealer = self.dealer.lock();
-        dealer.leave(from, out);
+        dealer.leave(&self.settings, from, out);
         self.broker.write().leave(from);
     }
 

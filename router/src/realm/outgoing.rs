@@ -3,14 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use wamp_proto::{Arity, Message, RecodeError, SerializerId};
+use wamp_proto::{Arity, Message, Payload, RecodeError, SerializerId, Uri};
 
 /// Payloads up to this many octets are copied out of their frame at once.
 ///
 /// Larger ones stay a slice of it: the codec sees to it that the frame is not much more than twice the
 /// payload, so an outbox that holds the payload does not pin much else, and the copy is left to the first
 /// writer, outside any lock.
-const COPY_MAX_BYTES: usize = 4096;
+pub(super) const COPY_MAX_BYTES: usize = 4096;
 
 /// What an entry of an outbox takes besides its body.
 const ENTRY_BYTES: usize = 64;
@@ -46,14 +46,27 @@ impl Outgoing {
             slot.get_or_init(|| Ok(body));
         }
         let payload = message.payload().map_or(0, |payload| payload.raw().len());
-        // Only ERROR carries what a peer wrote besides a payload: Details, and a URI of the callee's choice.
-        let head = match &message {
-            Message::Error(error) if error.details.is_empty() => HEAD_BYTES + error.error.len(),
-            Message::Error(error) => error.error.len() + error.details.footprint() + DETAILS_FRAME_BYTES,
-            _ => HEAD_BYTES,
-        };
+        let head = HEAD_BYTES
+            + match &message {
+                // The only one that carries Details which a peer wrote.
+                Message::Error(error) if error.details.is_empty() => error.error.len(),
+                Message::Error(error) => error.error.len() + error.details.footprint() + DETAILS_FRAME_BYTES,
+                Message::Event(event) => named(event.details.footprint(), &event.details.topic),
+                Message::Invocation(invocation) => {
+                    named(invocation.details.footprint(), &invocation.details.procedure)
+                }
+                _ => 0,
+            };
         let is_answer = !matches!(message, Message::Event(_) | Message::Invocation(_));
         Arc::new(Self { cost: payload + head + ENTRY_BYTES, is_answer, message, bodies })
+    }
+
+    /// The message's payload, if nobody else has the message.
+    pub(super) fn into_payload(self: Arc<Self>) -> Option<Payload> {
+        match Arc::into_inner(self)?.message {
+            Message::Invocation(invocation) => Some(invocation.payload),
+            _ => None,
+        }
     }
 
     /// The message.
@@ -84,11 +97,16 @@ impl Outgoing {
     }
 }
 
+/// What Details take that name the URI of a PUBLISH or CALL.
+fn named(footprint: usize, uri: &Option<Uri>) -> usize {
+    footprint + uri.as_ref().map_or(0, |uri| uri.len())
+}
+
 #[cfg(test)]
 mod tests {
     use wamp_proto::dict::ErrorDetails;
     use wamp_proto::message::Error;
-    use wamp_proto::{MessageCode, Payload, RequestId, Value};
+    use wamp_proto::{MessageCode, RequestId, Value};
 
     use super::*;
 

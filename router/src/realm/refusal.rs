@@ -42,6 +42,10 @@ impl Refusal {
         Self::new(error_uri::INVALID_URI, "URIs that begin with \"wamp\" are the router's".to_owned())
     }
 
+    pub(super) fn callee_full() -> Self {
+        Self::new(error_uri::UNAVAILABLE, "the callee takes no more calls now".to_owned())
+    }
+
     /// Refuses a request that nobody wants an answer to (PUB-01).
     pub(super) fn ignore(&self, from: RecipientKey, out: &impl Recipients) {
         out.refused(from, self.error);

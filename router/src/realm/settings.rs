@@ -1,10 +1,13 @@
 //! What a realm is told about itself.
 
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 use wamp_proto::Profile;
 use wamp_proto::uri::UriRules;
+
+use super::patterns::RankedPatterns;
 
 /// The rules and secrets of one realm.
 #[derive(Clone, Debug)]
@@ -21,6 +24,8 @@ pub(crate) struct RealmSettings {
     pub(crate) open_calls_max: usize,
     /// Registrations that one session may hold.
     pub(crate) registrations_max: usize,
+    /// Queues for calls whose callees are busy, by the URI of the registration, as text (CON-04).
+    pub(crate) call_queues: Arc<RankedPatterns<QueueLimits>>,
     /// Key of the hash that subscription IDs are derived from; the same on every node of a cluster.
     pub(crate) subscription_key: [u8; 16],
     /// Key of the tables that peers choose the keys of. Random, so that nobody can plan collisions; fixed
@@ -28,19 +33,39 @@ pub(crate) struct RealmSettings {
     pub(crate) table_key: [u8; 16],
 }
 
+/// How much may wait for the callees of one registration.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct QueueLimits {
+    /// Calls.
+    pub(crate) calls: usize,
+    /// Octets of their payloads, plus 256 for each call.
+    pub(crate) max_bytes: usize,
+}
+
 impl RealmSettings {
+    /// Where the realm's own chance begins.
+    pub(super) fn seed(&self) -> u64 {
+        self.uri_hasher().hash_one(&self.name)
+    }
+
     pub(super) fn uri_hasher(&self) -> UriHasher {
-        UriHasher(SipHasher13::new_with_key(&self.table_key))
+        UriHasher::with_key(&self.table_key)
     }
 
     pub(super) fn subscription_hasher(&self) -> UriHasher {
-        UriHasher(SipHasher13::new_with_key(&self.subscription_key))
+        UriHasher::with_key(&self.subscription_key)
     }
 }
 
 /// Hashes what strangers choose.
 #[derive(Clone, Debug)]
 pub(super) struct UriHasher(SipHasher13);
+
+impl UriHasher {
+    pub(super) fn with_key(key: &[u8; 16]) -> Self {
+        Self(SipHasher13::new_with_key(key))
+    }
+}
 
 impl BuildHasher for UriHasher {
     type Hasher = SipHasher13;

@@ -6,6 +6,8 @@
 //! alice> CALL 1 {} com.acme.add [2,3]   a message, element by element; ERROR means one of an INVOCATION
 //! bob> YIELD inv#1 {} [5]               inv#1 is bob's first INVOCATION: requests are in the callee's scope
 //! bob> UNSUBSCRIBE 2 sub#1              sub#, reg# and pub# count IDs in the order of their appearance
+//! alice is bob in role guest            joins as the principal bob; otherwise, everybody has their own name as
+//!                                       authid, and the role `anyone`, which may do everything
 //! alice> leave
 //! bob is full                           no room for INVOCATIONs, until `bob is ready`
 //! bob cannot take inv#1                 the INVOCATION came as far as bob's connection and no further
@@ -15,12 +17,16 @@
 //! What comes out is written the same way, with `alice<`. `bob! …` says how bob broke the protocol; he is made
 //! to leave then. Every script ends with everybody leaving, and nothing may stay behind.
 
+mod audience;
+mod authorize;
 mod call;
 mod drain;
 mod leave;
+mod patterns;
 mod publish;
 mod register;
 mod settings;
+mod shared;
 mod subscribe;
 
 use std::cell::{Cell, RefCell};
@@ -31,10 +37,14 @@ use bytes::Bytes;
 use expect_test::Expect;
 use wamp_proto::uri::UriRules;
 use wamp_proto::{
-    DecodeRules, Message, MessageCode, Profile, PublicationId, RequestId, SerializerId, decode, error_uri,
+    Action, DecodeRules, MatchPolicy, Message, MessageCode, Profile, PublicationId, RequestId, SerializerId,
+    SessionId, decode, error_uri,
 };
 
-use super::{Full, Holdings, Outgoing, Realm, RealmSettings, RecipientKey, Recipients, Request};
+use super::{
+    Full, Holdings, Identity, Outgoing, QueueLimits, RankedPatterns, Realm, RealmSettings, RecipientKey,
+    Recipients, Request, Role, Rule,
+};
 
 /// Plays a script in a realm with default settings.
 fn check(script: &str, expect: Expect) {
@@ -56,14 +66,27 @@ fn settings() -> RealmSettings {
         subscriptions_max: 8192,
         open_calls_max: 65_536,
         registrations_max: 8192,
+        call_queues: Arc::new(RankedPatterns::new([], &[0; 16])),
         subscription_key: *b"subscription key",
         table_key: *b"key of the table",
     }
 }
 
+fn rule(action: Action, uri: &str, match_policy: MatchPolicy, is_allowed: bool) -> Rule {
+    Rule { uri: uri.to_owned(), match_policy, action, is_allowed }
+}
+
+/// Settings with a queue for calls of every procedure below `com.acme.queued`.
+fn with_queue(calls: usize, max_bytes: usize) -> RealmSettings {
+    let limits = QueueLimits { calls, max_bytes };
+    let queues = RankedPatterns::new([("com.acme.queued", MatchPolicy::Prefix, limits)], &[0; 16]);
+    RealmSettings { call_queues: Arc::new(queues), ..settings() }
+}
+
 /// A realm and the people in it.
 struct Stage {
     realm: Realm,
+    roles: Vec<Arc<Role>>,
     people: BTreeMap<String, RecipientKey>,
     next_generation: u32,
     publications: u64,
@@ -73,6 +96,7 @@ struct Stage {
 /// Who gets what: writes every effect down in the order in which it is pushed.
 #[derive(Default)]
 struct Cast {
+    identities: BTreeMap<RecipientKey, Identity>,
     names: RefCell<BTreeMap<RecipientKey, String>>,
     full: RefCell<BTreeSet<RecipientKey>>,
     ids: RefCell<Ids>,
@@ -90,7 +114,20 @@ struct Ids {
 
 impl Stage {
     fn new(settings: RealmSettings) -> Self {
+        let everything = Action::ALL.map(|action| rule(action, "", MatchPolicy::Prefix, true));
+        let guest = [
+            rule(Action::Subscribe, "com.acme.open.", MatchPolicy::Prefix, true),
+            rule(Action::Subscribe, "com.acme.open.secret", MatchPolicy::Exact, false),
+            rule(Action::Subscribe, "wamp.session.on_join", MatchPolicy::Exact, true),
+            rule(Action::Publish, "com.acme..public", MatchPolicy::Wildcard, true),
+            rule(Action::Call, "com.acme.", MatchPolicy::Prefix, true),
+            rule(Action::Call, "com.acme.reset", MatchPolicy::Exact, false),
+            rule(Action::Register, "com.acme.add", MatchPolicy::Exact, true),
+        ];
+        let role =
+            |name, rules: &[Rule]| Arc::new(Role::new(name, rules, &settings.uri_rules, &settings.table_key));
         Self {
+            roles: vec![role("anyone", &everything), role("guest", &guest)],
             realm: Realm::new(settings),
             people: BTreeMap::new(),
             next_generation: 0,
@@ -122,6 +159,16 @@ impl Stage {
     }
 
     fn line(&mut self, line: &str) {
+        if let Some((name, rest)) = line.split_once(" is ")
+            && let Some((authid, role)) = rest.split_once(" in role ")
+        {
+            let key = self.key(name);
+            let roles = &self.roles;
+            let role = roles.iter().find(|known| &*known.name == role).expect("a role").clone();
+            let identity = self.cast.identities.get_mut(&key).expect("a member");
+            *identity = Identity { authid: authid.into(), role, ..*identity };
+            return;
+        }
         if let Some((name, act)) = line.split_once('>') {
             let key = self.key(name);
             match act.trim() {
@@ -161,6 +208,13 @@ impl Stage {
         self.next_generation += 1;
         self.people.insert(name.to_owned(), key);
         self.cast.names.borrow_mut().insert(key, name.to_owned());
+        let identity = Identity {
+            session: SessionId::new(u64::from(key.generation) + 1).expect("a session"),
+            authid: name.into(),
+            role: self.roles[0].clone(),
+            takes_registration_revocation: !name.starts_with("old"),
+        };
+        self.cast.identities.insert(key, identity);
         key
     }
 
@@ -204,6 +258,10 @@ impl Cast {
 }
 
 impl Recipients for Cast {
+    fn identity(&self, of: RecipientKey) -> Option<&Identity> {
+        self.identities.get(&of)
+    }
+
     fn event(&self, to: RecipientKey, message: &Arc<Outgoing>) {
         assert_eq!(message.message().code(), MessageCode::Event);
         self.write(to, message);
@@ -273,6 +331,12 @@ impl Ids {
                 (MessageCode::Invocation, 1) => format!("inv#{element}"),
                 (MessageCode::Subscribed, 2) | (MessageCode::Event, 1) => {
                     named("sub", &mut self.subscriptions, number(at))
+                }
+                (MessageCode::Unregistered, 2) => {
+                    let (before, id) = element.split_once(r#""registration":"#).expect("a revocation");
+                    let (id, behind) = id.split_once(',').expect("a reason");
+                    let id = named("reg", &mut self.registrations, id.parse().expect("an ID"));
+                    format!(r#"{before}"registration":{id},{behind}"#)
                 }
                 (MessageCode::Registered | MessageCode::Invocation, 2) => {
                     named("reg", &mut self.registrations, number(at))

@@ -190,42 +190,6 @@ fn another_session_may_register_what_was_taken_back() {
 }
 
 #[test]
-fn patterns_are_not_supported_yet() {
-    check(
-        r#"
-            alice> REGISTER 1 {"match":"prefix"} com.acme
-            alice> REGISTER 2 {"match":"wildcard"} com..add
-            bob> CALL 1 {} com.acme.add
-        "#,
-        expect![[r#"
-            alice< ERROR REGISTER 1 {} wamp.error.feature_not_supported ["match policy \"prefix\" is not supported"]
-            alice< ERROR REGISTER 2 {} wamp.error.feature_not_supported ["match policy \"wildcard\" is not supported"]
-            bob< ERROR CALL 1 {} wamp.error.no_such_procedure ["no procedure \"com.acme.add\" is registered"]
-        "#]],
-    );
-}
-
-#[test]
-fn shared_registrations_are_not_supported_yet() {
-    check(
-        r#"
-            alice> REGISTER 1 {"invoke":"roundrobin"} com.acme.add
-            alice> REGISTER 2 {"invoke":"random"} com.acme.add
-            alice> REGISTER 3 {"invoke":"first"} com.acme.add
-            alice> REGISTER 4 {"invoke":"last"} com.acme.add
-            bob> CALL 1 {} com.acme.add
-        "#,
-        expect![[r#"
-            alice< ERROR REGISTER 1 {} wamp.error.feature_not_supported ["invocation policy \"roundrobin\" is not supported"]
-            alice< ERROR REGISTER 2 {} wamp.error.feature_not_supported ["invocation policy \"random\" is not supported"]
-            alice< ERROR REGISTER 3 {} wamp.error.feature_not_supported ["invocation policy \"first\" is not supported"]
-            alice< ERROR REGISTER 4 {} wamp.error.feature_not_supported ["invocation policy \"last\" is not supported"]
-            bob< ERROR CALL 1 {} wamp.error.no_such_procedure ["no procedure \"com.acme.add\" is registered"]
-        "#]],
-    );
-}
-
-#[test]
 fn ord_02_registered_arrives_before_the_first_invocation() {
     check(
         r#"

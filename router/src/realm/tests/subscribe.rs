@@ -281,22 +281,6 @@ fn a_topic_without_subscribers_comes_back_under_the_same_id() {
     );
 }
 
-/// Refused, not taken for an exact subscription.
-#[test]
-fn patterns_are_not_supported_yet() {
-    check(
-        r#"
-            alice> SUBSCRIBE 1 {"match":"prefix"} com.acme
-            alice> SUBSCRIBE 2 {"match":"wildcard"} com..tick
-            bob> PUBLISH 1 {} com.acme.tick [7]
-        "#,
-        expect![[r#"
-            alice< ERROR SUBSCRIBE 1 {} wamp.error.feature_not_supported ["match policy \"prefix\" is not supported"]
-            alice< ERROR SUBSCRIBE 2 {} wamp.error.feature_not_supported ["match policy \"wildcard\" is not supported"]
-        "#]],
-    );
-}
-
 #[test]
 fn a_topic_has_the_same_id_in_every_router_with_the_same_key() {
     let id = |settings| {

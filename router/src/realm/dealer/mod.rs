@@ -1,0 +1,322 @@
+//! The Dealer: who registered what, and which CALL waits for which callee.
+//!
+//! Registrations change only by [`Dealer::apply`]ing records in order. On one node a record is applied in
+//! the step that proposes it; a cluster puts its log in between.
+//!
+//! A call is known at two places: at its callee, under the INVOCATION's request, or in the queue of its
+//! registration; and at its caller, under the CALL's. `calls` keeps both in step.
+
+mod calls;
+mod registration;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use slab::Slab;
+use wamp_proto::dict::{Dict, InvocationPolicy, RegisterOptions, UnregisteredDetails};
+use wamp_proto::message::{Answered, Register, Registered, Unregister, Unregistered};
+use wamp_proto::{MatchPolicy, MessageCode, RegistrationId, RequestId, Uri, error_uri};
+
+use super::outgoing::Outgoing;
+use super::patterns::PatternMap;
+use super::recipient::{RecipientKey, Recipients};
+use super::refusal::{Refusal, shown};
+use super::settings::RealmSettings;
+use calls::{Invoked, OpenCall};
+use registration::{PendingCall, Registration};
+
+/// A change of the registrations.
+#[derive(Debug)]
+enum Record {
+    /// A session offers a procedure.
+    Registered { callee: RecipientKey, request: RequestId, procedure: Uri, options: Dict<RegisterOptions> },
+    /// A session takes a registration back.
+    Unregistered { callee: RecipientKey, request: RequestId, registration: RegistrationId },
+    /// A session is gone, and its registrations with it.
+    SessionGone { callee: RecipientKey },
+}
+
+/// What a session does as caller and as callee.
+#[derive(Debug, Default)]
+struct Party {
+    registrations: BTreeSet<RegistrationId>,
+    /// The last INVOCATION request sent to it (ID-05).
+    last_invocation: Option<RequestId>,
+    /// Open INVOCATIONs, by their request.
+    invocations: HashMap<RequestId, Invoked, foldhash::fast::FixedState>,
+    /// Open CALLs, by their request.
+    calls: HashMap<RequestId, OpenCall, foldhash::fast::FixedState>,
+}
+
+/// The registrations and open calls of a realm.
+#[derive(Debug)]
+pub(super) struct Dealer {
+    registrations: Slab<Registration>,
+    slot_by_procedure: PatternMap<usize>,
+    slot_by_id: HashMap<RegistrationId, usize, foldhash::fast::FixedState>,
+    parties: HashMap<RecipientKey, Party, foldhash::fast::FixedState>,
+    /// The last registration ID given; on one node the registry is a counter.
+    last_registration: u64,
+    /// The last place given to a callee.
+    last_place: u64,
+    open_calls: usize,
+    draining: bool,
+    chance: fastrand::Rng,
+}
+
+impl Dealer {
+    pub(super) fn new(settings: &RealmSettings) -> Self {
+        Self {
+            registrations: Slab::new(),
+            slot_by_procedure: PatternMap::new(settings.uri_hasher()),
+            slot_by_id: HashMap::default(),
+            parties: HashMap::default(),
+            last_registration: 0,
+            last_place: 0,
+            open_calls: 0,
+            draining: false,
+            chance: fastrand::Rng::with_seed(settings.seed()),
+        }
+    }
+
+    /// Offers a procedure.
+    pub(super) fn register(
+        &mut self,
+        settings: &RealmSettings,
+        from: RecipientKey,
+        register: Register,
+        out: &impl Recipients,
+    ) {
+        if let Err(refusal) = self.check_register(settings, from, &register) {
+            return refusal.answer(from, MessageCode::Register, register.request, out);
+        }
+        let Register { request, options, procedure } = register;
+        self.apply(settings, Record::Registered { callee: from, request, procedure, options }, out);
+    }
+
+    fn check_register(
+        &self,
+        settings: &RealmSettings,
+        from: RecipientKey,
+        register: &Register,
+    ) -> Result<(), Refusal> {
+        if register.options.concurrency == Some(0) {
+            return Err(Refusal::new(
+                error_uri::INVALID_ARGUMENT,
+                "a callee takes at least one invocation at a time: concurrency is 0".to_owned(),
+            ));
+        }
+        let held = self.parties.get(&from).map_or(0, |party| party.registrations.len());
+        if held >= settings.registrations_max {
+            return Err(Refusal::new(
+                error_uri::UNAVAILABLE,
+                format!("a session may hold {} registrations", settings.registrations_max),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Takes a registration back.
+    pub(super) fn unregister(
+        &mut self,
+        settings: &RealmSettings,
+        from: RecipientKey,
+        unregister: &Unregister,
+        out: &impl Recipients,
+    ) {
+        let Unregister { request, registration } = *unregister;
+        self.apply(settings, Record::Unregistered { callee: from, request, registration }, out);
+    }
+
+    /// Changes the registrations, and answers whoever asked for it.
+    fn apply(&mut self, settings: &RealmSettings, record: Record, out: &impl Recipients) {
+        match record {
+            Record::Registered { callee, request, procedure, options } => {
+                match self.add(settings, callee, &procedure, &options, out) {
+                    Ok(slot) => {
+                        let Some(registration) = self.registrations.get(slot).map(|found| found.id) else {
+                            return;
+                        };
+                        out.answer(callee, &Outgoing::new(Registered { request, registration }.into()));
+                        self.serve_waiting(slot, out);
+                    }
+                    Err(refusal) => refusal.answer(callee, MessageCode::Register, request, out),
+                }
+            }
+            Record::Unregistered { callee, request, registration } => {
+                let party = self.parties.get_mut(&callee);
+                if !party.is_some_and(|party| party.registrations.remove(&registration)) {
+                    return Refusal::new(
+                        error_uri::NO_SUCH_REGISTRATION,
+                        format!("registration {registration} is not held by this session"),
+                    )
+                    .answer(callee, MessageCode::Unregister, request, out);
+                }
+                let request = Answered::Request(request);
+                out.answer(callee, &Outgoing::new(Unregistered { request, revoked: None }.into()));
+                self.remove(registration, callee, out);
+            }
+            Record::SessionGone { callee } => {
+                let held =
+                    self.parties.get_mut(&callee).map(|party| std::mem::take(&mut party.registrations));
+                for registration in held.unwrap_or_default() {
+                    self.remove(registration, callee, out);
+                }
+            }
+        }
+    }
+
+    /// Adds a callee to the registration of that procedure, which is made if there is none.
+    fn add(
+        &mut self,
+        settings: &RealmSettings,
+        callee: RecipientKey,
+        procedure: &Uri,
+        options: &RegisterOptions,
+        out: &impl Recipients,
+    ) -> Result<usize, Refusal> {
+        let match_policy = options.match_policy.unwrap_or_default();
+        let invoke = options.invoke.unwrap_or(InvocationPolicy::Single);
+        let slot = match self.slot_by_procedure.get(procedure, match_policy).copied() {
+            Some(slot) if options.force_reregister == Some(true) => {
+                self.take_over(slot, callee, invoke, out)?;
+                slot
+            }
+            Some(slot) => {
+                self.check_shared(slot, invoke)?;
+                slot
+            }
+            None => self.create(settings, procedure, match_policy, invoke)?,
+        };
+        if let Some(registration) = self.registrations.get_mut(slot) {
+            self.last_place += 1;
+            registration.add(callee, self.last_place, options.concurrency);
+            self.parties.entry(callee).or_default().registrations.insert(registration.id);
+        }
+        Ok(slot)
+    }
+
+    fn create(
+        &mut self,
+        settings: &RealmSettings,
+        procedure: &Uri,
+        match_policy: MatchPolicy,
+        invoke: InvocationPolicy,
+    ) -> Result<usize, Refusal> {
+        let Some(id) = RegistrationId::new(self.last_registration + 1) else {
+            return Err(Refusal::new(error_uri::UNAVAILABLE, "all registration IDs were used".to_owned()));
+        };
+        self.last_registration = id.value();
+        let queue = settings.call_queues.most_specific(procedure).copied().unwrap_or_default();
+        let procedure: Arc<str> = (&**procedure).into();
+        let slot = self.registrations.vacant_key();
+        self.slot_by_procedure.insert(&procedure, match_policy, slot);
+        self.slot_by_id.insert(id, slot);
+        self.registrations.insert(Registration::new(id, procedure, match_policy, invoke, queue));
+        Ok(slot)
+    }
+
+    /// Whether a registration takes another callee that asks for that policy: the first one decided (SHR-02).
+    fn check_shared(&self, slot: usize, invoke: InvocationPolicy) -> Result<(), Refusal> {
+        let Some(registration) = self.registrations.get(slot) else { return Ok(()) };
+        let procedure = shown(&registration.procedure);
+        let why = match registration.invoke {
+            InvocationPolicy::Single => format!("{procedure} is registered already"),
+            policy if policy != invoke => {
+                format!("{procedure} is registered with the invocation policy {:?}", policy.as_str())
+            }
+            _ => return Ok(()),
+        };
+        Err(Refusal::new(error_uri::PROCEDURE_ALREADY_EXISTS, why))
+    }
+
+    /// Takes the others off a registration, all of which have to be of the same principal (CON-08). Calls that
+    /// wait go on to wait.
+    fn take_over(
+        &mut self,
+        slot: usize,
+        callee: RecipientKey,
+        invoke: InvocationPolicy,
+        out: &impl Recipients,
+    ) -> Result<(), Refusal> {
+        let Some(registration) = self.registrations.get_mut(slot) else { return Ok(()) };
+        let principal = out.identity(callee);
+        let is_own = |other: RecipientKey| {
+            other == callee || principal.zip(out.identity(other)).is_some_and(|(a, b)| a.is_same_principal(b))
+        };
+        if !registration.callees().iter().all(|other| is_own(other.key)) {
+            return Err(Refusal::new(
+                error_uri::PROCEDURE_ALREADY_EXISTS,
+                format!("{} is registered by somebody else", shown(&registration.procedure)),
+            ));
+        }
+        registration.invoke = invoke;
+        let id = registration.id;
+        let others: Vec<_> =
+            registration.callees().iter().map(|other| other.key).filter(|other| *other != callee).collect();
+        for other in others {
+            let place = registration.remove(other);
+            if let Some(party) = self.parties.get_mut(&other) {
+                party.registrations.remove(&id);
+                party.forget_orphans(place);
+            }
+            if out.identity(other).is_some_and(|identity| identity.takes_registration_revocation) {
+                let revoked = UnregisteredDetails {
+                    registration: Some(id),
+                    reason: Some(error_uri::REGISTRATION_TAKEN_OVER.into()),
+                    ..UnregisteredDetails::default()
+                };
+                let message = Unregistered { request: Answered::Revocation, revoked: Some(revoked.into()) };
+                out.answer(other, &Outgoing::new(message.into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a callee off a registration, which goes with the last one (CON-06).
+    fn remove(&mut self, id: RegistrationId, callee: RecipientKey, out: &impl Recipients) {
+        let Some(&slot) = self.slot_by_id.get(&id) else { return };
+        let Some(registration) = self.registrations.get_mut(slot) else { return };
+        let place = registration.remove(callee);
+        if let Some(party) = self.parties.get_mut(&callee) {
+            party.forget_orphans(place);
+        }
+        if !registration.callees().is_empty() {
+            return self.serve_waiting(slot, out);
+        }
+        let waiting = registration.waiting.take();
+        let registration = self.registrations.remove(slot);
+        self.slot_by_id.remove(&id);
+        self.slot_by_procedure.remove(&registration.procedure, registration.match_policy);
+        self.refuse_waiting(waiting, error_uri::NO_SUCH_PROCEDURE, "the last callee is gone", out);
+    }
+
+    /// Ends calls that waited in vain.
+    fn refuse_waiting(
+        &mut self,
+        waiting: VecDeque<PendingCall>,
+        error: &'static str,
+        why: &str,
+        out: &impl Recipients,
+    ) {
+        for call in waiting {
+            self.forget_call(call.caller, call.request);
+            Refusal::new(error, why.to_owned()).answer(call.caller, MessageCode::Call, call.request, out);
+        }
+    }
+
+    /// How many CALLs wait for their final answer.
+    pub(super) fn open_calls(&self) -> usize {
+        self.open_calls
+    }
+
+    /// How many procedures and patterns have a callee.
+    pub(super) fn registrations(&self) -> usize {
+        self.registrations.len()
+    }
+
+    /// How many sessions the dealer keeps anything of.
+    pub(super) fn parties(&self) -> usize {
+        self.parties.len()
+    }
+}

@@ -1,0 +1,218 @@
+//! One registration: its callees, which of them is next, and the calls that wait for one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use wamp_proto::dict::InvocationPolicy;
+use wamp_proto::{MatchPolicy, Payload, RegistrationId, RequestId, Uri};
+
+use crate::realm::outgoing::COPY_MAX_BYTES;
+use crate::realm::recipient::RecipientKey;
+use crate::realm::settings::QueueLimits;
+
+/// What a waiting call counts for besides its payload and the procedure's name.
+const WAITING_CALL_BYTES: usize = 256;
+
+/// A procedure, or a pattern of procedures, with callees.
+#[derive(Debug)]
+pub(super) struct Registration {
+    pub(super) id: RegistrationId,
+    pub(super) procedure: Arc<str>,
+    pub(super) match_policy: MatchPolicy,
+    pub(super) invoke: InvocationPolicy,
+    /// In the order in which they registered, hence of their places.
+    callees: Vec<Callee>,
+    /// The place of the callee that was invoked last.
+    last_invoked: u64,
+    pub(super) waiting: WaitingCalls,
+}
+
+/// A session's place in a registration.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Callee {
+    pub(super) key: RecipientKey,
+    /// Higher than that of everybody who registered before, in whatever registration.
+    pub(super) place: u64,
+    /// Invocations that it takes at a time, if it said so (CON-01).
+    pub(super) concurrency: Option<u64>,
+    /// Invocations that it has not answered.
+    open: u64,
+}
+
+/// A CALL on its way to a callee.
+#[derive(Debug)]
+pub(super) struct PendingCall {
+    pub(super) caller: RecipientKey,
+    pub(super) request: RequestId,
+    /// The procedure called, for a callee that registered a pattern (PBR-05).
+    pub(super) procedure: Option<Uri>,
+    pub(super) payload: Payload,
+}
+
+/// Calls that wait for a callee, in the order in which they came (CON-07).
+#[derive(Debug, Default)]
+pub(super) struct WaitingCalls {
+    calls: VecDeque<PendingCall>,
+    bytes: usize,
+    limits: QueueLimits,
+}
+
+impl Registration {
+    pub(super) fn new(
+        id: RegistrationId,
+        procedure: Arc<str>,
+        match_policy: MatchPolicy,
+        invoke: InvocationPolicy,
+        queue: QueueLimits,
+    ) -> Self {
+        let waiting = WaitingCalls { limits: queue, ..WaitingCalls::default() };
+        Self { id, procedure, match_policy, invoke, callees: Vec::new(), last_invoked: 0, waiting }
+    }
+
+    pub(super) fn callees(&self) -> &[Callee] {
+        &self.callees
+    }
+
+    /// Adds a session behind all others. A session that is there keeps its place, and takes as many invocations
+    /// at a time as it said last (SHR-04).
+    pub(super) fn add(&mut self, key: RecipientKey, place: u64, concurrency: Option<u64>) {
+        match self.callees.iter_mut().find(|callee| callee.key == key) {
+            Some(callee) => callee.concurrency = concurrency,
+            None => self.callees.push(Callee { key, place, concurrency, open: 0 }),
+        }
+    }
+
+    /// Takes a session off, and says what its place was.
+    pub(super) fn remove(&mut self, key: RecipientKey) -> Option<u64> {
+        let index = self.callees.iter().position(|callee| callee.key == key)?;
+        Some(self.callees.remove(index).place)
+    }
+
+    /// The callees that a call may go to now, best first; none while all that may take it are busy (CON-02).
+    ///
+    /// `chance` decides where the policy leaves it to chance.
+    pub(super) fn candidates(&self, chance: u64) -> impl Iterator<Item = Callee> + use<'_> {
+        let count = self.callees.len();
+        // A stand-by must not become active because the first or last one is busy: there is no other candidate.
+        let (first, candidates) = match self.invoke {
+            InvocationPolicy::Single | InvocationPolicy::First => (0, 1),
+            InvocationPolicy::Last => (count.saturating_sub(1), 1),
+            // By place and not by number, so that it stays fair when callees leave (SHR-03).
+            InvocationPolicy::RoundRobin => {
+                (self.callees.partition_point(|callee| callee.place <= self.last_invoked), count)
+            }
+            InvocationPolicy::Random => (self.drawn(chance), count),
+        };
+        let (before, from) = self.callees.split_at_checked(first).unwrap_or_default();
+        from.iter().chain(before).take(candidates).filter(|callee| callee.has_room()).copied()
+    }
+
+    /// The index of a callee with room, each as likely as the others.
+    fn drawn(&self, chance: u64) -> usize {
+        let with_room = || self.callees.iter().enumerate().filter(|(_, callee)| callee.has_room());
+        // Lists of callees are short: the remainder is as good as even.
+        let chosen = chance.checked_rem(with_room().count() as u64).unwrap_or(0);
+        with_room().nth(chosen as usize).map_or(0, |(index, _)| index)
+    }
+
+    /// Counts an invocation of the callee at that place.
+    pub(super) fn invoked(&mut self, place: u64) {
+        self.last_invoked = place;
+        if let Some(callee) = self.callee_mut(place) {
+            callee.open += 1;
+        }
+    }
+
+    /// Counts an invocation as over. The callee may have left the registration meanwhile.
+    pub(super) fn answered(&mut self, place: u64) {
+        if let Some(callee) = self.callee_mut(place) {
+            callee.open -= 1;
+        }
+    }
+
+    /// Whether an answer is to come that lets the queue move on.
+    pub(super) fn has_open_invocations(&self) -> bool {
+        self.callees.iter().any(|callee| callee.open > 0)
+    }
+
+    /// Whether the callee at that place takes only so many invocations at a time.
+    pub(super) fn is_limited(&self, place: u64) -> bool {
+        let index = self.callees.binary_search_by_key(&place, |callee| callee.place);
+        index.is_ok_and(|index| self.callees.get(index).is_some_and(|callee| callee.concurrency.is_some()))
+    }
+
+    fn callee_mut(&mut self, place: u64) -> Option<&mut Callee> {
+        let index = self.callees.binary_search_by_key(&place, |callee| callee.place).ok()?;
+        self.callees.get_mut(index)
+    }
+}
+
+impl Callee {
+    fn has_room(&self) -> bool {
+        self.concurrency.is_none_or(|concurrency| self.open < concurrency)
+    }
+}
+
+impl PendingCall {
+    fn cost(&self) -> usize {
+        let procedure = self.procedure.as_ref().map_or(0, |procedure| procedure.len());
+        self.payload.raw().len() + procedure + WAITING_CALL_BYTES
+    }
+}
+
+impl WaitingCalls {
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Whether the procedure has a queue at all.
+    pub(super) fn has_queue(&self) -> bool {
+        self.limits.calls > 0
+    }
+
+    /// Has a call wait behind all others.
+    ///
+    /// # Errors
+    /// With the call, if there is no room for it (CON-04).
+    pub(super) fn push(&mut self, mut call: PendingCall) -> Result<(), PendingCall> {
+        let bytes = self.bytes + call.cost();
+        if self.calls.len() >= self.limits.calls || bytes > self.limits.max_bytes {
+            return Err(call);
+        }
+        // What waits must not keep the frame alive that it came in. The frame of a large payload is not much more
+        // than that, and would be long to copy under the lock.
+        if call.payload.raw().len() <= COPY_MAX_BYTES {
+            call.payload.detach();
+        }
+        self.bytes = bytes;
+        self.calls.push_back(call);
+        Ok(())
+    }
+
+    /// Puts a call back that was next.
+    pub(super) fn put_back(&mut self, call: PendingCall) {
+        self.bytes += call.cost();
+        self.calls.push_front(call);
+    }
+
+    pub(super) fn next(&mut self) -> Option<PendingCall> {
+        let call = self.calls.pop_front()?;
+        self.bytes -= call.cost();
+        if self.calls.is_empty() {
+            self.calls = VecDeque::new();
+        }
+        Some(call)
+    }
+
+    /// Forgets the calls of a caller that is gone.
+    pub(super) fn forget(&mut self, caller: RecipientKey) {
+        self.calls.retain(|call| call.caller != caller);
+        self.bytes = self.calls.iter().map(PendingCall::cost).sum();
+    }
+
+    /// All of them, to be ended.
+    pub(super) fn take(&mut self) -> VecDeque<PendingCall> {
+        self.bytes = 0;
+        std::mem::take(&mut self.calls)
+    }
+}

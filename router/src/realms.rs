@@ -1,0 +1,235 @@
+//! All realms of a router: those of the configuration, and those made from its templates while sessions are in
+//! them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use trunkline_config::{Config, Limits, Permission, RealmRules, SlowSubscriber};
+use wamp_proto::uri::UriRules;
+use wamp_proto::{Profile, error_uri};
+
+use crate::counters::Counters;
+use crate::outbox::OutboxLimits;
+use crate::realm::{Identity, QueueLimits, RankedPatterns, RealmSettings, Role, Rule};
+use crate::realm_driver::{Membership, NotJoined, RealmDriver};
+
+/// What the realms of one entry of the configuration have in common.
+#[derive(Debug)]
+pub(crate) struct RealmPlan {
+    /// The realm's name, or the template's URI: what listeners know it by.
+    pub(crate) label: String,
+    pub(crate) profile: Profile,
+    roles: HashMap<String, Arc<Role>>,
+    anonymous_role: Option<String>,
+    uri_rules: UriRules,
+    call_queues: Arc<RankedPatterns<QueueLimits>>,
+    drops_events: bool,
+    /// Of a template: how many of its realms there may be at a time.
+    realms_max: Option<usize>,
+}
+
+/// The realms of a router.
+#[derive(Debug)]
+pub(crate) struct Realms {
+    present: RwLock<Present>,
+    plans: Vec<Arc<RealmPlan>>,
+    plan_by_name: RankedPatterns<usize>,
+    limits: Limits,
+    counters: Arc<Counters>,
+    table_key: [u8; 16],
+}
+
+#[derive(Debug, Default)]
+struct Present {
+    by_name: BTreeMap<String, Arc<RealmDriver>>,
+    /// The router goes down: no realm comes into being any more.
+    is_closing: bool,
+}
+
+impl Realms {
+    pub(crate) fn new(config: &Config, counters: Arc<Counters>, table_key: [u8; 16]) -> Self {
+        let named = config.realms.iter().map(|realm| {
+            let plan = RealmPlan::new(&realm.name, &realm.rules, &config.limits, None, &table_key);
+            (realm.name.as_str(), trunkline_config::MatchPolicy::Exact, plan)
+        });
+        let templates = config.realm_templates.iter().map(|template| {
+            let max = Some(template.realms_max);
+            let plan = RealmPlan::new(&template.uri, &template.rules, &config.limits, max, &table_key);
+            (template.uri.as_str(), template.match_policy, plan)
+        });
+        let (mut plans, mut patterns) = (Vec::new(), Vec::new());
+        for (index, (uri, match_policy, plan)) in named.chain(templates).enumerate() {
+            patterns.push((uri, match_policy, index));
+            plans.push(Arc::new(plan));
+        }
+        let realms = Self {
+            present: RwLock::default(),
+            plan_by_name: RankedPatterns::new(patterns, &table_key),
+            plans,
+            limits: config.limits.clone(),
+            counters,
+            table_key,
+        };
+        for realm in &config.realms {
+            if let Some(plan) = realms.plan(&realm.name) {
+                realms.present.write().by_name.insert(realm.name.clone(), realms.make(&realm.name, plan));
+            }
+        }
+        realms
+    }
+
+    /// What a realm of that name is like, whether or not it is there now.
+    pub(crate) fn plan(&self, name: &str) -> Option<&Arc<RealmPlan>> {
+        self.plans.get(*self.plan_by_name.most_specific(name)?)
+    }
+
+    /// The realm of that name, if it is there.
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<RealmDriver>> {
+        self.present.read().by_name.get(name).cloned()
+    }
+
+    /// Every realm that is there.
+    pub(crate) fn all(&self) -> Vec<Arc<RealmDriver>> {
+        self.present.read().by_name.values().cloned().collect()
+    }
+
+    /// Makes somebody a member of the realm of that name, which comes into being if its plan is a template's.
+    ///
+    /// # Errors
+    /// With the URI of what is in the way.
+    pub(crate) fn join(
+        &self,
+        name: &str,
+        plan: &Arc<RealmPlan>,
+        identity: impl Fn(wamp_proto::SessionId) -> Identity,
+    ) -> Result<(Arc<RealmDriver>, Membership), &'static str> {
+        loop {
+            let driver = match self.get(name) {
+                Some(driver) => driver,
+                None => self.get_or_make(name, plan)?,
+            };
+            match driver.join(&identity) {
+                Ok(membership) => return Ok((driver, membership)),
+                Err(NotJoined::Closing) => return Err(error_uri::SYSTEM_SHUTDOWN),
+                // Its last session left in between, and took it along.
+                Err(NotJoined::Retired) => {}
+            }
+        }
+    }
+
+    fn get_or_make(&self, name: &str, plan: &Arc<RealmPlan>) -> Result<Arc<RealmDriver>, &'static str> {
+        let mut present = self.present.write();
+        if let Some(driver) = present.by_name.get(name) {
+            return Ok(driver.clone());
+        }
+        if present.is_closing {
+            return Err(error_uri::SYSTEM_SHUTDOWN);
+        }
+        let made = present.by_name.values().filter(|driver| Arc::ptr_eq(driver.plan(), plan)).count();
+        if plan.realms_max.is_some_and(|max| made >= max) {
+            return Err(error_uri::UNAVAILABLE);
+        }
+        let driver = self.make(name, plan);
+        present.by_name.insert(name.to_owned(), driver.clone());
+        tracing::info!(realm = %name.escape_debug(), template = %plan.label, "realm made");
+        Ok(driver)
+    }
+
+    fn make(&self, name: &str, plan: &Arc<RealmPlan>) -> Arc<RealmDriver> {
+        let limits = &self.limits;
+        let settings = RealmSettings {
+            name: name.into(),
+            profile: plan.profile,
+            uri_rules: plan.uri_rules.clone(),
+            subscriptions_max: limits.subscriptions_max,
+            registrations_max: limits.registrations_max,
+            open_calls_max: limits.open_calls_max,
+            call_queues: plan.call_queues.clone(),
+            subscription_key: self.table_key,
+            table_key: self.table_key,
+        };
+        let outbox_limits =
+            OutboxLimits { max_messages: limits.outbox_max_messages, max_bytes: limits.outbox_max_bytes };
+        Arc::new(RealmDriver::new(settings, plan.clone(), outbox_limits, self.counters.clone()))
+    }
+
+    /// Takes a realm away that was made from a template, if nobody is in it any more.
+    pub(crate) fn retire_if_empty(&self, driver: &RealmDriver) {
+        if driver.plan().realms_max.is_none() || driver.sessions() > 0 {
+            return;
+        }
+        let mut present = self.present.write();
+        if driver.retire() {
+            let name = &driver.settings().name;
+            present.by_name.remove(&**name);
+            tracing::info!(realm = %name.escape_debug(), "realm gone with its last session");
+        }
+    }
+
+    /// From now on, no realm comes into being.
+    pub(crate) fn close(&self) {
+        self.present.write().is_closing = true;
+    }
+}
+
+impl RealmPlan {
+    fn new(
+        label: &str,
+        rules: &RealmRules,
+        limits: &Limits,
+        realms_max: Option<usize>,
+        table_key: &[u8; 16],
+    ) -> Self {
+        let uri_rules = UriRules {
+            strict: rules.strict_uris,
+            max_bytes: limits.uri_max_bytes,
+            max_components: limits.uri_max_components,
+        };
+        let roles = rules.roles.iter().map(|role| {
+            let rules: Vec<_> = role.permissions.iter().flat_map(rules_of).collect();
+            (role.name.clone(), Arc::new(Role::new(&role.name, &rules, &uri_rules, table_key)))
+        });
+        let call_queues = rules.call_queues.iter().map(|queue| {
+            let limits = QueueLimits { calls: queue.limit, max_bytes: queue.max_bytes };
+            (queue.uri.as_str(), queue.match_policy, limits)
+        });
+        Self {
+            label: label.to_owned(),
+            profile: rules.profile,
+            roles: roles.collect(),
+            anonymous_role: rules.anonymous_role.clone(),
+            call_queues: Arc::new(RankedPatterns::new(call_queues, table_key)),
+            uri_rules,
+            drops_events: rules.slow_subscriber == SlowSubscriber::DropEvents,
+            realms_max,
+        }
+    }
+
+    /// The role of that name.
+    pub(crate) fn role(&self, name: &str) -> Option<&Arc<Role>> {
+        self.roles.get(name)
+    }
+
+    /// The name of the role that anonymous sessions have, unless their listener gives them another.
+    pub(crate) fn anonymous_role(&self) -> Option<&str> {
+        self.anonymous_role.as_deref()
+    }
+
+    /// Whether a subscriber whose outbox is full misses EVENTs instead of being disconnected.
+    pub(crate) fn drops_events(&self) -> bool {
+        self.drops_events
+    }
+}
+
+fn rules_of(permission: &Permission) -> impl Iterator<Item = Rule> {
+    let verdicts = [(&permission.allow, true), (&permission.deny, false)];
+    verdicts.into_iter().flat_map(move |(actions, is_allowed)| {
+        actions.iter().map(move |&action| Rule {
+            uri: permission.uri.clone(),
+            match_policy: permission.match_policy,
+            action,
+            is_allowed,
+        })
+    })
+}
