@@ -85,6 +85,10 @@ impl Router {
         self.realms.get(realm).map(|realm| realm.holdings())
     }
 
+    pub(crate) fn shared_counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
     pub(crate) fn realm(&self, name: &str) -> Option<&Arc<RealmDriver>> {
         self.realms.get(name)
     }
