@@ -1,5 +1,6 @@
 //! `[[listeners]]`: what to listen on, and what is spoken there.
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -102,6 +103,15 @@ pub struct AnonymousRole {
     pub realm: String,
     /// Name of one of its roles.
     pub role: String,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
 }
 
 impl Default for Listener {

@@ -6,24 +6,22 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 use trunkline_config::Listener;
 use wamp_proto::message::Goodbye;
 use wamp_proto::{Message, Violation, error_uri};
 
-use crate::listen;
+use crate::listen::{self, Entrance, OpenError, Place, Source};
 use crate::outbox::Closed;
 use crate::realm::Outgoing;
 use crate::router::Router;
-use crate::session::{Entrance, Flow, Session};
-use crate::transport::{CloseReason, Received, Transport, TransportError};
+use crate::session::{Arrival, Flow, Session};
+use crate::transport::{CloseReason, Plain, Received, Transport, TransportError};
 
 /// Frames that are handled before the task turns to its outbox.
 ///
@@ -86,11 +84,12 @@ impl End {
 }
 
 /// Serves one accepted socket until it closes.
-pub(crate) async fn serve(socket: TcpStream, peer: SocketAddr, listener: Arc<Listener>, router: Arc<Router>) {
+pub(crate) async fn serve(socket: Plain, peer: Source, entrance: Arc<Entrance>, router: Arc<Router>) {
+    let listener = &entrance.listener;
     let mut deadline = Instant::now() + listener.handshake_timeout;
-    let opening = Box::pin(open(socket, peer, listener.clone(), router.clone()));
-    let mut transport = match timeout_at(deadline, opening).await {
-        Ok(Some(transport)) => transport,
+    let opening = Box::pin(open(socket, peer, entrance.clone(), router.clone()));
+    let (mut transport, peer, _place) = match timeout_at(deadline, opening).await {
+        Ok(Some(opened)) => opened,
         Ok(None) => return,
         Err(_) => {
             router.counters().handshakes_timed_out.increment();
@@ -101,7 +100,7 @@ pub(crate) async fn serve(socket: TcpStream, peer: SocketAddr, listener: Arc<Lis
     tracing::debug!(%peer, kind = transport.kind(), serializer = ?transport.serializer(), "transport open");
     loop {
         let session =
-            match timeout_at(deadline, Box::pin(join(&mut transport, &router, &listener, peer))).await {
+            match timeout_at(deadline, Box::pin(join(&mut transport, &router, listener, peer))).await {
                 Ok(Ok(session)) => session,
                 Ok(Err((last_words, close))) => return farewell(transport, last_words, close).await,
                 Err(_) => {
@@ -111,7 +110,7 @@ pub(crate) async fn serve(socket: TcpStream, peer: SocketAddr, listener: Arc<Lis
                 }
             };
         let id = session.id();
-        let end = OpenSession::new(&mut transport, session, &listener, &router).await;
+        let end = OpenSession::new(&mut transport, session, listener, &router).await;
         // The session was dropped with its OpenSession: it has left its realm before anything is said.
         let counters = router.counters();
         if let End::Leave(goodbye) = end {
@@ -142,16 +141,20 @@ pub(crate) async fn serve(socket: TcpStream, peer: SocketAddr, listener: Arc<Lis
 }
 
 async fn open(
-    socket: TcpStream,
-    peer: SocketAddr,
-    listener: Arc<Listener>,
+    socket: Plain,
+    peer: Source,
+    entrance: Arc<Entrance>,
     router: Arc<Router>,
-) -> Option<Transport> {
-    match listen::open(socket, &listener, router.limits().message_max_bytes).await {
-        Ok(transport) => Some(transport),
+) -> Option<(Transport, Source, Place)> {
+    let mut source = peer;
+    match listen::open(socket, &mut source, &entrance).await {
+        Ok((transport, place)) => Some((transport, source, place)),
         Err(error) => {
-            router.counters().handshakes_refused.increment();
-            tracing::debug!(%peer, %error, "no transport");
+            // What is over a limit was counted there.
+            if !matches!(error, OpenError::Full) {
+                router.counters().handshakes_refused.increment();
+            }
+            tracing::debug!(peer = %source, %error, "no transport");
             None
         }
     }
@@ -168,7 +171,7 @@ async fn join(
     transport: &mut Transport,
     router: &Arc<Router>,
     listener: &Listener,
-    peer: SocketAddr,
+    peer: Source,
 ) -> Result<Session, Farewell> {
     let received = loop {
         // Flushed too: a ping may come before HELLO (RAW-11).
@@ -195,7 +198,7 @@ async fn join(
             return Err((last_words(&error), error.close_reason()));
         }
     };
-    match Session::open(router, Entrance::Listener(listener), transport.serializer(), &frame, &peer) {
+    match Session::open(router, Arrival::Listener(listener), transport.serializer(), &frame, &peer) {
         Ok((session, welcome)) => {
             let body = Message::from(welcome).encode(transport.serializer()).unwrap_or_default();
             transport.queue(body).map_err(|error| (None, error.close_reason()))?;

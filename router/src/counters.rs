@@ -22,6 +22,10 @@ macro_rules! counters {
 counters! {
     /// Connections accepted.
     connections_accepted,
+    /// Connections refused because their listener had as many as it may have (RAW-03).
+    connections_refused,
+    /// Connections refused because their source address had as many as it may have.
+    connections_refused_by_address,
     /// Connections that ended before a WAMP transport stood: wrong octets, HTTP, refused handshakes.
     handshakes_refused,
     /// Connections whose peer took too long for its handshake or HELLO (SES-16).

@@ -11,7 +11,7 @@ use wamp_proto::{Message, SerializerId};
 use crate::outbox::Closed;
 use crate::realm::Outgoing;
 use crate::router::Router;
-use crate::session::{Entrance, Flow, Session};
+use crate::session::{Arrival, Flow, Session};
 
 /// One in-process peer. It speaks WAMP as any other: HELLO first, then what it likes.
 ///
@@ -37,8 +37,8 @@ struct Principal {
 }
 
 impl Principal {
-    fn entrance(&self) -> Entrance<'_> {
-        Entrance::Vouched { authid: &self.authid, authrole: &self.authrole }
+    fn arrival(&self) -> Arrival<'_> {
+        Arrival::Vouched { authid: &self.authid, authrole: &self.authrole }
     }
 }
 
@@ -89,7 +89,7 @@ impl InProcess {
         match &mut self.session {
             None => match Session::open(
                 &self.router,
-                self.principal.as_ref().map_or(Entrance::InProcess, Principal::entrance),
+                self.principal.as_ref().map_or(Arrival::InProcess, Principal::arrival),
                 self.serializer,
                 frame,
                 &"in-process",

@@ -24,9 +24,10 @@ mod transport;
 
 pub use counters::{Counter, Counters};
 pub use in_process::{InProcess, SessionOver};
+pub use listen::{BindError, TlsError};
 pub use realm::Holdings;
 pub use router::Router;
-pub use server::{Server, StartError};
+pub use server::{Server, StartError, check};
 pub use trunkline_config as config;
 
 /// Keeps the README's code compiling.

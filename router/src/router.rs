@@ -66,6 +66,10 @@ impl Router {
         self.realms.get(realm).map(|realm| realm.holdings())
     }
 
+    pub(crate) fn shared_counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
     pub(crate) fn realms(&self) -> &Realms {
         &self.realms
     }

@@ -1,16 +1,14 @@
 //! A router that listens: its listeners, their connections, and how it goes down.
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
-use trunkline_config::{Address, Config, Listener, Node};
+use trunkline_config::{Address, Config, Node};
 
 use crate::connection;
+use crate::listen::{self, Acceptor, BindError, Entrance, TlsError};
 use crate::router::Router;
 
 /// How long accepting rests when the system has no descriptor left for another connection.
@@ -28,50 +26,73 @@ enum Phase {
 #[derive(Debug)]
 pub struct Server {
     router: Arc<Router>,
-    listeners: Vec<(SocketAddr, JoinHandle<()>)>,
+    listeners: Vec<(Address, JoinHandle<()>)>,
     phase: watch::Sender<Phase>,
     node: Node,
 }
 
 /// Why a server could not start.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}")]
-pub struct StartError {
-    /// The address that could not be bound.
-    pub address: SocketAddr,
-    /// What the system said.
-    pub source: io::Error,
+pub enum StartError {
+    /// That address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Address {
+        /// The address.
+        address: Address,
+        /// Why.
+        source: BindError,
+    },
+    /// A listener's certificate or key is of no use.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// Looks for what only this system can tell about a configuration, without listening: certificates and keys, owners
+/// of socket files. An address that is in use shows at the start only.
+pub fn check(config: &Config) -> Vec<StartError> {
+    let mut errors = Vec::new();
+    for listener in &config.listeners {
+        let (tls, owners) = listen::check(listener);
+        errors.extend(tls.map(StartError::from));
+        errors.extend(owners.into_iter().map(|(address, source)| StartError::Address { address, source }));
+    }
+    errors
 }
 
 impl Server {
-    /// Starts the router of that configuration. Nothing listens if one address cannot be bound.
+    /// Starts the router of that configuration. Nothing listens if one address cannot be bound or one certificate
+    /// cannot be used.
     ///
     /// # Errors
-    /// With the first address that cannot be bound.
+    /// With the first address or certificate that is of no use.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
-        let mut bound = Vec::new();
+        let router = Router::new(config);
+        let mut entrances = Vec::new();
         for listener in &config.listeners {
-            let shared = Arc::new(listener.clone());
-            for address in &listener.addresses {
-                let Address::Tcp(address) = *address else { continue };
-                let failed = |source| StartError { address, source };
-                let socket = TcpListener::bind(address).await.map_err(failed)?;
-                let address = socket.local_addr().map_err(failed)?;
-                bound.push((address, socket, shared.clone()));
+            let entrance = Entrance::new(listener, &config.limits, router.shared_counters().clone())?;
+            entrances.push(Arc::new(entrance));
+        }
+        let mut bound = Vec::new();
+        for entrance in &entrances {
+            for address in &entrance.listener.addresses {
+                let failed = |source| StartError::Address { address: address.clone(), source };
+                let acceptor =
+                    Acceptor::bind(address, &entrance.listener.unix_socket).await.map_err(failed)?;
+                let address = acceptor.address().map_err(|error| failed(error.into()))?;
+                bound.push((address, acceptor, entrance.clone()));
             }
         }
-        let router = Router::new(config);
         let (phase, _) = watch::channel(Phase::Accepting);
-        let listeners = bound.into_iter().map(|(address, socket, listener)| {
-            let accept = accept(socket, listener, router.clone(), phase.subscribe());
+        let listeners = bound.into_iter().map(|(address, acceptor, entrance)| {
+            let accept = accept(acceptor, entrance, router.clone(), phase.subscribe());
             (address, tokio::spawn(accept))
         });
         Ok(Self { listeners: listeners.collect(), router, phase, node: config.node.clone() })
     }
 
     /// The addresses listened on, in the order of the configuration; ports chosen by the system filled in.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(|(address, _)| *address).collect()
+    pub fn addresses(&self) -> Vec<Address> {
+        self.listeners.iter().map(|(address, _)| address.clone()).collect()
     }
 
     /// The router behind the listeners.
@@ -103,17 +124,17 @@ impl Server {
 
 /// Accepts connections until the server goes down, and returns when all of them have ended.
 async fn accept(
-    socket: TcpListener,
-    listener: Arc<Listener>,
+    acceptor: Acceptor,
+    entrance: Arc<Entrance>,
     router: Arc<Router>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    let mut socket = Some(socket);
+    let mut acceptor = Some(acceptor);
     let mut connections = JoinSet::new();
     loop {
         let accepted = async {
-            match &socket {
-                Some(socket) => socket.accept().await,
+            match &acceptor {
+                Some(acceptor) => acceptor.accept().await,
                 None => std::future::pending().await,
             }
         };
@@ -121,7 +142,7 @@ async fn accept(
             accepted = accepted => match accepted {
                 Ok((stream, peer)) => {
                     router.counters().connections_accepted.increment();
-                    connections.spawn(connection::serve(stream, peer, listener.clone(), router.clone()));
+                    connections.spawn(connection::serve(stream, peer, entrance.clone(), router.clone()));
                 }
                 Err(error) => {
                     // Out of descriptors, most likely: connections that end make room.
@@ -140,10 +161,10 @@ async fn accept(
                     connections.shutdown().await;
                     return;
                 }
-                socket = None;
+                acceptor = None;
             }
         }
-        if socket.is_none() && connections.is_empty() {
+        if acceptor.is_none() && connections.is_empty() {
             return;
         }
     }

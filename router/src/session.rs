@@ -47,7 +47,7 @@ pub(crate) struct Session {
 
 /// Where a session comes in, and what that says about it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Entrance<'a> {
+pub(crate) enum Arrival<'a> {
     /// A listener.
     Listener(&'a Listener),
     /// The program that embeds the router.
@@ -78,7 +78,7 @@ impl Session {
     /// With the ABORT to send, or nothing to say to a client that aborted itself.
     pub(crate) fn open(
         router: &Arc<Router>,
-        entrance: Entrance<'_>,
+        arrival: Arrival<'_>,
         serializer: SerializerId,
         frame: &Bytes,
         peer: &dyn fmt::Display,
@@ -106,10 +106,10 @@ impl Session {
         let plan = router
             .realms()
             .plan(&hello.realm)
-            .filter(|plan| entrance.leads_to(plan))
+            .filter(|plan| arrival.leads_to(plan))
             .ok_or_else(|| refused(error_uri::NO_SUCH_REALM, &format!("no realm {realm:?}")))?;
         // No list, or an empty one, offers no proof: that is what anonymous means (AUTH-GEN-01).
-        if entrance.authmethod() == ANONYMOUS
+        if arrival.authmethod() == ANONYMOUS
             && let Some(methods) = &hello.details.authmethods
             && !methods.is_empty()
             && !methods.iter().any(|method| method == ANONYMOUS)
@@ -119,7 +119,7 @@ impl Session {
                 "this realm takes the method \"anonymous\"",
             ));
         }
-        let role = match entrance.role(plan) {
+        let role = match arrival.role(plan) {
             Some(name) => plan.role(name).ok_or_else(|| {
                 refused(error_uri::NO_SUCH_ROLE, &format!("realm {realm:?} has no role {name:?}"))
             })?,
@@ -130,7 +130,7 @@ impl Session {
                 ));
             }
         };
-        let authid = entrance.authid();
+        let authid = arrival.authid();
         let takes_registration_revocation = takes_registration_revocation(&hello.details);
         let (driver, membership) = router
             .realms()
@@ -145,11 +145,11 @@ impl Session {
         let DecodeRules { nil_is_empty_dict, float_is_integer, .. } = DecodeRules::new(profile);
         let rules = DecodeRules { nil_is_empty_dict, float_is_integer, ..rules.clone() };
         protocol.welcome(profile);
-        let welcome = welcome(&hello, &membership, entrance.authmethod(), &authid, &role.name);
+        let welcome = welcome(&hello, &membership, arrival.authmethod(), &authid, &role.name);
         tracing::info!(
             target: "trunkline::audit",
             %peer, session = membership.session.value(), realm = %hello.realm, authrole = %role.name,
-            authmethod = entrance.authmethod(), "joined"
+            authmethod = arrival.authmethod(), "joined"
         );
         let session = Self { protocol, router: router.clone(), driver, membership, rules, serializer };
         Ok((session, welcome))
@@ -279,7 +279,7 @@ impl Drop for Session {
     }
 }
 
-impl<'a> Entrance<'a> {
+impl<'a> Arrival<'a> {
     fn leads_to(self, plan: &RealmPlan) -> bool {
         match self {
             Self::Listener(Listener { realms: Some(realms), .. }) => {

@@ -7,13 +7,18 @@
 
 mod peer;
 mod router;
+mod scratch;
 mod wire;
 
 use std::time::Duration;
 
 pub use peer::{Peer, error, event};
 pub use router::{OTHER, RELAXED, STRICT, TestRouter, config};
-pub use wire::{RawFrames, Transport, Via, frame, open_rawsocket, open_websocket};
+pub use scratch::Scratch;
+pub use wire::{
+    Duplex, RawFrames, Socket, Transport, Via, frame, open_rawsocket, open_websocket, rawsocket_over,
+    websocket_over,
+};
 
 /// How long a test waits for what has to come. Only a failure ever waits so long.
 pub const DEADLINE: Duration = Duration::from_secs(20);

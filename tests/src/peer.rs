@@ -6,7 +6,7 @@ use wamp_proto::error_uri::PROTOCOL_VIOLATION;
 use wamp_proto::message::{CallResult, Error, Event, Invocation, Welcome};
 use wamp_proto::{DecodeRules, Message, MessageCode, Profile, SerializerId, decode};
 
-use crate::wire::{Received, Wire};
+use crate::wire::{Duplex, Received, Wire};
 use crate::{STRICT, TestRouter, Transport, Via, hello, within_deadline};
 
 /// One peer on its transport. Its name appears in failures.
@@ -51,6 +51,14 @@ impl Peer {
     pub async fn connect(router: &TestRouter, name: &str, via: Via) -> Self {
         let wire = within_deadline(&format!("{name} connects"), Wire::open(router, via)).await;
         Self { name: format!("{name} ({via})"), serializer: via.1, wire, last_request: 0 }
+    }
+
+    /// Opens the transport over a socket that is connected already, and joins the realm [`STRICT`].
+    pub async fn join_over(socket: impl Duplex + 'static, name: &str, via: Via) -> Self {
+        let wire = within_deadline(&format!("{name} connects"), Wire::over(Box::new(socket), via)).await;
+        let mut peer = Self { name: format!("{name} ({via})"), serializer: via.1, wire, last_request: 0 };
+        peer.hello(STRICT).await;
+        peer
     }
 
     /// Joins a realm with all four roles; returns the session's ID.

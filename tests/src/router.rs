@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::interval;
 use trunkline::config::{Address, Config, Listener, Realm};
-use trunkline::{Router, Server};
+use trunkline::{Router, Server, StartError};
 use wamp_proto::Profile;
 
 use crate::{DEADLINE, within_deadline};
@@ -61,12 +61,26 @@ impl TestRouter {
 
     /// Starts a router with that configuration.
     pub async fn with(config: &Config) -> Self {
-        Self { server: Server::start(config).await.expect("port 0 is free") }
+        Self::try_with(config).await.expect("port 0 is free")
     }
 
-    /// Where it listens.
+    /// Starts a router with that configuration, if it can.
+    ///
+    /// # Errors
+    /// If the router cannot start.
+    pub async fn try_with(config: &Config) -> Result<Self, StartError> {
+        Ok(Self { server: Server::start(config).await? })
+    }
+
+    /// The first TCP address that it listens on.
     pub fn address(&self) -> SocketAddr {
-        *self.server.addresses().first().expect("one listener")
+        let tcp = |address| if let Address::Tcp(address) = address { Some(address) } else { None };
+        self.server.addresses().into_iter().find_map(tcp).expect("a TCP address")
+    }
+
+    /// Everything that it listens on, in the order of the configuration.
+    pub fn addresses(&self) -> Vec<Address> {
+        self.server.addresses()
     }
 
     /// What routes, for its counters and for in-process peers.

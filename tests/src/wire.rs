@@ -1,11 +1,12 @@
 //! Client ends of the transports, frame by frame.
 
+use std::any::Any;
 use std::fmt;
 use std::net::SocketAddr;
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{ClientRequestBuilder, Message};
@@ -57,10 +58,25 @@ impl fmt::Display for Via {
     }
 }
 
+/// A connected socket of whatever kind.
+pub type Socket = Box<dyn Duplex>;
+
+/// What can be read and written.
+pub trait Duplex: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin {
+    /// Gives its kind back to who knows it.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+impl<S: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin + 'static> Duplex for S {
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
 /// One end of an open transport.
 #[derive(Debug)]
 pub(crate) enum Wire {
-    WebSocket(Box<WebSocketStream<TcpStream>>),
+    WebSocket(Box<WebSocketStream<Socket>>),
     RawSocket(RawFrames),
     InProcess(Box<InProcess>),
 }
@@ -76,18 +92,23 @@ pub(crate) enum Received {
 }
 
 impl Wire {
-    pub(crate) async fn open(router: &TestRouter, Via(transport, serializer): Via) -> Self {
+    pub(crate) async fn open(router: &TestRouter, via: Via) -> Self {
+        match via.0 {
+            Transport::InProcess => Self::InProcess(Box::new(router.router().connect(via.1))),
+            _ => Self::over(connect(router.address()).await, via).await,
+        }
+    }
+
+    pub(crate) async fn over(socket: Socket, Via(transport, serializer): Via) -> Self {
         match transport {
             Transport::WebSocket => {
-                Self::WebSocket(Box::new(open_websocket(router.address(), serializer).await))
+                Self::WebSocket(Box::new(websocket_over(socket, serializer.subprotocol()).await))
             }
-            Transport::RawSocket => {
-                Self::RawSocket(open_rawsocket(router.address(), serializer, MaxLength::MAX).await)
-            }
+            Transport::RawSocket => Self::RawSocket(rawsocket_over(socket, serializer, MaxLength::MAX).await),
             Transport::SmallRawSocket => {
-                Self::RawSocket(open_rawsocket(router.address(), serializer, MaxLength::MIN).await)
+                Self::RawSocket(rawsocket_over(socket, serializer, MaxLength::MIN).await)
             }
-            Transport::InProcess => Self::InProcess(Box::new(router.router().connect(serializer))),
+            Transport::InProcess => panic!("there is no socket in-process"),
         }
     }
 
@@ -166,11 +187,12 @@ impl Wire {
     }
 
     pub(crate) fn into_stream(self) -> TcpStream {
-        match self {
+        let socket = match self {
             Self::WebSocket(websocket) => websocket.into_inner(),
             Self::RawSocket(raw) => raw.stream,
             Self::InProcess(_) => panic!("there is no socket in-process"),
-        }
+        };
+        *socket.into_any().downcast().expect("a TCP socket")
     }
 }
 
@@ -186,14 +208,14 @@ pub(crate) fn message(is_text: bool, body: Bytes) -> Message {
 #[derive(Debug)]
 pub struct RawFrames {
     /// The socket, to write on.
-    pub stream: TcpStream,
+    pub stream: Socket,
     received: BytesMut,
 }
 
 impl RawFrames {
     /// The RawSocket on a socket that did its handshake.
-    pub fn new(stream: TcpStream) -> Self {
-        Self { stream, received: BytesMut::new() }
+    pub fn new(stream: impl Duplex + 'static) -> Self {
+        Self { stream: Box::new(stream), received: BytesMut::new() }
     }
 
     /// Sends one frame.
@@ -226,31 +248,47 @@ pub fn frame(frame_type: FrameType, payload: &[u8]) -> Vec<u8> {
     [&prefix.encode(), payload].concat()
 }
 
+async fn connect(address: SocketAddr) -> Socket {
+    let stream = TcpStream::connect(address).await.expect("the router listens");
+    stream.set_nodelay(true).expect("a TCP socket");
+    Box::new(stream)
+}
+
 /// Opens a RawSocket that receives `receive_max`.
 pub async fn open_rawsocket(
     address: SocketAddr,
     serializer: SerializerId,
     receive_max: MaxLength,
 ) -> RawFrames {
-    let mut stream = TcpStream::connect(address).await.expect("the router listens");
-    stream.set_nodelay(true).expect("a TCP socket");
+    rawsocket_over(connect(address).await, serializer, receive_max).await
+}
+
+/// Opens a RawSocket that receives `receive_max` over a connected socket.
+pub async fn rawsocket_over(
+    mut socket: Socket,
+    serializer: SerializerId,
+    receive_max: MaxLength,
+) -> RawFrames {
     let request = HandshakeRequest { serializer, receive_max };
-    stream.write_all(&request.encode()).await.expect("the router reads");
+    socket.write_all(&request.encode()).await.expect("the router reads");
     let mut reply = [0; 4];
-    stream.read_exact(&mut reply).await.expect("a reply");
+    socket.read_exact(&mut reply).await.expect("a reply");
     request.accept(reply).expect("the router takes it");
-    RawFrames::new(stream)
+    RawFrames { stream: socket, received: BytesMut::new() }
 }
 
 /// Opens a WebSocket.
-pub async fn open_websocket(address: SocketAddr, serializer: SerializerId) -> WebSocketStream<TcpStream> {
-    let stream = TcpStream::connect(address).await.expect("the router listens");
-    stream.set_nodelay(true).expect("a TCP socket");
-    let uri = format!("ws://{address}/ws").parse().expect("a URI");
-    let request = ClientRequestBuilder::new(uri).with_sub_protocol(serializer.subprotocol());
+pub async fn open_websocket(address: SocketAddr, serializer: SerializerId) -> WebSocketStream<Socket> {
+    websocket_over(connect(address).await, serializer.subprotocol()).await
+}
+
+/// Opens a WebSocket with that subprotocol over a connected socket.
+pub async fn websocket_over(socket: Socket, subprotocol: &str) -> WebSocketStream<Socket> {
+    let uri = "ws://router.example/ws".parse().expect("a URI");
+    let request = ClientRequestBuilder::new(uri).with_sub_protocol(subprotocol);
     let config = WebSocketConfig::default().max_message_size(None).max_frame_size(None);
     let (websocket, response) =
-        client_async_with_config(request, stream, Some(config)).await.expect("an upgrade");
-    assert_eq!(response.headers()["sec-websocket-protocol"], serializer.subprotocol());
+        client_async_with_config(request, socket, Some(config)).await.expect("an upgrade");
+    assert_eq!(response.headers()["sec-websocket-protocol"], subprotocol);
     websocket
 }

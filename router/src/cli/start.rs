@@ -48,6 +48,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("cannot listen to signals")?;
     let server = Server::start(config).await?;
     for address in server.addresses() {
+        let Address::Tcp(address) = address else { continue };
         say(&banner(config, address));
         if !address.ip().is_loopback() {
             tracing::warn!(%address, "other machines can reach this router, and it asks nobody who they are");

@@ -14,26 +14,39 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use trunkline_config::Listener;
 use wamp_proto::SerializerId;
 
-use super::OpenError;
-use crate::transport::Transport;
+use super::{Entrance, OpenError, Place, Source, forwarded};
+use crate::transport::{Stream, Transport};
 
 /// hyper panics on a smaller buffer. The limit on the head itself may still be lower.
 const HYPER_BUFFER_MIN: usize = 8192;
 
 /// Answers requests until one of them upgrades the connection.
 pub(super) async fn open_websocket(
-    socket: TcpStream,
-    listener: &Listener,
-    message_max_bytes: usize,
+    stream: Stream,
+    entrance: &Entrance,
+    source: &mut Source,
+    place: &mut Place,
 ) -> Result<Transport, OpenError> {
+    let listener = &entrance.listener;
+    let is_refusal = place.is_refusal();
+    let visit = Mutex::new((source, place));
     let agreed = Mutex::new(None);
     let service = service_fn(|request| {
-        let response = match upgrade(&request, listener) {
+        let answer = if is_refusal {
+            Err(full())
+        } else {
+            upgrade(&request, listener).and_then(|upgraded| {
+                let (source, place) = &mut *visit.lock();
+                settle(request.headers(), entrance, source, place)?;
+                Ok(upgraded)
+            })
+        };
+        let response = match answer {
             Ok((serializer, response)) => {
                 *agreed.lock() = Some(serializer);
                 response
@@ -47,16 +60,44 @@ pub(super) async fn open_websocket(
         .header_read_timeout(listener.handshake_timeout)
         .max_header_size(listener.http_head_max_bytes)
         .max_buf_size(listener.http_head_max_bytes.max(HYPER_BUFFER_MIN))
-        .serve_connection(TokioIo::new(socket), service)
+        .serve_connection(TokioIo::new(stream), service)
         .without_shutdown()
         .await
         .map_err(OpenError::BadHttp)?;
+    let mut stream = io.into_inner();
     match agreed.into_inner() {
         Some(serializer) => {
-            Ok(Transport::websocket(io.into_inner(), read_buf, serializer, message_max_bytes))
+            Ok(Transport::websocket(stream, read_buf, serializer, entrance.message_max_bytes))
         }
-        None => Err(OpenError::Http),
+        None => {
+            // TLS ends with a word of its own, which need not reach a peer that is gone.
+            stream.shutdown().await.ok();
+            Err(if is_refusal { OpenError::Full } else { OpenError::Http })
+        }
     }
+}
+
+/// Finds out for whom a trusted proxy forwards the request, and counts the connection for them.
+fn settle(
+    headers: &HeaderMap,
+    entrance: &Entrance,
+    source: &mut Source,
+    place: &mut Place,
+) -> Result<(), Box<TextResponse>> {
+    if let Some(header) = entrance.proxy_header_of(*source) {
+        *source = forwarded::source(headers, header, *source, &entrance.listener.trusted_proxies)
+            .map_err(|forwarded::Malformed| refusal(StatusCode::BAD_REQUEST, "malformed Forwarded header"))?;
+        if place.count_for(*source).is_err() || place.is_refusal() {
+            return Err(full());
+        }
+    }
+    Ok(())
+}
+
+/// There is no place for this connection.
+fn full() -> Box<TextResponse> {
+    let refusal = refusal(StatusCode::SERVICE_UNAVAILABLE, "too many connections: try again later");
+    with(refusal, CONNECTION, "close")
 }
 
 type TextResponse = Response<Full<Bytes>>;

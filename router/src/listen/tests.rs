@@ -1,7 +1,10 @@
 //! Handshakes over real sockets, as octets on the wire.
 
-use tokio::net::TcpListener;
+use std::net::SocketAddr;
+
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use trunkline_config::Limits;
 
 use super::*;
 use crate::transport::Received;
@@ -17,7 +20,12 @@ async fn connect_to(listener: Listener) -> (TcpStream, JoinHandle<Result<Transpo
     let acceptor = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let client = TcpStream::connect(acceptor.local_addr().unwrap()).await.unwrap();
     let (socket, _) = acceptor.accept().await.unwrap();
-    (client, tokio::spawn(async move { open(socket, &listener, 1 << 20).await }))
+    let entrance = Entrance::new(&listener, &Limits::default(), Default::default()).unwrap();
+    let opening = async move {
+        let mut source = Source::Tcp(SocketAddr::from(([127, 0, 0, 1], 1)));
+        open(Plain::Tcp(socket), &mut source, &entrance).await.map(|(transport, _place)| transport)
+    };
+    (client, tokio::spawn(opening))
 }
 
 /// Sends `octets` to a fresh connection: all that comes back until the router closes, and why it closed.

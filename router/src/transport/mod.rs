@@ -5,6 +5,7 @@
 
 mod rawsocket;
 mod socket;
+mod stream;
 mod websocket;
 
 #[cfg(test)]
@@ -15,11 +16,12 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use thiserror::Error;
-use tokio::net::TcpStream;
 use wamp_proto::SerializerId;
 use wamp_proto::rawsocket::{HandshakeRequest, MaxLength};
 
 pub(crate) use rawsocket::RawSocket;
+pub(crate) use socket::HIGH_WATER;
+pub(crate) use stream::{Plain, Stream};
 pub(crate) use websocket::WebSocket;
 
 /// An open transport. After an error only [`Transport::poll_close`] makes sense, or dropping it.
@@ -83,9 +85,11 @@ impl TransportError {
 
 impl From<io::Error> for TransportError {
     fn from(error: io::Error) -> Self {
-        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
         match error.kind() {
-            BrokenPipe | ConnectionAborted | ConnectionReset => Self::Closed,
+            // The end of a TLS stream without close_notify is unexpected. Messages carry their length: none can
+            // be cut short unseen.
+            BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => Self::Closed,
             _ => Self::Io(error),
         }
     }
@@ -111,7 +115,7 @@ impl Transport {
     ///
     /// Messages above `message_max_bytes` octets are refused, in one frame or in many.
     pub(crate) fn websocket(
-        stream: TcpStream,
+        stream: Stream,
         read_ahead: Bytes,
         serializer: SerializerId,
         message_max_bytes: usize,
@@ -120,7 +124,7 @@ impl Transport {
     }
 
     /// The RawSocket that `request` asked for, once the reply that announces `receive_max` is written.
-    pub(crate) fn rawsocket(stream: TcpStream, request: HandshakeRequest, receive_max: MaxLength) -> Self {
+    pub(crate) fn rawsocket(stream: Stream, request: HandshakeRequest, receive_max: MaxLength) -> Self {
         Self::RawSocket(RawSocket::new(stream, request, receive_max))
     }
 

@@ -5,12 +5,11 @@
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use tokio::net::TcpStream;
 use wamp_proto::SerializerId;
 use wamp_proto::rawsocket::{FrameError, FramePrefix, FrameType, HandshakeRequest, MaxLength, PREFIX_LENGTH};
 
 use super::socket::{HIGH_WATER, ReadOctets, Socket};
-use super::{Received, TransportError};
+use super::{Received, Stream, TransportError};
 
 /// An open RawSocket transport on the router.
 pub(crate) struct RawSocket {
@@ -29,7 +28,7 @@ pub(crate) struct RawSocket {
 
 impl RawSocket {
     /// The transport that `request` asked for, once the reply with `receive_max` is written.
-    pub(super) fn new(stream: TcpStream, request: HandshakeRequest, receive_max: MaxLength) -> Self {
+    pub(super) fn new(stream: Stream, request: HandshakeRequest, receive_max: MaxLength) -> Self {
         Self {
             socket: Socket::new(stream),
             serializer: request.serializer,
@@ -109,7 +108,7 @@ impl RawSocket {
     }
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        self.socket.poll_drain(0, cx)
+        self.socket.poll_flush(cx)
     }
 
     pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -1,4 +1,4 @@
-//! The TCP socket under a transport, with what is still to be written to it.
+//! The stream under a transport, with what is still to be written to it.
 //!
 //! Idle sockets own no buffer: octets are written from, and read into, buffers that the connections of a
 //! worker thread lend to each other.
@@ -11,15 +11,14 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
-use super::TransportError;
+use super::{Stream, TransportError};
 
 /// Unsent octets from which on a transport takes no further message.
 ///
 /// One write of this many octets already spreads the cost of the system call over a hundred small
 /// messages; more would only move a slow peer's backlog from its outbox, where it is counted, to here.
-pub(super) const HIGH_WATER: usize = 16 * 1024;
+pub(crate) const HIGH_WATER: usize = 16 * 1024;
 
 /// Octets that one read may bring, which is also what a kernel commonly has ready under load.
 const READ_LENGTH: usize = 64 * 1024;
@@ -65,7 +64,7 @@ impl Drop for ReadOctets {
 
 /// A connected socket and its unsent octets.
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     /// Octets to write, of which the first `sent` are written. Without capacity when nothing is unsent.
     octets: Vec<u8>,
     sent: usize,
@@ -79,7 +78,7 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(super) fn new(stream: Stream) -> Self {
         Self {
             stream,
             octets: Vec::new(),
@@ -169,6 +168,18 @@ impl Socket {
         }
     }
 
+    /// Writes everything that is queued, down to the system.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        ready!(self.poll_drain(0, cx))?;
+        // TLS takes octets that it has still to write.
+        let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx) else {
+            self.is_full = true;
+            return Poll::Pending;
+        };
+        self.took_octets |= mem::take(&mut self.is_full);
+        Poll::Ready(flushed.map_err(TransportError::from))
+    }
+
     /// Whether the peer made room in a full buffer since this was asked last.
     pub(super) fn took_octets(&mut self) -> bool {
         mem::take(&mut self.took_octets)
@@ -217,7 +228,7 @@ impl Socket {
     /// last message (an ABORT, a close frame) away from a peer that was still sending.
     pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.shut_down {
-            if ready!(self.poll_drain(0, cx)).is_err()
+            if ready!(self.poll_flush(cx)).is_err()
                 || ready!(Pin::new(&mut self.stream).poll_shutdown(cx)).is_err()
             {
                 return Poll::Ready(());

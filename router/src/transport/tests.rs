@@ -4,16 +4,15 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
-use super::socket::HIGH_WATER;
 use super::*;
 
-async fn sockets() -> (TcpStream, TcpStream) {
+async fn sockets() -> (TcpStream, Stream) {
     let acceptor = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let client = TcpStream::connect(acceptor.local_addr().unwrap()).await.unwrap();
     client.set_nodelay(true).unwrap();
-    (client, acceptor.accept().await.unwrap().0)
+    (client, Stream::Plain(Plain::Tcp(acceptor.accept().await.unwrap().0)))
 }
 
 /// A RawSocket whose peer receives up to 2^24 octets and may send up to 1 KiB.

@@ -7,7 +7,6 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{FrameHeader, Utf8Bytes};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
@@ -15,7 +14,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, error::CapacityError};
 use wamp_proto::SerializerId;
 
 use super::socket::{HIGH_WATER, Socket};
-use super::{CloseReason, Received, TransportError};
+use super::{CloseReason, Received, Stream, TransportError};
 
 /// Octets of the library's read buffer, which every connection owns all the time.
 ///
@@ -41,7 +40,7 @@ pub(crate) struct WebSocket {
 impl WebSocket {
     /// The transport of an upgraded connection; `read_ahead` came behind the HTTP request.
     pub(super) fn new(
-        stream: TcpStream,
+        stream: Stream,
         read_ahead: Bytes,
         serializer: SerializerId,
         message_max_bytes: usize,
@@ -76,7 +75,7 @@ impl WebSocket {
             ready!(self.socket.poll_read_ready(cx))?;
             self.is_drained = false;
         }
-        let mut stream = Stream { socket: &mut self.socket, cx, octets_came: false };
+        let mut stream = SyncStream { socket: &mut self.socket, cx, octets_came: false };
         match self.context.read(&mut stream) {
             Ok(Message::Text(text)) if self.serializer.is_text() => {
                 Poll::Ready(Ok(Received::Message(text.into())))
@@ -113,7 +112,7 @@ impl WebSocket {
     /// Moves a PONG or the answer to a close frame from the library to the socket's unsent octets.
     fn queue_control_frames(&mut self, cx: &mut Context<'_>) -> Result<(), TransportError> {
         self.owes_pong = false;
-        let mut stream = Stream { socket: &mut self.socket, cx, octets_came: false };
+        let mut stream = SyncStream { socket: &mut self.socket, cx, octets_came: false };
         match self.context.flush(&mut stream) {
             // The close handshake is complete, as far as the library is concerned.
             Ok(()) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => Ok(()),
@@ -149,7 +148,7 @@ impl WebSocket {
     }
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        self.socket.poll_drain(0, cx)
+        self.socket.poll_flush(cx)
     }
 
     pub(super) fn poll_close(&mut self, reason: CloseReason, cx: &mut Context<'_>) -> Poll<()> {
@@ -162,7 +161,7 @@ impl WebSocket {
                 CloseReason::TooLarge => CloseCode::Size,
             };
             let frame = CloseFrame { code, reason: Utf8Bytes::from_static("") };
-            let mut stream = Stream { socket: &mut self.socket, cx, octets_came: false };
+            let mut stream = SyncStream { socket: &mut self.socket, cx, octets_came: false };
             // It only fails when the peer closed first; then there is nothing to say.
             let _closed = self.context.close(&mut stream, Some(frame));
         }
@@ -186,13 +185,13 @@ impl From<Error> for TransportError {
 }
 
 /// The socket as the library wants it: reads that fail with `WouldBlock`, writes that only queue.
-struct Stream<'a, 'b> {
+struct SyncStream<'a, 'b> {
     socket: &'a mut Socket,
     cx: &'a mut Context<'b>,
     octets_came: bool,
 }
 
-impl io::Read for Stream<'_, '_> {
+impl io::Read for SyncStream<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.socket.poll_read(buffer, self.cx) {
             Poll::Ready(Ok(count)) => {
@@ -206,7 +205,7 @@ impl io::Read for Stream<'_, '_> {
     }
 }
 
-impl io::Write for Stream<'_, '_> {
+impl io::Write for SyncStream<'_, '_> {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         self.socket.queue(octets);
         Ok(octets.len())
