@@ -1,8 +1,11 @@
-//! Typed settings of a Trunkline router, and their defaults.
+//! Typed settings of a Trunkline router, their defaults, and the files that they are read from.
+//!
+//! [`Config::load`] reads a file. What is in the settings is up to the router.
 //!
 //! Durations are [`Duration`]s here and carry their unit in the key (`…_ms`) in files.
 #![forbid(unsafe_code)]
 
+mod file;
 mod limits;
 mod listener;
 mod realm;
@@ -12,8 +15,12 @@ use std::time::Duration;
 pub use ipnet::IpNet;
 pub use wamp_proto::{Action, MatchPolicy, Profile};
 
+pub use file::{Environment, LoadError, Problems, ProcessEnvironment};
 pub use limits::Limits;
-pub use listener::{Address, AnonymousRole, Listener, ProxyHeader, Tls, TrustedProxy, UnixSocket};
+pub use listener::{
+    Address, AnonymousRole, Listener, ParseAddressError, ParseProxyError, ProxyHeader, Tls, TrustedProxy,
+    UnixSocket,
+};
 pub use realm::{CallQueue, Permission, Realm, RealmRules, RealmTemplate, Role, SlowSubscriber};
 
 /// Everything a router needs to start.

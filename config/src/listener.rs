@@ -1,8 +1,9 @@
 //! `[[listeners]]`: what to listen on, and what is spoken there.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -105,15 +106,6 @@ pub struct AnonymousRole {
     pub role: String,
 }
 
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => address.fmt(f),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
 impl Default for Listener {
     fn default() -> Self {
         Self {
@@ -135,5 +127,48 @@ impl Default for Listener {
             realms: None,
             anonymous_roles: Vec::new(),
         }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// A text that is no [`Address`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected an address such as 127.0.0.1:8080, [::1]:8080 or unix:trunkline.sock")]
+pub struct ParseAddressError;
+
+impl FromStr for Address {
+    type Err = ParseAddressError;
+
+    fn from_str(text: &str) -> Result<Self, ParseAddressError> {
+        match text.strip_prefix("unix:") {
+            Some("") => Err(ParseAddressError),
+            Some(path) => Ok(Self::Unix(path.into())),
+            None => text.parse().map(Self::Tcp).or(Err(ParseAddressError)),
+        }
+    }
+}
+
+/// A text that is no [`TrustedProxy`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a network such as 10.0.0.0/8, an address, or unix")]
+pub struct ParseProxyError;
+
+impl FromStr for TrustedProxy {
+    type Err = ParseProxyError;
+
+    fn from_str(text: &str) -> Result<Self, ParseProxyError> {
+        if text == "unix" {
+            return Ok(Self::Unix);
+        }
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map(Self::Network).or(Err(ParseProxyError))
     }
 }

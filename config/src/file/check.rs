@@ -1,0 +1,324 @@
+//! What settings must be true together: names that meet, references that lead somewhere, URIs that are any.
+//!
+//! Types and ranges of single values were seen to before.
+
+use std::collections::BTreeMap;
+
+use wamp_proto::MatchPolicy;
+use wamp_proto::uri::{UriError, UriRules, check_pattern, check_uri, is_reserved};
+
+use super::problem::Problem;
+use super::read::Places;
+use crate::{Address, Config, Listener, Realm, RealmRules, RealmTemplate, Role};
+
+/// Everything that is wrong with the settings as a whole.
+pub(super) fn check(config: &Config, places: &Places) -> Vec<Problem> {
+    let mut check = Check { config, places, problems: Vec::new() };
+    check.outboxes();
+    check.listeners();
+    check.realms();
+    check.templates();
+    check.problems
+}
+
+struct Check<'a> {
+    config: &'a Config,
+    places: &'a Places,
+    problems: Vec<Problem>,
+}
+
+/// Where the first of some things that must differ was met.
+type Seen<K> = BTreeMap<K, String>;
+
+impl<'a> Check<'a> {
+    fn report(&mut self, path: &str, title: &str, label: &str, help: &str) {
+        self.problems.push(Problem::new(title, self.places.find(path), label).help(help));
+    }
+
+    /// Reports the second of two things that must differ.
+    fn once<K: Ord>(&mut self, seen: &mut Seen<K>, key: K, path: &str, title: &str, help: &str) {
+        if let Some(first) = seen.get(&key) {
+            let problem = Problem::new(title, self.places.find(path), "here again").help(help);
+            self.problems.push(problem.related(self.places.find(first), "first here"));
+        } else {
+            seen.insert(key, path.to_owned());
+        }
+    }
+
+    fn uri_rules(&self, strict: bool) -> UriRules {
+        let limits = &self.config.limits;
+        UriRules { strict, max_bytes: limits.uri_max_bytes, max_components: limits.uri_max_components }
+    }
+
+    /// A message that fits into no outbox would cost every recipient its session.
+    fn outboxes(&mut self) {
+        let limits = &self.config.limits;
+        let listeners = self.config.listeners.iter().enumerate().map(|(index, listener)| {
+            (listener.message_max_bytes, format!("listeners.{index}.message_max_bytes"))
+        });
+        let keys = [(Some(limits.message_max_bytes), "limits.message_max_bytes".to_owned())];
+        for (octets, path) in keys.into_iter().chain(listeners) {
+            if octets.is_some_and(|octets| octets > limits.outbox_max_bytes) {
+                self.report(
+                    &path,
+                    "a message may be larger than the outbox it must go through",
+                    &format!("the outbox takes {} octets", limits.outbox_max_bytes),
+                    "raise `outbox_max_bytes` of `[limits]`, or lower `message_max_bytes`",
+                );
+            }
+        }
+    }
+
+    fn listeners(&mut self) {
+        let mut addresses = Seen::new();
+        for (index, listener) in self.config.listeners.iter().enumerate() {
+            let path = format!("listeners.{index}");
+            for (index, address) in listener.addresses.iter().enumerate() {
+                if !matches!(address, Address::Tcp(address) if address.port() == 0) {
+                    self.once(
+                        &mut addresses,
+                        address,
+                        &format!("{path}.addresses.{index}"),
+                        "an address is listened on twice",
+                        "an address belongs to one listener, which serves all protocols",
+                    );
+                }
+            }
+            self.socket_files(&path, listener);
+            self.proxies(&path, listener);
+            self.realms_of_listener(&path, listener);
+        }
+    }
+
+    fn socket_files(&mut self, path: &str, listener: &Listener) {
+        let unix = listener.addresses.iter().position(|address| matches!(address, Address::Unix(_)));
+        match unix {
+            Some(index) if listener.tls.is_some() => self.report(
+                &format!("{path}.addresses.{index}"),
+                "a listener with `tls` has a Unix domain socket",
+                "nobody speaks TLS on a socket file",
+                "give the socket file a listener of its own, without `tls`",
+            ),
+            None if self.places.has(&format!("{path}.unix_socket")) => self.report(
+                &format!("{path}.unix_socket"),
+                "`unix_socket` without a Unix domain socket",
+                "there is no file that this could be about",
+                "add an address `unix:…` to the listener, or leave this out",
+            ),
+            _ => {}
+        }
+    }
+
+    fn proxies(&mut self, path: &str, listener: &Listener) {
+        let has = |key: &str| self.places.has(&format!("{path}.{key}"));
+        match (listener.trusted_proxies.is_empty(), listener.proxy_header) {
+            (false, None) if !has("proxy_header") => self.report(
+                &format!("{path}.trusted_proxies"),
+                "`trusted_proxies` without `proxy_header`",
+                "how do they say where a connection comes from?",
+                "add `proxy_header`: \"proxy-protocol\", \"forwarded\" or \"x-forwarded-for\"",
+            ),
+            (true, Some(_)) if !has("trusted_proxies") => self.report(
+                &format!("{path}.proxy_header"),
+                "`proxy_header` without `trusted_proxies`",
+                "nobody would be believed",
+                "add `trusted_proxies` with the addresses of the proxies, or leave this out",
+            ),
+            _ => {}
+        }
+    }
+
+    /// The rules of the realm or template that a listener names, and where they stand.
+    fn rules(&self, name: &str) -> Option<(String, &'a RealmRules)> {
+        let Config { realms, realm_templates, .. } = self.config;
+        let realm = realms.iter().position(|realm| realm.name == name);
+        let template = || realm_templates.iter().position(|template| template.uri == name);
+        if let Some(index) = realm {
+            return Some((format!("realms.{index}"), &realms.get(index)?.rules));
+        }
+        let index = template()?;
+        Some((format!("realm_templates.{index}"), &realm_templates.get(index)?.rules))
+    }
+
+    /// Whether every item of a list has that key. If not, the one that is meant may be there.
+    fn all_have(&self, list: &str, count: usize, key: &str) -> bool {
+        (0..count).all(|index| self.places.has_understood(&format!("{list}.{index}.{key}")))
+    }
+
+    fn realms_of_listener(&mut self, path: &str, listener: &Listener) {
+        let mut seen = Seen::new();
+        for (index, name) in listener.realms.iter().flatten().enumerate() {
+            let path = format!("{path}.realms.{index}");
+            self.once(&mut seen, name, &path, "a realm is named twice", "leave one out");
+            self.reference(&path, name);
+        }
+        let mut seen = Seen::new();
+        for (index, anonymous) in listener.anonymous_roles.iter().enumerate() {
+            let [realm, role] = ["realm", "role"].map(|key| format!("{path}.anonymous_roles.{index}.{key}"));
+            if !self.places.has_understood(&realm) {
+                continue;
+            }
+            let title = "a realm has two roles for anonymous sessions of one listener";
+            self.once(&mut seen, &anonymous.realm, &realm, title, "leave one out");
+            let Some((rules_path, rules)) = self.rules(&anonymous.realm) else {
+                self.reference(&realm, &anonymous.realm);
+                continue;
+            };
+            if self.places.has_understood(&role) {
+                self.role(&role, &anonymous.role, &rules_path, rules);
+            }
+            let is_open = listener.realms.as_ref().is_none_or(|realms| realms.contains(&anonymous.realm));
+            if !is_open {
+                let help = "add it to `realms` of the listener, or leave this out";
+                self.report(&realm, "this realm cannot be joined here", "not among `realms`", help);
+            }
+        }
+    }
+
+    fn reference(&mut self, path: &str, name: &str) {
+        let Config { realms, realm_templates, .. } = self.config;
+        let all_have_names = self.all_have("realms", realms.len(), "name")
+            && self.all_have("realm_templates", realm_templates.len(), "uri");
+        if self.rules(name).is_none() && all_have_names {
+            let help =
+                "it must be the `name` of one of `[[realms]]`, or the `uri` of one of `[[realm_templates]]`";
+            self.report(path, "a listener names a realm that is not there", "no such realm", help);
+        }
+    }
+
+    fn role(&mut self, path: &str, name: &str, rules_path: &str, rules: &RealmRules) {
+        let all_have_names = self.all_have(&format!("{rules_path}.roles"), rules.roles.len(), "name");
+        if !rules.roles.iter().any(|role| role.name == name) && all_have_names {
+            let help = "it must be the `name` of one of the realm's `roles`";
+            self.report(path, "the realm has no role of this name", "no such role", help);
+        }
+    }
+
+    fn realms(&mut self) {
+        if self.config.realms.is_empty() && self.config.realm_templates.is_empty() {
+            let has_any = ["realms", "realm_templates"].into_iter().any(|key| self.places.has(key));
+            if !has_any {
+                let help = "add `[[realms]]` with a `name`, and `[[realms.roles]]` for those who may join";
+                self.report("", "there are no realms", "nobody could join anything", help);
+            }
+        }
+        let mut names = Seen::new();
+        for (index, Realm { name, rules }) in self.config.realms.iter().enumerate() {
+            let path = format!("realms.{index}");
+            let name_path = format!("{path}.name");
+            if self.places.has_understood(&name_path) {
+                let help = "put what belongs to the realm into one table";
+                self.once(&mut names, name, &name_path, "a realm is described twice", help);
+                self.realm_uri(&name_path, name, MatchPolicy::Exact);
+            }
+            self.realm(&path, rules);
+        }
+    }
+
+    fn templates(&mut self) {
+        let mut patterns = Seen::new();
+        for (index, template) in self.config.realm_templates.iter().enumerate() {
+            let RealmTemplate { uri, match_policy, rules, .. } = template;
+            let path = format!("realm_templates.{index}");
+            let uri_path = format!("{path}.uri");
+            if self.places.has_understood(&uri_path) {
+                let title = "two templates with the same `uri` and `match`";
+                let help = "a realm is made from one template: put what belongs to it into one table";
+                self.once(&mut patterns, (uri, match_policy), &uri_path, title, help);
+                self.realm_uri(&uri_path, uri, *match_policy);
+            }
+            self.realm(&path, rules);
+        }
+    }
+
+    fn realm_uri(&mut self, path: &str, uri: &str, policy: MatchPolicy) {
+        if is_reserved(uri) {
+            let help = "choose a name that does not begin with `wamp`";
+            self.report(path, "the name is reserved for the router", "begins with `wamp`", help);
+        } else {
+            self.uri(path, uri, policy, false);
+        }
+    }
+
+    fn uri(&mut self, path: &str, uri: &str, policy: MatchPolicy, strict: bool) {
+        let rules = self.uri_rules(strict);
+        let checked = match policy {
+            MatchPolicy::Exact => check_uri(uri, &rules),
+            MatchPolicy::Prefix | MatchPolicy::Wildcard => check_pattern(uri, policy, &rules),
+        };
+        let Err(error) = checked else { return };
+        let title = match policy {
+            MatchPolicy::Exact => "this is not a URI",
+            MatchPolicy::Prefix => "this is not the beginning of a URI (`match = \"prefix\"`)",
+            MatchPolicy::Wildcard => "this is not a pattern of URIs (`match = \"wildcard\"`)",
+        };
+        let help = match error {
+            UriError::TooLong(_) => "shorten it, or raise `uri_max_bytes` of `[limits]`",
+            UriError::TooManyComponents(_) => "shorten it, or raise `uri_max_components` of `[limits]`",
+            UriError::EmptyComponent => {
+                "components stand between dots, as in `com.example.topic`; only `match = \"wildcard\"` lets an \
+                 empty one stand for any"
+            }
+            UriError::IllegalCharacter if strict => {
+                "the realm has `strict_uris`: components consist of `0` to `9`, `a` to `z` and `_`"
+            }
+            UriError::IllegalCharacter => "a URI has no white space and no `#`",
+        };
+        self.report(path, title, &error.to_string(), help);
+    }
+
+    /// What a realm and a template have in common.
+    fn realm(&mut self, path: &str, rules: &RealmRules) {
+        if let Some(name) = &rules.anonymous_role {
+            self.role(&format!("{path}.anonymous_role"), name, path, rules);
+        }
+        let mut names = Seen::new();
+        for (index, role) in rules.roles.iter().enumerate() {
+            let path = format!("{path}.roles.{index}");
+            let name = format!("{path}.name");
+            if self.places.has_understood(&name) {
+                let help = "put all permissions of the role into one table";
+                self.once(&mut names, &role.name, &name, "a role is described twice", help);
+            }
+            self.permissions(&path, role, rules.strict_uris);
+        }
+        let mut patterns = Seen::new();
+        for (index, queue) in rules.call_queues.iter().enumerate() {
+            let path = format!("{path}.call_queues.{index}.uri");
+            if self.places.has_understood(&path) {
+                let title = "two call queues with the same `uri` and `match`";
+                self.once(&mut patterns, (&queue.uri, queue.match_policy), &path, title, "leave one out");
+                self.uri(&path, &queue.uri, queue.match_policy, rules.strict_uris);
+            }
+        }
+    }
+
+    fn permissions(&mut self, path: &str, role: &Role, strict: bool) {
+        let mut seen = Seen::new();
+        for (index, permission) in role.permissions.iter().enumerate() {
+            let path = format!("{path}.permissions.{index}");
+            let uri = format!("{path}.uri");
+            if !self.places.has_understood(&uri) {
+                continue;
+            }
+            self.uri(&uri, &permission.uri, permission.match_policy, strict);
+            let lists = ["allow", "deny"].map(|key| format!("{path}.{key}"));
+            if !lists.iter().any(|list| self.places.has(list)) {
+                let help =
+                    "add `allow` or `deny` with some of \"publish\", \"subscribe\", \"call\", \"register\"";
+                self.report(&uri, "a permission that allows and denies nothing", "what about it?", help);
+            }
+            for (list, actions) in lists.iter().zip([&permission.allow, &permission.deny]) {
+                for (index, action) in actions.iter().enumerate() {
+                    self.once(
+                        &mut seen,
+                        (&permission.uri, permission.match_policy, action),
+                        &format!("{list}.{index}"),
+                        "two permissions for the same action, `uri` and `match`",
+                        "neither is more specific than the other: leave one out",
+                    );
+                }
+            }
+        }
+    }
+}

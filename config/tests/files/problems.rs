@@ -1,0 +1,518 @@
+//! What is said about mistakes.
+
+use expect_test::{Expect, expect};
+
+use super::parse;
+
+fn check(text: &str, expected: &Expect) {
+    expected.assert_eq(&parse(text).expect_err("a mistake").to_string());
+}
+
+#[test]
+fn every_mistake_of_a_file_is_shown_in_the_order_of_the_file() {
+    check(
+        r#"
+[node]
+worker_thread = 4
+drain_timeout_ms = "10s"
+
+[limits]
+message_max_bytes = 0
+uri_max_components = 33
+
+[[listeners]]
+addresses = ["localhost:8080", "127.0.0.1:8080"]
+trusted_proxies = ["10.0.0.0/8"]
+realms = ["com.example.shop", "com.example.shoe"]
+unix_socket.mode = "0660"
+
+[[listeners]]
+addresses = ["[::1]:8080", "127.0.0.1:8080"]
+proxy_header = "forwarded"
+
+[[listeners.anonymous_roles]]
+realm = "com.example.shop"
+role = "backend"
+
+[[realms]]
+name = "com.example.shop"
+profile = "strickt"
+anonymous_role = "guest"
+
+[[realms.roles]]
+name = "frontend"
+
+[[realms.roles.permissions]]
+uri = "com..orders"
+allow = ["call", "subscribe"]
+deny = ["call"]
+
+[[realms.roles]]
+name = "frontend"
+
+[[realms.call_queues]]
+uri = "com.example.render"
+
+[[realms]]
+name = "com.example.shop"
+
+[[realms]]
+name = "wamp.shop"
+
+[[realm_templates]]
+uri = "com.example.tenant."
+match = "exact"
+"#,
+        &expect![[r#"
+            error: unknown key in `[node]`
+             --> etc/trunkline.toml:3:1
+              |
+            3 | worker_thread = 4
+              | ^^^^^^^^^^^^^ not known here
+              |
+              = help: did you mean `worker_threads`?
+
+            error: `drain_timeout_ms` must be an integer from 0 to 86400000
+             --> etc/trunkline.toml:4:20
+              |
+            4 | drain_timeout_ms = "10s"
+              |                    ^^^^^ this is a string
+
+            error: `message_max_bytes` must be an integer from 512 to 1073741824
+             --> etc/trunkline.toml:7:21
+              |
+            7 | message_max_bytes = 0
+              |                     ^ too small
+
+            error: `uri_max_components` must be an integer from 1 to 32
+             --> etc/trunkline.toml:8:22
+              |
+            8 | uri_max_components = 33
+              |                      ^^ too large
+
+            error: an item of `addresses` must be an address such as `127.0.0.1:8080`, `[::1]:8080` or `unix:trunkline.sock`
+              --> etc/trunkline.toml:11:14
+               |
+            11 | addresses = ["localhost:8080", "127.0.0.1:8080"]
+               |              ^^^^^^^^^^^^^^^^ this does not fit
+
+            error: `trusted_proxies` without `proxy_header`
+              --> etc/trunkline.toml:12:19
+               |
+            12 | trusted_proxies = ["10.0.0.0/8"]
+               |                   ^^^^^^^^^^^^^^ how do they say where a connection comes from?
+               |
+               = help: add `proxy_header`: "proxy-protocol", "forwarded" or "x-forwarded-for"
+
+            error: a listener names a realm that is not there
+              --> etc/trunkline.toml:13:31
+               |
+            13 | realms = ["com.example.shop", "com.example.shoe"]
+               |                               ^^^^^^^^^^^^^^^^^^ no such realm
+               |
+               = help: it must be the `name` of one of `[[realms]]`, or the `uri` of one of `[[realm_templates]]`
+
+            error: `unix_socket` without a Unix domain socket
+              --> etc/trunkline.toml:14:1
+               |
+            14 | unix_socket.mode = "0660"
+               | ^^^^^^^^^^^ there is no file that this could be about
+               |
+               = help: add an address `unix:…` to the listener, or leave this out
+
+            error: an address is listened on twice
+              --> etc/trunkline.toml:17:28
+               |
+            11 | addresses = ["localhost:8080", "127.0.0.1:8080"]
+               |                                ---------------- first here
+            ...
+            17 | addresses = ["[::1]:8080", "127.0.0.1:8080"]
+               |                            ^^^^^^^^^^^^^^^^ here again
+               |
+               = help: an address belongs to one listener, which serves all protocols
+
+            error: `proxy_header` without `trusted_proxies`
+              --> etc/trunkline.toml:18:16
+               |
+            18 | proxy_header = "forwarded"
+               |                ^^^^^^^^^^^ nobody would be believed
+               |
+               = help: add `trusted_proxies` with the addresses of the proxies, or leave this out
+
+            error: the realm has no role of this name
+              --> etc/trunkline.toml:22:8
+               |
+            22 | role = "backend"
+               |        ^^^^^^^^^ no such role
+               |
+               = help: it must be the `name` of one of the realm's `roles`
+
+            error: `profile` must be one of "default", "strict", "crossbar"
+              --> etc/trunkline.toml:26:11
+               |
+            26 | profile = "strickt"
+               |           ^^^^^^^^^ this is another word
+               |
+               = help: did you mean "strict"?
+
+            error: the realm has no role of this name
+              --> etc/trunkline.toml:27:18
+               |
+            27 | anonymous_role = "guest"
+               |                  ^^^^^^^ no such role
+               |
+               = help: it must be the `name` of one of the realm's `roles`
+
+            error: this is not a URI
+              --> etc/trunkline.toml:33:7
+               |
+            33 | uri = "com..orders"
+               |       ^^^^^^^^^^^^^ the URI has an empty component
+               |
+               = help: components stand between dots, as in `com.example.topic`; only `match = "wildcard"` lets an empty one stand for any
+
+            error: two permissions for the same action, `uri` and `match`
+              --> etc/trunkline.toml:35:9
+               |
+            34 | allow = ["call", "subscribe"]
+               |          ------ first here
+            35 | deny = ["call"]
+               |         ^^^^^^ here again
+               |
+               = help: neither is more specific than the other: leave one out
+
+            error: a role is described twice
+              --> etc/trunkline.toml:38:8
+               |
+            30 | name = "frontend"
+               |        ---------- first here
+            ...
+            38 | name = "frontend"
+               |        ^^^^^^^^^^ here again
+               |
+               = help: put all permissions of the role into one table
+
+            error: `[[realms.call_queues]]` without `limit`
+              --> etc/trunkline.toml:40:1
+               |
+            40 | [[realms.call_queues]]
+               | ^^^^^^^^^^^^^^^^^^^^^^ `limit` is missing here
+               |
+               = help: `limit`: Calls that may wait.
+
+            error: a realm is described twice
+              --> etc/trunkline.toml:44:8
+               |
+            25 | name = "com.example.shop"
+               |        ------------------ first here
+            ...
+            44 | name = "com.example.shop"
+               |        ^^^^^^^^^^^^^^^^^^ here again
+               |
+               = help: put what belongs to the realm into one table
+
+            error: the name is reserved for the router
+              --> etc/trunkline.toml:47:8
+               |
+            47 | name = "wamp.shop"
+               |        ^^^^^^^^^^^ begins with `wamp`
+               |
+               = help: choose a name that does not begin with `wamp`
+
+            error: this is not a URI
+              --> etc/trunkline.toml:50:7
+               |
+            50 | uri = "com.example.tenant."
+               |       ^^^^^^^^^^^^^^^^^^^^^ the URI has an empty component
+               |
+               = help: components stand between dots, as in `com.example.topic`; only `match = "wildcard"` lets an empty one stand for any
+
+            etc/trunkline.toml: 20 problems"#]],
+    );
+}
+
+#[test]
+fn a_text_that_is_not_toml_is_one_problem() {
+    check(
+        "[[realms]]\nname = \"a\n[[realm\n",
+        &expect![[r#"
+            error: this is not TOML
+             --> etc/trunkline.toml:2:10
+              |
+            2 | name = "a
+              |          ^ invalid basic string, expected `"`
+              |
+              = help: nothing else was checked; see https://toml.io for the format
+
+            etc/trunkline.toml: 1 problem"#]],
+    );
+    check(
+        "[node]\nworker_threads = 1\nworker_threads = 2\n",
+        &expect![[r#"
+        error: this is not TOML
+         --> etc/trunkline.toml:3:1
+          |
+        3 | worker_threads = 2
+          | ^^^^^^^^^^^^^^ duplicate key
+          |
+          = help: nothing else was checked; see https://toml.io for the format
+
+        etc/trunkline.toml: 1 problem"#]],
+    );
+}
+
+#[test]
+fn a_file_without_realms_is_a_mistake() {
+    check(
+        "",
+        &expect![[r#"
+        error: there are no realms
+         --> etc/trunkline.toml:1:1
+          |
+        1 |
+          | ^ nobody could join anything
+          |
+          = help: add `[[realms]]` with a `name`, and `[[realms.roles]]` for those who may join
+
+        etc/trunkline.toml: 1 problem"#]],
+    );
+    check(
+        "[node]\nworker_threads = 1\n",
+        &expect![[r#"
+        error: there are no realms
+         --> etc/trunkline.toml:1:1
+          |
+        1 | [node]
+          | ^ nobody could join anything
+          |
+          = help: add `[[realms]]` with a `name`, and `[[realms.roles]]` for those who may join
+
+        etc/trunkline.toml: 1 problem"#]],
+    );
+}
+
+#[test]
+fn tables_and_lists_that_are_mixed_up_are_explained() {
+    check(
+        "[realms]\nname = 'a'\n",
+        &expect![[r#"
+            error: `realms` must be a list
+             --> etc/trunkline.toml:1:1
+              |
+            1 | [realms]
+              | ^^^^^^^^ this is a table
+              |
+              = help: there can be several: write `[[realms]]`
+
+            etc/trunkline.toml: 1 problem"#]],
+    );
+    check(
+        "node = 1\n[[realms]]\nname = 'a'\n[[listeners]]\naddresses = '127.0.0.1:8080'\n",
+        &expect![[r#"
+        error: `node` must be a table
+         --> etc/trunkline.toml:1:8
+          |
+        1 | node = 1
+          |        ^ this is an integer
+
+        error: `addresses` must be a list
+         --> etc/trunkline.toml:5:13
+          |
+        5 | addresses = '127.0.0.1:8080'
+          |             ^^^^^^^^^^^^^^^^ this is a string
+          |
+          = help: put it in brackets
+
+        etc/trunkline.toml: 2 problems"#]],
+    );
+    check(
+        "realms = [1]",
+        &expect![[r#"
+        error: an item of `realms` must be a table
+         --> etc/trunkline.toml:1:11
+          |
+        1 | realms = [1]
+          |           ^ this is an integer
+
+        etc/trunkline.toml: 1 problem"#]],
+    );
+}
+
+#[test]
+fn keys_that_are_like_none_are_answered_with_all_there_are() {
+    check(
+        "[[realms]]\nname = 'a'\n[[listeners]]\ntls.chain = 'a'\n",
+        &expect![[r#"
+        error: `[listeners.tls]` without `certificate_file`
+         --> etc/trunkline.toml:4:1
+          |
+        4 | tls.chain = 'a'
+          | ^^^ `certificate_file` is missing here
+          |
+          = help: `certificate_file`: PEM file with the listener's certificate, and those that lead from it to the authority's.
+
+        error: `[listeners.tls]` without `key_file`
+         --> etc/trunkline.toml:4:1
+          |
+        4 | tls.chain = 'a'
+          | ^^^ `key_file` is missing here
+          |
+          = help: `key_file`: PEM file with the private key of the first certificate.
+
+        error: unknown key in `[listeners.tls]`
+         --> etc/trunkline.toml:4:5
+          |
+        4 | tls.chain = 'a'
+          |     ^^^^^ not known here
+          |
+          = help: known here: certificate_file, key_file
+
+        etc/trunkline.toml: 3 problems"#]],
+    );
+}
+
+/// Each with words of its own problem, and no other.
+fn check_single(mistakes: &[(&str, &str)]) {
+    for (text, words) in mistakes {
+        let problems = parse(text).expect_err(text);
+        assert_eq!(problems.len(), 1, "{problems}");
+        assert!(problems.to_string().contains(words), "no {words:?} in:\n{problems}");
+    }
+}
+
+#[test]
+fn values_are_of_their_type_and_in_their_range() {
+    for (table, setting, words) in [
+        ("[node]", "worker_threads = 0", "from 1 to 1024"),
+        ("[node]", "worker_threads = -1", "too small"),
+        ("[node]", "worker_threads = 99999999999999999999", "too large"),
+        ("[node]", "worker_threads = 0x1_000", "too large"),
+        ("[node]", "worker_threads = 1.0", "this is a number with a fraction"),
+        ("[node]", "close_timeout_ms = 86400001", "too large"),
+        ("[limits]", "message_max_bytes = 511", "from 512"),
+        ("[limits]", "message_max_depth = 257", "to 256"),
+        ("[limits]", "uri_max_bytes = 0", "too small"),
+        ("[limits]", "outbox_stall_ms = 0", "too small"),
+        ("[limits]", "open_calls_max = true", "this is a boolean"),
+        ("[[listeners]]", "message_max_bytes = 0", "too small"),
+        ("[[listeners]]", "message_max_bytes = 2000000000", "too large"),
+        ("[[listeners]]", "connections_max = 0", "too small"),
+        ("[[listeners]]", "ping_interval_ms = 1979-05-27", "this is a date or time"),
+        ("[[listeners]]", "addresses = ['unix:']", "must be an address"),
+        ("[[listeners]]", "addresses = ['127.0.0.1']", "must be an address"),
+        ("[[listeners]]", "addresses = []", "at least 1"),
+        ("[[listeners]]", "websocket_paths = ['ws']", "begins with `/`"),
+        ("[[listeners]]", "allowed_origin_hosts = ['https://example.com']", "a host alone"),
+        ("[[listeners]]", "allowed_origin_hosts = ['example.com:443']", "a host alone"),
+        ("[[listeners]]", "allowed_origin_hosts = ['::1']", "a host alone"),
+        ("[[listeners]]", "realms = []", "at least 1"),
+        ("[[listeners]]", "tls = { certificate_file = 'a' }", "`key_file` is missing"),
+        ("[[listeners]]", "tls = { certificate_file = 'a', key_file = '' }", "the path of a file"),
+        ("[[listeners]]", "trusted_proxies = ['10.0.0.0/33']\nproxy_header = 'forwarded'", "a network"),
+        ("[[listeners]]", "addresses = ['unix:a']\nunix_socket.mode = '0999'", "in octal"),
+        ("[[listeners]]", "addresses = ['unix:a']\nunix_socket.mode = '7777'", "in octal"),
+        ("[[listeners]]", "addresses = ['unix:a']\nunix_socket.mode = 0o660", "as a string"),
+        ("[[listeners]]", "addresses = ['unix:a']\nunix_socket.owner = ''", "a name that is not empty"),
+    ] {
+        let text = format!("{table}\n{setting}\n[[realms]]\nname = 'a'\n");
+        let problems = parse(&text).expect_err(setting).to_string();
+        assert!(problems.contains(words), "no {words:?} in:\n{problems}");
+    }
+}
+
+#[test]
+fn listeners_meet_nobody_else_and_name_what_is_there() {
+    let realm = "[[realms]]\nname = 'a'\nroles = [{ name = 'r' }]\n";
+    let listener = |keys: &str| format!("{realm}[[listeners]]\n{keys}\n");
+    let single = |keys: &str, words: &str| check_single(&[(&listener(keys), words)]);
+    single("addresses = ['[::1]:80', '[0::1]:80']", "an address is listened on twice");
+    single("addresses = ['unix:a']\ntls = { certificate_file = 'a', key_file = 'b' }", "with `tls`");
+    single("realms = ['a', 'a']", "a realm is named twice");
+    single("realms = ['b']", "a realm that is not there");
+    single("anonymous_roles = [{ realm = 'b', role = 'r' }]", "a realm that is not there");
+    single("anonymous_roles = [{ realm = 'a', role = 's' }]", "no role of this name");
+    single(
+        "anonymous_roles = [{ realm = 'a', role = 'r' }, { realm = 'a', role = 'r' }]",
+        "two roles for anonymous sessions",
+    );
+    let two = format!("{realm}[[realms]]\nname = 'b'\n");
+    let text = two + "[[listeners]]\nrealms = ['b']\nanonymous_roles = [{ realm = 'a', role = 'r' }]\n";
+    check_single(&[(&text, "cannot be joined here")]);
+    check_single(&[(&(listener("") + "[[listeners]]\n"), "an address is listened on twice")]);
+    // Each gets a port of its own.
+    parse(&listener("addresses = ['127.0.0.1:0', '127.0.0.1:0']")).unwrap();
+    parse(&listener("websocket_paths = []\nallowed_origin_hosts = ['[::1]', '*', 'example.com']")).unwrap();
+}
+
+#[test]
+fn realms_and_templates_are_told_apart() {
+    check_single(&[
+        ("realms = [{ name = 'a' }, { name = 'a' }]", "a realm is described twice"),
+        ("realms = [{ name = 'wamp' }]", "reserved"),
+        ("realms = [{ name = 'a b' }]", "no white space"),
+        ("realms = [{ name = 'a' }]\nrealm_templates = [{ uri = 'wamp.' }]", "reserved"),
+        ("realm_templates = [{ uri = 'a.' }, { uri = 'a.', match = 'wildcard' }]", "two templates"),
+        ("realm_templates = [{ uri = 'a..b', match = 'prefix' }]", "the beginning of a URI"),
+        ("realm_templates = [{ uri = 'a.', realms_max = 0 }]", "too small"),
+        ("realm_templates = [{ uri = 'a.', anonymous_role = 'r' }]", "no role of this name"),
+        ("limits.uri_max_bytes = 3\nrealms = [{ name = 'abcd' }]", "`uri_max_bytes`"),
+        ("limits.uri_max_components = 1\nrealms = [{ name = 'a.b' }]", "`uri_max_components`"),
+    ]);
+    let text = "realm_templates = [{ uri = 'a.' }, { uri = 'a.', match = 'prefix' }]";
+    assert_eq!(parse(text).unwrap().realm_templates.len(), 2);
+}
+
+#[test]
+fn permissions_and_queues_do_not_tie() {
+    let realm = |keys: &str| format!("[[realms]]\nname = 'a'\n{keys}\n");
+    let role =
+        |permissions: &str| realm(&format!("roles = [{{ name = 'r', permissions = [{permissions}] }}]"));
+    for (text, words) in [
+        (role("{ uri = 'b', allow = ['call'] }, { uri = 'b', deny = ['call'] }"), "two permissions"),
+        (role("{ uri = 'b', allow = ['call', 'call'] }"), "two permissions"),
+        (role("{ uri = 'b' }"), "allows and denies nothing"),
+        (role("{ uri = '', allow = ['call'] }"), "not a URI"),
+        (role("{ uri = 'b', allow = ['cal'] }"), "did you mean \"call\"?"),
+        (
+            realm(
+                "strict_uris = true\nroles = [{ name = 'r', permissions = [{ uri = 'B', allow = ['call'] }] }]",
+            ),
+            "strict_uris",
+        ),
+        (
+            realm("call_queues = [{ uri = 'b', limit = 1 }, { uri = 'b', match = 'exact', limit = 2 }]"),
+            "two call queues",
+        ),
+        (realm("call_queues = [{ uri = 'b', limit = 0 }]"), "too small"),
+    ] {
+        check_single(&[(&text, words)]);
+    }
+    let text = role(
+        "{ uri = 'b', allow = ['call'] }, { uri = 'b', deny = ['register'] }, \
+                     { uri = 'b', match = 'prefix', deny = ['call'] }, { uri = 'b.', match = 'prefix', allow = ['call'] }",
+    );
+    assert_eq!(parse(&text).unwrap().realms[0].rules.roles[0].permissions.len(), 4);
+}
+
+#[test]
+fn no_message_is_larger_than_an_outbox() {
+    let realms = "realms = [{ name = 'a' }]\n";
+    for keys in ["limits.outbox_max_bytes = 65536", "listeners = [{ message_max_bytes = 4194305 }]"] {
+        check_single(&[(&format!("{realms}{keys}"), "larger than the outbox")]);
+    }
+}
+
+/// Whatever is wrong with the name of a realm, those who use it are not blamed.
+#[test]
+fn one_mistake_is_one_problem() {
+    check_single(&[
+        ("realms = [{ name = 1 }]\nlisteners = [{ realms = ['a'] }]", "this is an integer"),
+        ("realms = [{ nam = 'a', name = 'b' }]", "did you mean `name`?"),
+        (
+            "realms = [{ name = 'a' }]\nlisteners = [{ trusted_proxies = ['::1'], proxy_header = 'x' }]",
+            "another word",
+        ),
+        ("realms = 1", "a list"),
+        ("realms = [{ name = 'a', anonymous_role = 'r', roles = [{ name = 1 }] }]", "this is an integer"),
+    ]);
+}
