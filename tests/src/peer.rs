@@ -53,12 +53,31 @@ impl Peer {
         Self { name: format!("{name} ({via})"), serializer: via.1, wire, last_request: 0 }
     }
 
-    /// Opens the transport over a socket that is connected already, and joins the realm [`STRICT`].
-    pub async fn join_over(socket: impl Duplex + 'static, name: &str, via: Via) -> Self {
-        let wire = within_deadline(&format!("{name} connects"), Wire::over(Box::new(socket), via)).await;
-        let mut peer = Self { name: format!("{name} ({via})"), serializer: via.1, wire, last_request: 0 };
+    /// Joins [`STRICT`] in-process, as that principal.
+    pub async fn join_as(router: &TestRouter, authid: &str, authrole: &str) -> Self {
+        let mut peer = Self::connect_as(router, authid, authrole);
         peer.hello(STRICT).await;
         peer
+    }
+
+    /// Connects in-process as that principal, and says nothing yet.
+    pub fn connect_as(router: &TestRouter, authid: &str, authrole: &str) -> Self {
+        let serializer = SerializerId::Json;
+        let wire = Wire::vouched(router, serializer, authid, authrole);
+        Self { name: authid.to_owned(), serializer, wire, last_request: 0 }
+    }
+
+    /// Opens the transport over a socket that is connected already, and joins the realm [`STRICT`].
+    pub async fn join_over(socket: impl Duplex + 'static, name: &str, via: Via) -> Self {
+        let mut peer = Self::connect_over(socket, name, via).await;
+        peer.hello(STRICT).await;
+        peer
+    }
+
+    /// Opens the transport over a socket that is connected already, and says nothing yet.
+    pub async fn connect_over(socket: impl Duplex + 'static, name: &str, via: Via) -> Self {
+        let wire = within_deadline(&format!("{name} connects"), Wire::over(Box::new(socket), via)).await;
+        Self { name: format!("{name} ({via})"), serializer: via.1, wire, last_request: 0 }
     }
 
     /// Joins a realm with all four roles; returns the session's ID.
@@ -252,8 +271,13 @@ impl Peer {
 
     /// Subscribes to a topic; returns the subscription's ID.
     pub async fn subscribe(&mut self, topic: &str) -> u64 {
+        self.subscribe_with("{}", topic).await
+    }
+
+    /// Subscribes with those options; returns the subscription's ID.
+    pub async fn subscribe_with(&mut self, options: &str, topic: &str) -> u64 {
         let request = self.next_request();
-        self.send(&format!(r#"[32,{request},{{}},"{topic}"]"#)).await;
+        self.send(&format!(r#"[32,{request},{options},"{topic}"]"#)).await;
         let [subscription] = self.expect(&format!("[33,{request},#]")).await;
         subscription
     }
@@ -283,8 +307,13 @@ impl Peer {
 
     /// Registers a procedure; returns the registration's ID.
     pub async fn register(&mut self, procedure: &str) -> u64 {
+        self.register_with("{}", procedure).await
+    }
+
+    /// Registers with those options; returns the registration's ID.
+    pub async fn register_with(&mut self, options: &str, procedure: &str) -> u64 {
         let request = self.next_request();
-        self.send(&format!(r#"[64,{request},{{}},"{procedure}"]"#)).await;
+        self.send(&format!(r#"[64,{request},{options},"{procedure}"]"#)).await;
         let [registration] = self.expect(&format!("[65,{request},#]")).await;
         registration
     }

@@ -99,6 +99,15 @@ impl Wire {
         }
     }
 
+    pub(crate) fn vouched(
+        router: &TestRouter,
+        serializer: SerializerId,
+        authid: &str,
+        authrole: &str,
+    ) -> Self {
+        Self::InProcess(Box::new(router.router().connect_as(serializer, authid, authrole)))
+    }
+
     pub(crate) async fn over(socket: Socket, Via(transport, serializer): Via) -> Self {
         match transport {
             Transport::WebSocket => {
