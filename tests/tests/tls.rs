@@ -1,0 +1,253 @@
+//! Listeners with a certificate: what is spoken inside TLS, who is turned away, what keeps a router from starting.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper fails the test that uses it")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+use rustls::pki_types::ServerName;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use trunkline::check;
+use trunkline::config::{Address, Config, Tls};
+use trunkline_tests::{
+    DEADLINE, Peer, STRICT, Scratch, TestRouter, Transport, Via, config, event, frame, hello, rawsocket_over,
+    within_deadline,
+};
+use wamp_proto::SerializerId;
+use wamp_proto::rawsocket::{FrameType, MaxLength};
+
+const HOST: &str = "router.example";
+
+/// An authority that nobody but the tests trusts, and files with its one certificate.
+struct Authority {
+    scratch: Scratch,
+    issued: CertifiedKey<KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        Self { scratch: Scratch::new(), issued: generate_simple_self_signed([HOST.to_owned()]).unwrap() }
+    }
+
+    fn certificate(&self) -> PathBuf {
+        self.scratch.file("certificate.pem", self.issued.cert.pem())
+    }
+
+    fn key(&self) -> PathBuf {
+        self.scratch.file("key.pem", self.issued.signing_key.serialize_pem())
+    }
+
+    /// A configuration whose listener has this certificate.
+    fn config(&self) -> Config {
+        with_tls(&self.certificate(), &self.key())
+    }
+
+    fn client(&self, versions: &[&'static SupportedProtocolVersion], protocols: &[&str]) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issued.cert.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
+        let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        TlsConnector::from(Arc::new(config))
+    }
+
+    async fn over<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S) -> TlsStream<S> {
+        let name = ServerName::try_from(HOST).unwrap();
+        let connecting = self.client(&[&TLS13, &TLS12], &[]).connect(name, socket);
+        within_deadline("the TLS handshake", connecting).await.unwrap()
+    }
+
+    async fn connect(&self, router: &TestRouter) -> TlsStream<TcpStream> {
+        self.over(TcpStream::connect(router.address()).await.unwrap()).await
+    }
+}
+
+fn with_tls(certificate_file: &Path, key_file: &Path) -> Config {
+    let mut config = config();
+    config.listeners[0].tls =
+        Some(Tls { certificate_file: certificate_file.to_owned(), key_file: key_file.to_owned() });
+    config
+}
+
+#[tokio::test]
+async fn sessions_over_tls_speak_both_transports_by_tcp_and_by_unix_socket() {
+    let authority = Authority::new();
+    let path = authority.scratch.path("trunkline.sock");
+    let mut config = authority.config();
+    config.listeners[0].addresses.push(Address::Unix(path.clone()));
+    let router = TestRouter::with(&config).await;
+    for via in Via::sockets() {
+        let mut alice = Peer::join_over(authority.connect(&router).await, "alice", via).await;
+        let socket = authority.over(UnixStream::connect(&path).await.unwrap()).await;
+        let mut bob = Peer::join_over(socket, "bob", via).await;
+        let tick = bob.subscribe("com.example.tick").await;
+        let payload = format!("[\"{}\"]", "x".repeat(900_000));
+        alice.publish("com.example.tick", &payload).await;
+        let [_] = bob.expect(&event(tick, &payload)).await;
+        alice.expect_pong(b"still there?").await;
+        bob.register("com.example.add").await;
+        let call = alice.call("com.example.add", "[1,2]").await;
+        let invocation = bob.expect_invocation().await;
+        bob.answer(&invocation, "[3]").await;
+        alice.expect_message(&format!("[50,{call},{{}},[3]]")).await;
+    }
+    router.wait_until_empty().await;
+}
+
+#[tokio::test]
+async fn a_subscriber_over_tls_that_pauses_and_reads_on_misses_nothing() {
+    const EVENTS: usize = 300;
+    let authority = Authority::new();
+    let mut config = authority.config();
+    config.limits.outbox_max_bytes = 1 << 26;
+    let router = TestRouter::with(&config).await;
+    for via in Via::json() {
+        let mut bob = Peer::join_over(authority.connect(&router).await, "bob", via).await;
+        let tick = bob.subscribe("com.example.tick").await;
+        let mut alice = Peer::join_over(authority.connect(&router).await, "alice", via).await;
+        for number in 0..EVENTS {
+            let payload = format!("[{number},\"{}\"]", "x".repeat(60_000));
+            alice.publish_acknowledged("com.example.tick", &payload).await;
+        }
+        for number in 0..EVENTS {
+            let [_] = bob.expect(&event(tick, &format!("[{number},\"{}\"]", "x".repeat(60_000)))).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn plain_text_is_refused_at_its_first_octet() {
+    let authority = Authority::new();
+    let router = TestRouter::with(&authority.config()).await;
+    for octets in [&b"\x7f\xf1\0\0"[..], b"GET /ws HTTP/1.1\r\nHost: router.example\r\n\r\n", b"\x7f"] {
+        let mut socket = TcpStream::connect(router.address()).await.unwrap();
+        socket.write_all(octets).await.unwrap();
+        let mut answer = Vec::new();
+        // What was not read resets the connection.
+        within_deadline("the end", socket.read_to_end(&mut answer)).await.ok();
+        assert_eq!(answer, b"");
+    }
+    router.wait_until("all are counted", |router| router.counters().handshakes_refused.value() == 3).await;
+    // And the other way round.
+    let plain = TestRouter::start().await;
+    let name = ServerName::try_from(HOST).unwrap();
+    let socket = TcpStream::connect(plain.address()).await.unwrap();
+    let connecting = authority.client(&[&TLS13], &[]).connect(name, socket);
+    assert!(within_deadline("the end", connecting).await.is_err());
+}
+
+#[tokio::test]
+async fn half_a_tls_handshake_times_out() {
+    let authority = Authority::new();
+    let mut config = authority.config();
+    config.listeners[0].handshake_timeout = DEADLINE / 200;
+    let router = TestRouter::with(&config).await;
+    let mut socket = TcpStream::connect(router.address()).await.unwrap();
+    // A record of 512 octets that never come.
+    socket.write_all(&[22, 3, 1, 2, 0, 1]).await.unwrap();
+    within_deadline("the end", socket.read_to_end(&mut Vec::new())).await.ok();
+    router.wait_until("it is counted", |router| router.counters().handshakes_timed_out.value() == 1).await;
+}
+
+#[tokio::test]
+async fn versions_1_2_and_1_3_are_spoken_and_http_1_1_is_what_is_inside() {
+    let authority = Authority::new();
+    let router = TestRouter::with(&authority.config()).await;
+    for (versions, version) in [(&[&TLS12], ProtocolVersion::TLSv1_2), (&[&TLS13], ProtocolVersion::TLSv1_3)]
+    {
+        let name = ServerName::try_from(HOST).unwrap();
+        let socket = TcpStream::connect(router.address()).await.unwrap();
+        let connector = authority.client(versions, &["h2", "http/1.1"]);
+        let socket = within_deadline("the handshake", connector.connect(name, socket)).await.unwrap();
+        assert_eq!(socket.get_ref().1.protocol_version(), Some(version));
+        assert_eq!(socket.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+        let via = Via(Transport::WebSocket, SerializerId::Json);
+        Peer::join_over(socket, "alice", via).await.publish_acknowledged("com.example.tick", "").await;
+    }
+}
+
+#[tokio::test]
+async fn the_router_ends_tls_with_close_notify() {
+    let authority = Authority::new();
+    let router = TestRouter::with(&authority.config()).await;
+    // Without it, reading fails with an unexpected end.
+    let socket = Box::new(authority.connect(&router).await);
+    let mut raw = rawsocket_over(socket, SerializerId::Json, MaxLength::MAX).await;
+    raw.stream.write_all(&frame(FrameType::Wamp, hello("com.example.nowhere").as_bytes())).await.unwrap();
+    let mut octets = Vec::new();
+    within_deadline("the end", raw.stream.read_to_end(&mut octets)).await.unwrap();
+    assert!(octets.ends_with(b"wamp.error.no_such_realm\"]"));
+
+    let mut socket = authority.connect(&router).await;
+    socket.write_all(b"GET /nothing HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    within_deadline("the end", socket.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.contains(" 404 Not Found"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_session_whose_tls_ends_without_close_notify_is_gone() {
+    let authority = Authority::new();
+    let router = TestRouter::with(&authority.config()).await;
+    let socket = authority.connect(&router).await;
+    let mut raw = rawsocket_over(Box::new(socket), SerializerId::Json, MaxLength::MAX).await;
+    raw.send(FrameType::Wamp, hello(STRICT).as_bytes()).await;
+    within_deadline("WELCOME", raw.receive()).await.unwrap();
+    assert_eq!(router.router().sessions(), 1);
+    drop(raw);
+    router.wait_until_empty().await;
+}
+
+/// Why that configuration does not start; `check` says the same.
+async fn start_error(config: &Config) -> String {
+    let said = |error: &dyn std::error::Error| match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    };
+    let line = said(&TestRouter::try_with(config).await.expect_err("no start"));
+    assert_eq!(check(config).iter().map(|error| said(error)).collect::<Vec<_>>(), [line.as_str()]);
+    assert!(!line.contains('\n'), "{line}");
+    line
+}
+
+#[tokio::test]
+async fn nothing_listens_without_a_certificate_and_its_key() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let (certificate, key) = (authority.certificate(), authority.key());
+    let missing = authority.scratch.path("missing.pem");
+    let damaged = authority.scratch.file("damaged.pem", "-----BEGIN CERTIFICATE-----\nMII");
+    let nonsense = authority
+        .scratch
+        .file("nonsense.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
+    let show = |path: &Path| path.display().to_string();
+    for (tls, expected) in [
+        ((&missing, &key), format!("cannot read {}: No such file", show(&missing))),
+        ((&certificate, &missing), format!("cannot read {}: No such file", show(&missing))),
+        ((&key, &key), format!("there is no certificate in {}", show(&key))),
+        ((&certificate, &certificate), format!("there is no private key in {}", show(&certificate))),
+        ((&damaged, &key), format!("{} is not a PEM file: ", show(&damaged))),
+        ((&nonsense, &key), format!("cannot use what is in {}: ", show(&nonsense))),
+        (
+            (&certificate, &other.key()),
+            format!(
+                "the key in {} is not the key of the first certificate in {}",
+                show(&other.key()),
+                show(&certificate)
+            ),
+        ),
+    ] {
+        let socket = authority.scratch.path("trunkline.sock");
+        let mut config = with_tls(tls.0, tls.1);
+        config.listeners[0].addresses.insert(0, Address::Unix(socket.clone()));
+        let error = start_error(&config).await;
+        assert!(error.starts_with(&expected), "{error}\n{expected}");
+        assert!(!socket.exists());
+    }
+    assert!(check(&authority.config()).is_empty());
+}
