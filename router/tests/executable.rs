@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -20,6 +21,13 @@ const END_OF_BANNER: &str = "Ctrl-C stops the router.";
 const BYE: &str = r#"[6,{},"wamp.close.goodbye_and_out"]"#;
 const SHUTDOWN: &str = r#"[6,{},"wamp.close.system_shutdown"]"#;
 
+/// Writes a file for one test, and says where it is.
+fn file(name: &str, text: &str) -> String {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).expect("a folder for tests");
+    path.to_str().expect("UTF-8").to_owned()
+}
+
 /// Runs the executable to its end.
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_trunkline")).args(arguments).output().expect("the executable runs")
@@ -35,10 +43,21 @@ struct Running {
 }
 
 impl Running {
-    /// Starts a router on a free port, and waits until it says that it listens.
+    /// Starts a development router on a free port.
     fn start() -> Self {
+        Self::start_with(&["--listen", "127.0.0.1:0"])
+    }
+
+    /// Starts a router with that configuration file.
+    fn start_configured(name: &str, text: &str) -> Self {
+        Self::start_with(&["--config", &file(name, text)])
+    }
+
+    /// Starts a router, and waits until it says that it listens.
+    fn start_with(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_trunkline"))
-            .args(["start", "--listen", "127.0.0.1:0"])
+            .arg("start")
+            .args(arguments)
             .env_remove("RUST_LOG")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -61,8 +80,8 @@ impl Running {
             banner += &line.recv_timeout(DEADLINE).expect("a banner");
             banner += "\n";
         }
-        let (_, rest) = banner.split_once("ws://").expect("an address");
-        let address = rest.split('/').next().unwrap_or_default().parse().expect("an address");
+        let mut words = banner.split([' ', '\n', '/']);
+        let address = words.find_map(|word| word.parse().ok()).expect("an address");
         Self { pid, banner, address, end, log: Some(log) }
     }
 
@@ -97,6 +116,10 @@ struct Peer {
 
 impl Peer {
     fn join(router: &Running) -> Self {
+        Self::join_realm(router, "realm1")
+    }
+
+    fn join_realm(router: &Running, realm: &str) -> Self {
         let mut socket = TcpStream::connect(router.address).expect("the router listens");
         socket.set_read_timeout(Some(DEADLINE)).expect("a TCP socket");
         socket.set_nodelay(true).expect("a TCP socket");
@@ -104,7 +127,7 @@ impl Peer {
         let mut reply = [0; 4];
         socket.read_exact(&mut reply).expect("a reply");
         let mut peer = Self { socket, last_request: 0 };
-        peer.send(r#"[1,"realm1",{"roles":{"caller":{},"callee":{}}}]"#);
+        peer.send(&format!(r#"[1,"{realm}",{{"roles":{{"caller":{{}},"callee":{{}}}}}}]"#));
         assert!(peer.receive().starts_with("[2,"));
         peer
     }
@@ -181,6 +204,81 @@ fn the_banner_says_what_to_connect_to_and_how() {
     }
     // What it says is true.
     Peer::join(&router);
+}
+
+const CONFIGURED: &str = r#"
+[node]
+worker_threads = 3
+
+[[listeners]]
+addresses = ["127.0.0.1:0", "127.0.0.1:0"]
+
+[[realms]]
+name = "com.example.shop"
+anonymous_role = "anybody"
+
+[[realms.roles]]
+name = "anybody"
+
+[[realms.roles.permissions]]
+uri = ""
+match = "prefix"
+allow = ["call", "register"]
+
+[[realm_templates]]
+uri = "com.example.tenant."
+"#;
+
+#[test]
+fn a_configured_router_says_what_it_listens_on_and_which_realms_it_has() {
+    let router = Running::start_configured("configured.toml", CONFIGURED);
+    let Running { banner, address, .. } = &router;
+    let (_, second) = banner.split_once(&format!("  Address     {address}\n")).expect("the first address");
+    assert!(second.starts_with("  Address     127.0.0.1:"), "{banner}");
+    assert!(banner.contains("  Realm       com.example.shop\n"), "{banner}");
+    assert!(banner.contains("  Realms      com.example.tenant.   (wildcard)\n"), "{banner}");
+    assert!(!banner.contains("for development") && !banner.contains("realm1"), "{banner}");
+    Peer::join_realm(&router, "com.example.shop");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_configured_router_has_the_threads_it_was_given() {
+    let router = Running::start_configured("threads.toml", CONFIGURED);
+    let workers = || {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", router.pid)).expect("a running process");
+        let names =
+            threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("comm")).ok());
+        names.filter(|name| name.starts_with("tokio")).count()
+    };
+    // A thread names itself once it runs.
+    let since = Instant::now();
+    while workers() != 3 {
+        assert!(since.elapsed() < DEADLINE, "{} workers", workers());
+    }
+}
+
+#[test]
+fn a_router_with_an_invalid_configuration_does_not_start() {
+    let path = file("invalid.toml", "[[realms]]\nnam = 'a'\n");
+    let Output { status, stdout, stderr } = run(&["start", "--config", &path]);
+    assert_eq!(status.code(), Some(3));
+    assert!(stdout.is_empty());
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert!(stderr.contains("did you mean `name`?") && stderr.contains(": 2 problems\n"), "{stderr}");
+    assert!(!stderr.contains('\x1b'), "colours without a terminal: {stderr:?}");
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_one_clear_line() {
+    for command in [&["start", "--config", "nowhere.toml"][..], &["check", "nowhere.toml"]] {
+        let Output { status, stdout, stderr } = run(command);
+        assert_eq!(status.code(), Some(3));
+        assert!(stdout.is_empty());
+        let stderr = String::from_utf8(stderr).unwrap();
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.starts_with("trunkline: cannot read nowhere.toml: "), "{stderr}");
+    }
 }
 
 /// Goes down with a call open, which is answered, while later ones are refused.
@@ -286,6 +384,9 @@ fn help_teaches() {
     for words in [
         "A WAMP router",
         "start",
+        "check",
+        "config",
+        "init",
         "version",
         "Examples:",
         "--listen 127.0.0.1:9000",
@@ -296,7 +397,8 @@ fn help_teaches() {
     }
     let Output { status, stdout, .. } = run(&["start", "--help"]);
     assert_eq!(status.code(), Some(0));
-    assert!(String::from_utf8(stdout).unwrap().contains("--listen <ADDRESS:PORT>"));
+    let help = String::from_utf8(stdout).unwrap();
+    assert!(help.contains("--listen <ADDRESS:PORT>") && help.contains("--config <FILE>"), "{help}");
 }
 
 #[test]
@@ -308,6 +410,12 @@ fn wrong_arguments_exit_with_2() {
         &["start", "--listen", "nowhere"],
         &["start", "--listen", "127.0.0.1"],
         &["start", "extra"],
+        &["start", "--config"],
+        &["start", "--config", "a.toml", "--listen", "127.0.0.1:0"],
+        &["check"],
+        &["config"],
+        &["config", "nonsense"],
+        &["init", "extra"],
         &["version", "extra"],
     ] {
         let Output { status, stdout, stderr } = run(arguments);

@@ -9,7 +9,6 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 /// One mistake.
 ///
 /// Texts speak of keys, never of values: a value may come from a variable or a file that nobody may see.
-#[derive(Debug)]
 pub(super) struct Problem {
     /// What is wrong.
     title: String,
@@ -66,7 +65,6 @@ impl Problem {
 /// Everything that is wrong with a configuration file, in the order of the file.
 ///
 /// What it displays has the lines of the file with it, but nothing that came from variables or other files.
-#[derive(Debug)]
 pub struct Problems {
     file: String,
     text: String,
@@ -99,6 +97,13 @@ impl Problems {
         let count = self.list.len();
         let noun = if count == 1 { "problem" } else { "problems" };
         out + &format!("{}: {count} {noun}", self.file)
+    }
+}
+
+impl fmt::Debug for Problems {
+    /// Without the text of the file, which is nobody's business in a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Problems").field("file", &self.file).field("len", &self.len()).finish_non_exhaustive()
     }
 }
 

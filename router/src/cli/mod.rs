@@ -1,14 +1,22 @@
 //! The command line: what there is to say to `trunkline`, and what it says back.
 
 mod bench;
+mod check;
+mod config;
+mod init;
 mod start;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use trunkline::config::LoadError;
 
 /// Exit code of a command that could not do what it was asked to: an address in use, for example.
 const FAILED: u8 = 1;
+
+/// Exit code for a configuration file that cannot be used. Nothing was started.
+const INVALID: u8 = 3;
 
 /// A WAMP router: publish/subscribe and routed procedure calls for clients in any language.
 ///
@@ -26,16 +34,27 @@ Examples:
   trunkline                                 start the development router on 127.0.0.1:8080
   trunkline start --listen 127.0.0.1:9000   the same on another port; port 0 lets the system choose
   trunkline start --listen [::1]:8080       over IPv6
+  trunkline init --dir router               write a configuration to begin with
+  trunkline check router/trunkline.toml     say everything that is wrong with it
+  trunkline start --config router/trunkline.toml
 
 Log output goes to standard error. RUST_LOG says how much: RUST_LOG=debug shows every session,
 RUST_LOG=trunkline::audit=info only who joined and left. The default is info.
 
-Exit codes: 0 went down in good order, 1 could not start or was cut short, 2 wrong arguments.";
+Exit codes: 0 went down in good order, or did what it was asked to; 1 could not start, was cut short, or failed;
+2 wrong arguments; 3 the configuration file cannot be used, and nothing was started.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start a router (what happens without a command, too)
     Start(start::Arguments),
+    /// Check a configuration file, and say everything that is wrong with it
+    Check(check::Arguments),
+    /// Print the default configuration, or a schema for editors
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Write a configuration to begin with, and a certificate for this machine
+    Init(init::Arguments),
     /// Put load on a WAMP router, and measure what it does and what it costs
     Bench(bench::Arguments),
     /// Print the version
@@ -47,6 +66,12 @@ pub(crate) fn main() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or(Command::Start(start::Arguments::default()));
     let result = match command {
         Command::Start(arguments) => start::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Config(command) => {
+            config::run(command);
+            Ok(())
+        }
+        Command::Init(arguments) => init::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Version => {
             say(&format!("trunkline {}\n", env!("CARGO_PKG_VERSION")));
@@ -57,8 +82,15 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::debug!(?error, "failed");
-            complain(&format!("trunkline: {error:#}\n"));
-            ExitCode::from(FAILED)
+            let invalid = error.downcast_ref::<LoadError>();
+            complain(&match invalid {
+                Some(LoadError::Invalid(problems)) if std::io::stderr().is_terminal() => {
+                    format!("{}\n", problems.to_colored_string())
+                }
+                Some(LoadError::Invalid(problems)) => format!("{problems}\n"),
+                _ => format!("trunkline: {error:#}\n"),
+            });
+            ExitCode::from(if invalid.is_some() { INVALID } else { FAILED })
         }
     }
 }

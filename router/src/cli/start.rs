@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -10,12 +11,15 @@ use tracing_subscriber::EnvFilter;
 use trunkline::Server;
 use trunkline::config::{Address, Config, Listener};
 
-use super::say;
+use super::{check, say};
 
 /// What `trunkline start` takes.
 #[derive(Debug, Args, Default)]
 pub(super) struct Arguments {
-    /// Address and port to listen on for WebSocket and RawSocket [default: 127.0.0.1:8080]
+    /// The configuration file; without one, a development router is started
+    #[arg(long, value_name = "FILE", conflicts_with = "listen")]
+    config: Option<PathBuf>,
+    /// Address and port of the development router, for WebSocket and RawSocket [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
 }
@@ -27,8 +31,22 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
+    let config = match &arguments.config {
+        Some(file) => check::load(file)?,
+        None => development(arguments.listen),
+    };
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = config.node.worker_threads {
+        runtime.worker_threads(threads);
+    }
+    let runtime = runtime.enable_all().build().context("cannot start the runtime")?;
+    runtime.block_on(serve(&config, arguments.config.is_none()))
+}
+
+/// What a router does that nobody configured.
+fn development(listen: Option<SocketAddr>) -> Config {
     let mut config = Config::default();
-    if let Some(address) = arguments.listen {
+    if let Some(address) = listen {
         let mut listener = Listener { addresses: vec![Address::Tcp(address)], ..Listener::default() };
         if !address.ip().is_loopback() {
             // Whoever wants others in wants their pages in, too.
@@ -36,23 +54,23 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
         config.listeners = vec![listener];
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
-    runtime.block_on(serve(&config))
+    config
 }
 
-async fn serve(config: &Config) -> anyhow::Result<()> {
+async fn serve(config: &Config, is_development: bool) -> anyhow::Result<()> {
     // Before anything listens: a signal that comes early must not kill the process.
     let mut signals = Signals::new().context("cannot listen to signals")?;
     let server = Server::start(config).await?;
-    for address in server.addresses() {
-        let Address::Tcp(address) = address else { continue };
-        say(&banner(config, address));
-        if !address.ip().is_loopback() {
-            tracing::warn!(%address, "other machines can reach this router, and it asks nobody who they are");
+    if is_development {
+        for address in server.addresses() {
+            let Address::Tcp(address) = address else { continue };
+            say(&banner(config, address));
+            if !address.ip().is_loopback() {
+                tracing::warn!(%address, "other machines can reach this router, and it asks nobody who they are");
+            }
         }
+    } else {
+        say(&summary(config, &server));
     }
     let name = signals.next().await;
     tracing::info!(signal = name, "going down; a second signal exits at once");
@@ -80,6 +98,18 @@ impl Signals {
             _ = self.terminate.recv() => "SIGTERM",
         }
     }
+}
+
+/// What the router listens on, and which realms it has.
+fn summary(config: &Config, server: &Server) -> String {
+    let addresses = server.addresses().into_iter().map(|address| format!("  Address     {address}\n"));
+    let realms = config.realms.iter().map(|realm| format!("  Realm       {}\n", realm.name));
+    let templates = config
+        .realm_templates
+        .iter()
+        .map(|template| format!("  Realms      {}   ({})\n", template.uri, template.match_policy.as_str()));
+    let lines: String = addresses.chain(realms).chain(templates).collect();
+    format!("trunkline {} is listening\n\n{lines}\nCtrl-C stops the router.\n", env!("CARGO_PKG_VERSION"))
 }
 
 /// What a client must connect to, and how.
