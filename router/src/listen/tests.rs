@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use trunkline_config::Limits;
+use trunkline_config::{Limits, TrustedProxy};
 
 use super::*;
 use crate::transport::Received;
@@ -295,4 +295,29 @@ async fn long_head_is_refused_with_431() {
     client.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
     assert!(matches!(opening.await.unwrap(), Err(OpenError::BadHttp(_))));
+}
+
+/// The source that a peer on this machine has in the end, which is a trusted proxy.
+async fn source_of(header: ProxyHeader, octets: &str) -> String {
+    let listener = Listener {
+        trusted_proxies: vec![TrustedProxy::Network("127.0.0.0/8".parse().unwrap())],
+        proxy_header: Some(header),
+        ..Listener::default()
+    };
+    let acceptor = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let mut client = TcpStream::connect(acceptor.local_addr().unwrap()).await.unwrap();
+    let (socket, peer) = acceptor.accept().await.unwrap();
+    client.write_all(octets.as_bytes()).await.unwrap();
+    let entrance = Entrance::new(&listener, &Limits::default(), Default::default()).unwrap();
+    let mut source = Source::Tcp(peer);
+    open(Plain::Tcp(socket), &mut source, &entrance).await.unwrap();
+    source.to_string()
+}
+
+#[tokio::test]
+async fn logs_show_the_source_that_a_trusted_proxy_names() {
+    let raw = "PROXY TCP4 192.0.2.7 192.0.2.1 4711 80\r\n\x7f\x01\0\0";
+    assert_eq!(source_of(ProxyHeader::ProxyProtocol, raw).await, "192.0.2.7:4711");
+    let upgrade = valid_handshake("Sec-WebSocket-Protocol: wamp.2.json\r\nX-Forwarded-For: 192.0.2.7\r\n");
+    assert_eq!(source_of(ProxyHeader::XForwardedFor, &upgrade).await, "192.0.2.7");
 }
