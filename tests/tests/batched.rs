@@ -125,7 +125,7 @@ fn no_such_procedure(request: usize) -> String {
     format!("[8,48,{request},{{}},\"wamp.error.no_such_procedure\"")
 }
 
-/// Conformance: BAT-02, BAT-03, BAT-04, WS-03, A-07
+/// Conformance: BAT-02, BAT-03, BAT-04, WS-03
 #[tokio::test]
 async fn bat_01_sessions_run_in_batches_of_every_format() {
     let router = TestRouter::start().await;
