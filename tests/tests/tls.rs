@@ -143,6 +143,18 @@ async fn plain_text_is_refused_at_its_first_octet() {
 }
 
 #[tokio::test]
+async fn a_full_listener_spends_no_tls_handshake_on_who_cannot_stay() {
+    let authority = Authority::new();
+    let mut config = authority.config();
+    config.listeners[0].connections_max = 0;
+    let router = TestRouter::with(&config).await;
+    let socket = TcpStream::connect(router.address()).await.unwrap();
+    let connecting = authority.client(&[&TLS13], &[]).connect(ServerName::try_from(HOST).unwrap(), socket);
+    assert!(within_deadline("the end", connecting).await.is_err());
+    assert_eq!(router.router().counters().connections_refused.value(), 1);
+}
+
+#[tokio::test]
 async fn half_a_tls_handshake_times_out() {
     let authority = Authority::new();
     let mut config = authority.config();

@@ -1,15 +1,19 @@
 //! WebSocket and RawSocket as a session sees them. Octets without a session are the router's own tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper fails the test that uses it")]
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Message as Frame, protocol::frame};
+use trunkline::Router;
+use trunkline::config::Address;
 use trunkline_tests::{
-    Peer, RawFrames, STRICT, TestRouter, Transport, Via, hello, open_rawsocket, open_websocket,
-    within_deadline,
+    Peer, RawFrames, STRICT, Scratch, TestRouter, Transport, Via, config, hello, open_rawsocket,
+    open_websocket, within_deadline,
 };
 use wamp_proto::SerializerId;
 use wamp_proto::error_uri::PROTOCOL_VIOLATION;
@@ -253,4 +257,121 @@ async fn both_transports_share_one_port_and_one_realm() {
     let mut mallory = Peer::connect(&router, "mallory", Via::json()[0]).await;
     mallory.send("[99]").await;
     mallory.expect_abort(PROTOCOL_VIOLATION).await;
+}
+
+/// What a RawSocket client hears that asks for JSON, until the router closes.
+async fn raw_reply(address: SocketAddr) -> Vec<u8> {
+    reply(address, b"\x7f\xf1\0\0").await
+}
+
+/// What comes back until the router closes.
+async fn reply(address: SocketAddr, octets: &[u8]) -> Vec<u8> {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket.write_all(octets).await.unwrap();
+    let mut reply = Vec::new();
+    within_deadline("the end", socket.read_to_end(&mut reply)).await.unwrap();
+    reply
+}
+
+const UPGRADE: &str = "GET /ws HTTP/1.1\r\nHost: router.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Protocol: wamp.2.json\r\n\r\n";
+
+fn assert_is_full(answer: &[u8]) {
+    let answer = std::str::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\ntoo many connections: try again later\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn raw_01_each_listener_announces_its_own_limit() {
+    for (limit, nibble) in [(512, 0), (10_000, 4), (1 << 14, 5), (20 << 20, 15)] {
+        let mut config = config();
+        config.listeners[0].message_max_bytes = Some(limit);
+        let router = TestRouter::with(&config).await;
+        let mut socket = TcpStream::connect(router.address()).await.unwrap();
+        socket.write_all(b"\x7f\xf1\0\0").await.unwrap();
+        let mut reply = [0; 4];
+        within_deadline("a reply", socket.read_exact(&mut reply)).await.unwrap();
+        assert_eq!(reply, [0x7F, nibble << 4 | 1, 0, 0], "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn raw_03_a_listener_that_is_full_says_error_4_or_503() {
+    let mut config = config();
+    config.listeners[0].connections_max = 2;
+    let router = TestRouter::with(&config).await;
+    let mut alice = Peer::join_via(&router, "alice", Via::json()[0]).await;
+    let bob = Peer::join_via(&router, "bob", Via::json()[1]).await;
+    assert_eq!(raw_reply(router.address()).await, [0x7F, 0x40, 0, 0]);
+    assert_is_full(&reply(router.address(), UPGRADE.as_bytes()).await);
+    assert_is_full(&reply(router.address(), b"GET /nothing HTTP/1.1\r\nHost: router.example\r\n\r\n").await);
+    let counters = router.router().counters();
+    assert_eq!((counters.connections_refused.value(), counters.handshakes_refused.value()), (3, 0));
+    // Who is in does not notice, and a place that is given back is free.
+    alice.publish_acknowledged("com.example.tick", "").await;
+    drop(bob);
+    let free = async {
+        while raw_reply_or_none(router.address()).await == Some([0x7F, 0x40, 0, 0]) {
+            tokio::task::yield_now().await;
+        }
+    };
+    within_deadline("a place", free).await;
+}
+
+#[tokio::test]
+async fn raw_03_an_address_with_too_many_connections_is_refused_alone() {
+    let mut config = config();
+    config.listeners[0].connections_per_address_max = 1;
+    let scratch = Scratch::new();
+    let path = scratch.path("trunkline.sock");
+    config.listeners[0].addresses.push(Address::Unix(path.clone()));
+    let router = TestRouter::with(&config).await;
+    let _alice = Peer::join_via(&router, "alice", Via::json()[0]).await;
+    assert_eq!(raw_reply(router.address()).await, [0x7F, 0x40, 0, 0]);
+    assert_is_full(&reply(router.address(), UPGRADE.as_bytes()).await);
+    let counters = router.router().counters();
+    assert_eq!(
+        (counters.connections_refused_by_address.value(), counters.connections_refused.value()),
+        (2, 0)
+    );
+    // Peers on a Unix domain socket have no address.
+    for name in ["bob", "carol"] {
+        Peer::join_over(UnixStream::connect(&path).await.unwrap(), name, Via::json()[1]).await;
+    }
+}
+
+#[tokio::test]
+async fn only_so_many_are_told_at_a_time_that_there_is_no_place() {
+    const TOLD_MAX: usize = 64;
+    let mut config = config();
+    config.listeners[0].connections_max = 0;
+    let router = TestRouter::with(&config).await;
+    let mut silent = Vec::new();
+    for _ in 0..TOLD_MAX {
+        silent.push(TcpStream::connect(router.address()).await.unwrap());
+    }
+    let refused = |router: &Router| router.counters().connections_refused.value();
+    router.wait_until("all are seen", |router| refused(router) == TOLD_MAX as u64).await;
+    let mut socket = TcpStream::connect(router.address()).await.unwrap();
+    let mut reply = Vec::new();
+    within_deadline("the end", socket.read_to_end(&mut reply)).await.ok();
+    assert_eq!(reply, b"");
+    assert_eq!(refused(router.router()), TOLD_MAX as u64 + 1);
+    // The first that hears of it makes room.
+    let mut first = silent.pop().unwrap();
+    first.write_all(b"\x7f\xf1\0\0").await.unwrap();
+    within_deadline("the end", first.read_to_end(&mut reply)).await.unwrap();
+    assert_eq!(reply, [0x7F, 0x40, 0, 0]);
+    let told = async { while raw_reply_or_none(router.address()).await.is_none() {} };
+    within_deadline("room for another refusal", told).await;
+}
+
+async fn raw_reply_or_none(address: SocketAddr) -> Option<[u8; 4]> {
+    let mut socket = TcpStream::connect(address).await.ok()?;
+    socket.write_all(b"\x7f\xf1\0\0").await.ok()?;
+    let mut reply = [0; 4];
+    socket.read_exact(&mut reply).await.ok()?;
+    Some(reply)
 }

@@ -4,7 +4,8 @@
 //!   decoded: a [`Payload`] is a slice of the frame, scanned for well-formedness and never built, spliced
 //!   unchanged between equal serializers and transcoded between unequal ones.
 //! - [`session`] says which message is legal when, for either peer.
-//! - [`rawsocket`] is the handshake and the framing of the RawSocket transport.
+//! - [`rawsocket`] is the handshake and the framing of the RawSocket transport, [`batch`] what WebSocket peers may put
+//!   around messages.
 //! - [`uri`], [`id`] and [`error_uri`] are the vocabulary.
 //!
 //! What this crate does not do: move octets, keep time, route.
@@ -25,6 +26,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod batch;
 pub mod dict;
 pub mod error_uri;
 pub mod id;
@@ -36,6 +38,7 @@ pub mod uri;
 mod action;
 mod payload;
 mod serializer;
+mod subprotocol;
 mod value;
 
 pub use action::Action;
@@ -47,5 +50,6 @@ pub use serializer::decode::{DecodeError, DecodeRules, decode};
 pub use serializer::token::SyntaxError;
 pub use serializer::transcode::RecodeError;
 pub use session::{ClientSession, Profile, RouterSession, Violation};
+pub use subprotocol::Subprotocol;
 pub use uri::{MatchPolicy, Uri};
 pub use value::Value;

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use trunkline_config::Listener;
-use wamp_proto::SerializerId;
+use wamp_proto::Subprotocol;
 
 use super::{Entrance, OpenError, Place, Source, forwarded};
 use crate::transport::{Stream, Transport};
@@ -47,8 +47,8 @@ pub(super) async fn open_websocket(
             })
         };
         let response = match answer {
-            Ok((serializer, response)) => {
-                *agreed.lock() = Some(serializer);
+            Ok((subprotocol, response)) => {
+                *agreed.lock() = Some(subprotocol);
                 response
             }
             Err(refusal) => *refusal,
@@ -66,8 +66,8 @@ pub(super) async fn open_websocket(
         .map_err(OpenError::BadHttp)?;
     let mut stream = io.into_inner();
     match agreed.into_inner() {
-        Some(serializer) => {
-            Ok(Transport::websocket(stream, read_buf, serializer, entrance.message_max_bytes))
+        Some(subprotocol) => {
+            Ok(Transport::websocket(stream, read_buf, subprotocol, entrance.message_max_bytes))
         }
         None => {
             // TLS ends with a word of its own, which need not reach a peer that is gone.
@@ -102,11 +102,11 @@ fn full() -> Box<TextResponse> {
 
 type TextResponse = Response<Full<Bytes>>;
 
-/// The serializer and the 101 response that `request` asks for, or the response that refuses it.
+/// The subprotocol and the 101 response that `request` asks for, or the response that refuses it.
 fn upgrade<B>(
     request: &Request<B>,
     listener: &Listener,
-) -> Result<(SerializerId, TextResponse), Box<TextResponse>> {
+) -> Result<(Subprotocol, TextResponse), Box<TextResponse>> {
     let (headers, path) = (request.headers(), request.uri().path());
     if !listener.websocket_paths.iter().any(|known| known == path) {
         return Err(refusal(StatusCode::NOT_FOUND, "there is nothing at this path"));
@@ -136,7 +136,7 @@ fn upgrade<B>(
         let text = "Sec-WebSocket-Key must be 16 octets in base64";
         return Err(refusal(StatusCode::BAD_REQUEST, text));
     };
-    let Some(serializer) = first_supported_offer(headers) else {
+    let Some(subprotocol) = first_supported_offer(headers) else {
         let text = format!("Sec-WebSocket-Protocol must offer {}", subprotocols());
         return Err(refusal(StatusCode::BAD_REQUEST, &text));
     };
@@ -146,8 +146,8 @@ fn upgrade<B>(
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(serializer.subprotocol()));
-    Ok((serializer, response))
+    headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol.name()));
+    Ok((subprotocol, response))
 }
 
 /// A plain text response of one line.
@@ -176,7 +176,7 @@ fn hint(headers: &HeaderMap, path: &str) -> String {
 
 /// The supported subprotocols, for a person to read.
 fn subprotocols() -> String {
-    SerializerId::ALL.map(SerializerId::subprotocol).join(", ")
+    Subprotocol::ALL.map(Subprotocol::name).join(", ")
 }
 
 /// The parts of a header that is a list, which may be spread over several lines.
@@ -191,8 +191,8 @@ fn names(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
 }
 
 /// The peer's order of preference counts (WS-02); without a known subprotocol there is no WAMP (WS-01).
-fn first_supported_offer(headers: &HeaderMap) -> Option<SerializerId> {
-    list(headers, &SEC_WEBSOCKET_PROTOCOL).find_map(SerializerId::from_subprotocol)
+fn first_supported_offer(headers: &HeaderMap) -> Option<Subprotocol> {
+    list(headers, &SEC_WEBSOCKET_PROTOCOL).find_map(Subprotocol::from_name)
 }
 
 /// Whether the page that a browser connects for may do so. What is no browser sends no Origin.

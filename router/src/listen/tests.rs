@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use trunkline_config::Limits;
+use trunkline_config::{Limits, TrustedProxy};
 
 use super::*;
 use crate::transport::Received;
@@ -190,7 +190,7 @@ async fn ws_01_no_common_subprotocol_is_refused_with_400() {
     for protocols in ["", "Sec-WebSocket-Protocol: mqtt, wamp.2.flatbuffers\r\n"] {
         let answer = answer(&valid_handshake(protocols)).await;
         assert!(answer.starts_with("http/1.1 400 "), "{answer}");
-        assert!(answer.ends_with("must offer wamp.2.json, wamp.2.msgpack, wamp.2.cbor\n"), "{answer}");
+        assert!(answer.ends_with(".batched, wamp.2.cbor.batched\n"), "{answer}");
     }
 }
 
@@ -202,11 +202,15 @@ async fn ws_02_first_supported_offer_wins() {
             "Sec-WebSocket-Protocol: x\r\nSec-WebSocket-Protocol: wamp.2.msgpack, wamp.2.json\r\n",
             "wamp.2.msgpack",
         ),
+        ("Sec-WebSocket-Protocol: wamp.2.cbor.batched, wamp.2.cbor\r\n", "wamp.2.cbor.batched"),
+        ("Sec-WebSocket-Protocol: wamp.2.json, wamp.2.json.batched\r\n", "wamp.2.json"),
     ] {
         let (mut client, opening) = connect().await;
         client.write_all(valid_handshake(protocols).as_bytes()).await.unwrap();
-        read_head(&mut client).await;
-        assert_eq!(opening.await.unwrap().unwrap().serializer().subprotocol(), chosen);
+        let head = read_head(&mut client).await;
+        assert!(head.contains(&format!("sec-websocket-protocol: {chosen}\r\n")), "{head}");
+        let serializer = opening.await.unwrap().unwrap().serializer();
+        assert!(chosen.starts_with(serializer.subprotocol()));
     }
 }
 
@@ -291,4 +295,29 @@ async fn long_head_is_refused_with_431() {
     client.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
     assert!(matches!(opening.await.unwrap(), Err(OpenError::BadHttp(_))));
+}
+
+/// The source that a peer on this machine has in the end, which is a trusted proxy.
+async fn source_of(header: ProxyHeader, octets: &str) -> String {
+    let listener = Listener {
+        trusted_proxies: vec![TrustedProxy::Network("127.0.0.0/8".parse().unwrap())],
+        proxy_header: Some(header),
+        ..Listener::default()
+    };
+    let acceptor = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let mut client = TcpStream::connect(acceptor.local_addr().unwrap()).await.unwrap();
+    let (socket, peer) = acceptor.accept().await.unwrap();
+    client.write_all(octets.as_bytes()).await.unwrap();
+    let entrance = Entrance::new(&listener, &Limits::default(), Default::default()).unwrap();
+    let mut source = Source::Tcp(peer);
+    open(Plain::Tcp(socket), &mut source, &entrance).await.unwrap();
+    source.to_string()
+}
+
+#[tokio::test]
+async fn logs_show_the_source_that_a_trusted_proxy_names() {
+    let raw = "PROXY TCP4 192.0.2.7 192.0.2.1 4711 80\r\n\x7f\x01\0\0";
+    assert_eq!(source_of(ProxyHeader::ProxyProtocol, raw).await, "192.0.2.7:4711");
+    let upgrade = valid_handshake("Sec-WebSocket-Protocol: wamp.2.json\r\nX-Forwarded-For: 192.0.2.7\r\n");
+    assert_eq!(source_of(ProxyHeader::XForwardedFor, &upgrade).await, "192.0.2.7");
 }

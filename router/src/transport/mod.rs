@@ -16,8 +16,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use thiserror::Error;
-use wamp_proto::SerializerId;
 use wamp_proto::rawsocket::{HandshakeRequest, MaxLength};
+use wamp_proto::{SerializerId, Subprotocol};
 
 pub(crate) use rawsocket::RawSocket;
 pub(crate) use socket::HIGH_WATER;
@@ -113,14 +113,15 @@ pub(crate) enum CloseReason {
 impl Transport {
     /// The WebSocket of an upgraded connection; `read_ahead` came behind the HTTP request.
     ///
-    /// Messages above `message_max_bytes` octets are refused, in one frame or in many.
+    /// Messages above `message_max_bytes` octets are refused, in one frame or in many. A batch may be as long as
+    /// one message and its mark.
     pub(crate) fn websocket(
         stream: Stream,
         read_ahead: Bytes,
-        serializer: SerializerId,
+        subprotocol: Subprotocol,
         message_max_bytes: usize,
     ) -> Self {
-        Self::WebSocket(WebSocket::new(stream, read_ahead, serializer, message_max_bytes))
+        Self::WebSocket(WebSocket::new(stream, read_ahead, subprotocol, message_max_bytes))
     }
 
     /// The RawSocket that `request` asked for, once the reply that announces `receive_max` is written.
@@ -147,7 +148,7 @@ impl Transport {
     /// Octets of the longest message that the peer takes. Whoever queues messages keeps to it (RAW-13).
     pub(crate) fn send_max_bytes(&self) -> usize {
         match self {
-            Self::WebSocket(_) => usize::MAX,
+            Self::WebSocket(websocket) => websocket.send_max_bytes(),
             Self::RawSocket(rawsocket) => rawsocket.send_max_bytes(),
         }
     }

@@ -25,7 +25,7 @@ async fn rawsocket() -> (TcpStream, Transport) {
 /// A WebSocket whose peer may send up to 1 KiB.
 async fn websocket(serializer: SerializerId) -> (TcpStream, Transport) {
     let (client, stream) = sockets().await;
-    (client, Transport::websocket(stream, Bytes::new(), serializer, 1024))
+    (client, Transport::websocket(stream, Bytes::new(), Subprotocol::unbatched(serializer), 1024))
 }
 
 async fn receive(transport: &mut Transport) -> Result<Received, TransportError> {

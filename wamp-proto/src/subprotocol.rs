@@ -1,0 +1,73 @@
+//! The names that WebSocket peers agree on: a serializer, with or without batches.
+
+use crate::SerializerId;
+
+/// A WebSocket subprotocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Subprotocol {
+    /// Serializer of the messages in both directions.
+    pub serializer: SerializerId,
+    /// Whether a WebSocket message is a [batch](crate::batch) of WAMP messages instead of one (WS-04, BAT-04).
+    pub is_batched: bool,
+}
+
+impl Subprotocol {
+    /// Every subprotocol: first the unbatched ones, in the order of [`SerializerId::ALL`].
+    pub const ALL: [Self; 6] = {
+        let [json, msgpack, cbor] = SerializerId::ALL;
+        [
+            Self::unbatched(json),
+            Self::unbatched(msgpack),
+            Self::unbatched(cbor),
+            Self::batched(json),
+            Self::batched(msgpack),
+            Self::batched(cbor),
+        ]
+    };
+
+    /// One message at a time.
+    pub const fn unbatched(serializer: SerializerId) -> Self {
+        Self { serializer, is_batched: false }
+    }
+
+    /// Messages in batches.
+    pub const fn batched(serializer: SerializerId) -> Self {
+        Self { serializer, is_batched: true }
+    }
+
+    /// The name in `Sec-WebSocket-Protocol` (WS-01, BAT-01).
+    pub const fn name(self) -> &'static str {
+        match (self.is_batched, self.serializer) {
+            (false, serializer) => serializer.subprotocol(),
+            (true, SerializerId::Json) => "wamp.2.json.batched",
+            (true, SerializerId::MsgPack) => "wamp.2.msgpack.batched",
+            (true, SerializerId::Cbor) => "wamp.2.cbor.batched",
+        }
+    }
+
+    /// The subprotocol of that name, if we know it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|subprotocol| subprotocol.name() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bat_01_every_serializer_has_a_batched_name() {
+        for (serializer, name) in SerializerId::ALL.into_iter().zip(["json", "msgpack", "cbor"]) {
+            let batched = Subprotocol::batched(serializer);
+            assert_eq!(batched.name(), format!("wamp.2.{name}.batched"));
+            assert_eq!(Subprotocol::from_name(batched.name()), Some(batched));
+            let unbatched = Subprotocol::from_name(serializer.subprotocol());
+            assert_eq!(unbatched, Some(Subprotocol::unbatched(serializer)));
+        }
+        for name in
+            ["", "wamp.2.batched", "wamp.2.ubjson.batched", "wamp.2.JSON.batched", "wamp.2.json.batched "]
+        {
+            assert_eq!(Subprotocol::from_name(name), None, "{name}");
+        }
+    }
+}
