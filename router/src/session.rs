@@ -283,7 +283,7 @@ impl<'a> Arrival<'a> {
     fn leads_to(self, plan: &RealmPlan) -> bool {
         match self {
             Self::Listener(Listener { realms: Some(realms), .. }) => {
-                realms.iter().any(|realm| *realm == plan.label)
+                realms.contains(&plan.label)
             }
             _ => true,
         }
