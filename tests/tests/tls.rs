@@ -227,6 +227,12 @@ async fn the_router_ends_tls_with_close_notify() {
     let mut answer = String::new();
     within_deadline("the end", socket.read_to_string(&mut answer)).await.unwrap();
     assert!(answer.contains(" 404 Not Found"), "{answer}");
+
+    let mut socket = authority.connect(&router).await;
+    socket.write_all(b"GET /ws HTTP/1.0\r\nHost: router.example\r\n\r\n").await.unwrap();
+    answer.clear();
+    within_deadline("the end", socket.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.contains("connect to wss://router.example/ws "), "{answer}");
 }
 
 #[tokio::test]
