@@ -65,12 +65,13 @@ def within_deadline(awaitable):
 
 async def join(url, serializer):
     session = Session()
-    serializer = SERIALIZERS[serializer]()
     address = urlsplit(url)
-    if address.scheme == "ws":
-        factory = WampWebSocketClientFactory(lambda: session, url=url, serializers=[serializer])
-    else:
+    serializer = SERIALIZERS[serializer](batched=address.scheme == "ws+batched")
+    if address.scheme == "rs":
         factory = WampRawSocketClientFactory(lambda: session, serializer=serializer)
+    else:
+        url = address._replace(scheme="ws").geturl()
+        factory = WampWebSocketClientFactory(lambda: session, url=url, serializers=[serializer])
     connect = asyncio.get_running_loop().create_connection(factory, address.hostname, address.port)
     await within_deadline(connect)
     return await within_deadline(session.joined)

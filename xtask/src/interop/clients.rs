@@ -21,6 +21,8 @@ pub(super) struct Client {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Transport {
     WebSocket,
+    /// A WebSocket with several messages in one of its own.
+    Batched,
     RawSocket,
 }
 
@@ -28,6 +30,7 @@ impl Transport {
     pub(super) fn key(self) -> &'static str {
         match self {
             Self::WebSocket => "ws",
+            Self::Batched => "ws+batched",
             Self::RawSocket => "rs",
         }
     }
@@ -38,12 +41,9 @@ impl Client {
     pub(super) fn command(&self, mode: &str, websocket_url: &str, serializer: &str) -> Command {
         let mut command = Command::new(&self.program);
         command.arg(&self.script).arg(mode);
-        match self.transport {
-            Transport::WebSocket => command.arg(websocket_url),
-            // RawSocket is spoken on the same port.
-            Transport::RawSocket => command.arg(websocket_url.replacen("ws://", "rs://", 1)),
-        };
-        command.arg(serializer);
+        // All transports are spoken on the same port.
+        let scheme = format!("{}://", self.transport.key());
+        command.arg(websocket_url.replacen("ws://", &scheme, 1)).arg(serializer);
         command
     }
 }
@@ -60,6 +60,7 @@ pub(super) fn provision(workspace: &Workspace) -> anyhow::Result<Vec<Client>> {
     };
     Ok(vec![
         autobahn("Autobahn|Python over WebSocket", Transport::WebSocket),
+        autobahn("Autobahn|Python in batches", Transport::Batched),
         autobahn("Autobahn|Python over RawSocket", Transport::RawSocket),
         Client {
             name: "wampy.js over WebSocket",
