@@ -76,7 +76,7 @@ fn with_tls(certificate_file: &Path, key_file: &Path) -> Config {
 }
 
 #[tokio::test]
-async fn sessions_over_tls_speak_both_transports_by_tcp_and_by_unix_socket() {
+async fn tls_01_sessions_over_tls_speak_both_transports_by_tcp_and_by_unix_socket() {
     let authority = Authority::new();
     let path = authority.scratch.path("trunkline.sock");
     let mut config = authority.config();
