@@ -1,6 +1,7 @@
 //! Typed settings of a Trunkline router, their defaults, and the files that they are read from.
 //!
-//! [`Config::load`] reads a file. What is in the settings is up to the router.
+//! [`Config::load`] reads a file. What only the system can tell (certificates, addresses, owners) is left to the
+//! router.
 //!
 //! Durations are [`Duration`]s here and carry their unit in the key (`…_ms`) in files.
 #![forbid(unsafe_code)]

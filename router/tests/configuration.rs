@@ -89,6 +89,35 @@ fn check_says_everything_that_is_wrong() {
 }
 
 #[test]
+fn check_says_everything_that_the_system_has_not() {
+    let folder = folder("check-system");
+    fs::write(folder.join("not.pem"), "no certificate").unwrap();
+    let text = "
+[[listeners]]
+addresses = ['127.0.0.1:0']
+tls = { certificate_file = 'nowhere.pem', key_file = 'nowhere.pem' }
+[[listeners]]
+addresses = ['127.0.0.1:0']
+tls = { certificate_file = 'not.pem', key_file = 'not.pem' }
+[[listeners]]
+addresses = ['unix:trunkline.sock']
+unix_socket.owner = 'nobody that there is'
+[[realms]]
+name = 'com.example.shop'
+";
+    fs::write(folder.join("missing.toml"), text).unwrap();
+    for command in [&["check", "missing.toml"][..], &["start", "--config", "missing.toml"]] {
+        let (code, stdout, stderr) = run(&folder, command);
+        assert_eq!((code, stdout.as_str()), (Some(3), ""));
+        let lines: Vec<_> = stderr.lines().collect();
+        let [nowhere, not, owner] = lines[..] else { panic!("{stderr}") };
+        assert!(nowhere.starts_with("missing.toml: cannot read nowhere.pem: "), "{stderr}");
+        assert!(not.contains("no certificate in not.pem"), "{stderr}");
+        assert!(owner.contains("no user \"nobody that there is\""), "{stderr}");
+    }
+}
+
+#[test]
 fn check_refuses_what_is_not_text() {
     let folder = folder("check-binary");
     fs::write(folder.join("binary.toml"), b"\xff\xfe").unwrap();

@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -109,8 +110,8 @@ impl Drop for Running {
 }
 
 /// A peer in JSON over RawSocket, as plain as can be.
-struct Peer {
-    socket: TcpStream,
+struct Peer<S = TcpStream> {
+    socket: S,
     last_request: u64,
 }
 
@@ -120,9 +121,15 @@ impl Peer {
     }
 
     fn join_realm(router: &Running, realm: &str) -> Self {
-        let mut socket = TcpStream::connect(router.address).expect("the router listens");
+        let socket = TcpStream::connect(router.address).expect("the router listens");
         socket.set_read_timeout(Some(DEADLINE)).expect("a TCP socket");
         socket.set_nodelay(true).expect("a TCP socket");
+        Self::join_over(socket, realm)
+    }
+}
+
+impl<S: Read + Write> Peer<S> {
+    fn join_over(mut socket: S, realm: &str) -> Self {
         socket.write_all(b"\x7f\xf1\0\0").expect("the router reads");
         let mut reply = [0; 4];
         socket.read_exact(&mut reply).expect("a reply");
@@ -256,6 +263,36 @@ fn a_configured_router_has_the_threads_it_was_given() {
     while workers() != 3 {
         assert!(since.elapsed() < DEADLINE, "{} workers", workers());
     }
+}
+
+#[test]
+fn what_init_writes_lets_backends_in_through_the_socket_file() {
+    // The path of a socket file must be short.
+    let folder = std::env::temp_dir().join(format!("trunkline-init-{}", std::process::id()));
+    let output = run(&["init", "--dir", folder.to_str().expect("UTF-8")]);
+    assert_eq!(output.status.code(), Some(0));
+    let path = folder.join("trunkline.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("127.0.0.1:8443"));
+    std::fs::write(&path, text.replace("127.0.0.1:8443", "127.0.0.1:0")).unwrap();
+
+    let router = Running::start_with(&["--config", path.to_str().expect("UTF-8")]);
+    let socket_file = folder.join("trunkline.sock");
+    assert!(
+        router.banner.contains(&format!("  Address     unix:{}\n", socket_file.display())),
+        "{}",
+        router.banner
+    );
+    let socket = UnixStream::connect(&socket_file).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut backend = Peer::join_over(socket, "com.example");
+    backend.send(r#"[64,1,{},"com.example.public.add"]"#);
+    assert_eq!(backend.receive(), "[65,1,1]");
+    backend.send(r#"[64,2,{},"com.elsewhere.add"]"#);
+    assert!(backend.receive().contains("wamp.error.not_authorized"));
+
+    drop(router);
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

@@ -48,12 +48,26 @@ impl Problem {
     }
 
     fn render(&self, renderer: &Renderer, file: &str, text: &str) -> String {
-        // A span that ends with the file, or that is empty, has no character to stand under.
-        let within = |span: &Range<usize>| span.start.min(text.len())..span.end.min(text.len());
-        let marker = AnnotationKind::Primary.span(within(&self.at)).label(self.label.as_str());
+        // The lines that it is about, alone: each problem of a large file would search all of it otherwise.
         let related = self.related.as_ref();
+        let first = related.map_or(self.at.start, |(at, _)| at.start.min(self.at.start));
+        let last = related.map_or(self.at.end, |(at, _)| at.end.max(self.at.end));
+        let before = text.get(..first).unwrap_or_default();
+        let start = before.rfind('\n').map_or(0, |end_of_line| end_of_line + 1);
+        let end =
+            text.get(last..).and_then(|after| after.find('\n')).map_or(text.len(), |length| last + length);
+        let lines = text.get(start..end).unwrap_or_default();
+        let within = |span: &Range<usize>| {
+            let [from, to] = [span.start, span.end].map(|at| at.saturating_sub(start).min(lines.len()));
+            from..to
+        };
+        let marker = AnnotationKind::Primary.span(within(&self.at)).label(self.label.as_str());
         let related = related.map(|(at, label)| AnnotationKind::Context.span(within(at)).label(*label));
-        let snippet = Snippet::source(text).path(file).annotation(marker).annotations(related);
+        let snippet = Snippet::source(lines)
+            .line_start(1 + before.matches('\n').count())
+            .path(file)
+            .annotation(marker)
+            .annotations(related);
         let mut group = Level::ERROR.primary_title(self.title.as_str()).element(snippet);
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help.as_str()));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -47,7 +48,7 @@ struct Key<T> {
     name: &'static str,
     meaning: &'static str,
     is_required: bool,
-    schema: Value,
+    schema: Box<dyn Fn() -> Value>,
     read: ReadKey<T>,
 }
 
@@ -68,7 +69,12 @@ impl<T: Table> Keys<T> {
         meaning: &'static str,
         set: impl Fn(&mut T, R::Setting) + 'static,
     ) {
-        let schema = read.schema();
+        let read = Rc::new(read);
+        // The schema of a large table is not made to read one.
+        let schema = Box::new({
+            let read = read.clone();
+            move || read.schema()
+        });
         let read: ReadKey<T> = Box::new(move |item, table, reader| {
             let problems = reader.problems.len();
             if let Some(setting) = read.read(item, reader) {
@@ -282,7 +288,7 @@ fn table_schema<T: Table>() -> Value {
     let required: Vec<_> = keys.iter().filter(|key| key.is_required).map(|key| key.name).collect();
     let mut properties = Map::new();
     for key in keys {
-        let mut schema = key.schema;
+        let mut schema = (key.schema)();
         if let Some(schema) = schema.as_object_mut() {
             schema.insert("description".to_owned(), json!(key.meaning));
         }

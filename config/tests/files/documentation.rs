@@ -80,3 +80,119 @@ fn samples_load() {
         }
     }
 }
+
+/// The pages about configuration files.
+const PAGES: &str = "../docs/reference/configuration";
+
+/// The fenced blocks of a page whose language is exactly that.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut open: Option<(bool, String)> = None;
+    for line in page.lines() {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(fence)) => open = Some((fence == language, String::new())),
+            (Some((is_wanted, block)), Some(_)) => {
+                if *is_wanted {
+                    blocks.push(std::mem::take(block));
+                }
+                open = None;
+            }
+            (Some((_, block)), None) => *block += &format!("{line}\n"),
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "a block without end");
+    blocks
+}
+
+#[test]
+fn the_examples_of_the_documentation_load() {
+    let mut examples = 0;
+    for path in files("../docs", "md") {
+        let page = fs::read_to_string(&path).expect("a page");
+        for block in blocks(&page, "toml") {
+            examples += 1;
+            if let Err(problems) = parse(&block) {
+                panic!("{}: {problems}", path.display());
+            }
+        }
+        for block in blocks(&page, "toml invalid") {
+            assert!(parse(&block).is_err(), "{} shows no mistake: {block}", path.display());
+        }
+    }
+    assert!(examples >= files(PAGES, "md").len());
+}
+
+#[test]
+fn the_problems_that_the_documentation_shows_are_those_of_its_example() {
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGES).join("README.md")).unwrap();
+    let [example] = &blocks(&page, "toml invalid")[..] else { panic!("one example") };
+    let [shown] = &blocks(&page, "text")[..] else { panic!("one output") };
+    let problems = parse(example).expect_err("mistakes").to_string();
+    assert_eq!(shown.trim_end(), problems.replace(super::FILE, "trunkline.toml"));
+}
+
+/// A row of a page's table of keys: table, key, default.
+struct Row {
+    table: String,
+    key: String,
+    default: String,
+}
+
+/// The tables of keys in all pages. A heading in code names the table that the rows below it are about.
+fn documented() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for path in files(PAGES, "md") {
+        let page = fs::read_to_string(path).expect("a page");
+        let mut table = None;
+        for line in page.lines() {
+            if let Some(heading) = line.strip_prefix('#') {
+                let name = heading.trim_start_matches('#').trim().trim_matches('`');
+                table = name.starts_with('[').then(|| name.trim_matches(['[', ']']).to_owned());
+            }
+            let mut cells = line.split('|').map(|cell| cell.trim().trim_matches('`').to_owned());
+            if let (Some(table), true) = (&table, line.starts_with("| `")) {
+                let (Some(key), Some(default)) = (cells.nth(1), cells.nth(1)) else {
+                    panic!("cells: {line}")
+                };
+                rows.push(Row { table: table.clone(), key, default });
+            }
+        }
+    }
+    rows
+}
+
+#[test]
+fn every_key_is_documented_and_no_other() {
+    let mut documented: Vec<_> =
+        documented().iter().map(|row| format!("{}.{}", row.table, row.key)).collect();
+    // What a template has in common with a realm is documented there.
+    let is_shared = |key: &str| {
+        key.starts_with("realm_templates.roles.") || key.starts_with("realm_templates.call_queues.")
+    };
+    let mut known: Vec<_> =
+        keys().into_iter().map(|(key, _)| key).filter(|key| key.contains('.') && !is_shared(key)).collect();
+    documented.sort();
+    known.sort();
+    assert_eq!(documented, known);
+}
+
+#[test]
+fn documented_defaults_are_those_of_the_default_file() {
+    let document = DeTable::parse(Config::DEFAULT_FILE).unwrap();
+    let mut compared = 0;
+    for Row { table, key, default } in documented() {
+        let value = document.get_ref().get(table.as_str()).map(|value| value.get_ref());
+        let table = match value {
+            Some(DeValue::Table(table)) => table,
+            Some(DeValue::Array(tables)) if table == "listeners" => tables[0].get_ref().as_table().unwrap(),
+            _ => continue,
+        };
+        if let Some(value) = table.get(key.as_str()) {
+            assert_eq!(Config::DEFAULT_FILE.get(value.span()), Some(default.as_str()), "{key}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 20, "{compared}");
+}

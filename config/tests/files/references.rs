@@ -1,10 +1,11 @@
 //! `${NAME}` and `file:` in strings.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use expect_test::expect;
-use trunkline_config::{Address, Config};
+use trunkline_config::{Address, Config, Environment as _, ProcessEnvironment};
 
 use super::{FILE, MadeUp, parse};
 
@@ -209,6 +210,14 @@ name = "{reference}"
         assert!(problems.matches("error: ").count() > 14, "{problems}");
         assert!(!problems.contains(SECRET), "{problems}");
     }
+}
+
+#[test]
+fn files_of_this_system_are_read_up_to_their_limit() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("limited");
+    std::fs::write(&path, "abc").unwrap();
+    assert_eq!(ProcessEnvironment.read(&path, 3).unwrap(), b"abc");
+    assert_eq!(ProcessEnvironment.read(&path, 2).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use thiserror::Error;
 use trunkline::config::{Config, LoadError, ProcessEnvironment};
 
 use super::say;
@@ -26,9 +27,35 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Why no router is started with a configuration file.
+#[derive(Debug, Error)]
+pub(super) enum Refused {
+    /// The file itself is of no use.
+    #[error(transparent)]
+    File(#[from] LoadError),
+    /// This system has not what the file names: certificates, keys, owners of socket files.
+    #[error("{}", .0.join("\n"))]
+    System(Vec<String>),
+}
+
+impl Refused {
+    /// What standard error is told.
+    pub(super) fn to_text(&self, in_color: bool) -> String {
+        match self {
+            Self::File(LoadError::Invalid(problems)) if in_color => problems.to_colored_string(),
+            Self::File(LoadError::Unreadable { source, .. }) => format!("trunkline: {self}: {source}"),
+            _ => self.to_string(),
+        }
+    }
+}
+
 /// Everything that starting needs from the configuration: `check` and `start` accept the same files.
-pub(super) fn load(file: &Path) -> Result<Config, LoadError> {
-    Config::load(file, &ProcessEnvironment)
+pub(super) fn load(file: &Path) -> Result<Config, Refused> {
+    let config = Config::load(file, &ProcessEnvironment)?;
+    let missing = trunkline::check(&config).into_iter();
+    let missing: Vec<_> =
+        missing.map(|error| format!("{}: {:#}", file.display(), anyhow::Error::from(error))).collect();
+    if missing.is_empty() { Ok(config) } else { Err(Refused::System(missing)) }
 }
 
 fn count(count: usize, noun: &str) -> String {

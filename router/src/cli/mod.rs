@@ -10,7 +10,6 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use trunkline::config::LoadError;
 
 /// Exit code of a command that could not do what it was asked to: an address in use, for example.
 const FAILED: u8 = 1;
@@ -82,15 +81,13 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::debug!(?error, "failed");
-            let invalid = error.downcast_ref::<LoadError>();
-            complain(&match invalid {
-                Some(LoadError::Invalid(problems)) if std::io::stderr().is_terminal() => {
-                    format!("{}\n", problems.to_colored_string())
-                }
-                Some(LoadError::Invalid(problems)) => format!("{problems}\n"),
-                _ => format!("trunkline: {error:#}\n"),
-            });
-            ExitCode::from(if invalid.is_some() { INVALID } else { FAILED })
+            let refused = error.downcast_ref::<check::Refused>();
+            let text = match refused {
+                Some(refused) => refused.to_text(std::io::stderr().is_terminal()),
+                None => format!("trunkline: {error:#}"),
+            };
+            complain(&format!("{text}\n"));
+            ExitCode::from(if refused.is_some() { INVALID } else { FAILED })
         }
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct Audience {
 }
 
 /// Who is in every list of the eligible, and in none of the excluded (BWL-02). Sorted.
-struct Lists {
+pub(super) struct Lists {
     exclude: Vec<u64>,
     exclude_authid: Vec<Uri>,
     exclude_authrole: Vec<Uri>,
@@ -34,15 +34,14 @@ impl Audience {
         Self { excluded, lists: has_lists.then(|| Lists::new(options)) }
     }
 
-    /// Whether a subscriber gets the EVENT.
-    pub(super) fn includes(&self, subscriber: RecipientKey, out: &impl Recipients) -> bool {
-        if Some(subscriber) == self.excluded {
-            return false;
-        }
-        match &self.lists {
-            None => true,
-            Some(lists) => out.identity(subscriber).is_some_and(|identity| lists.include(identity)),
-        }
+    /// Whether a subscriber gets the EVENT as far as exclusion goes.
+    pub(super) fn admits(&self, subscriber: RecipientKey) -> bool {
+        Some(subscriber) != self.excluded
+    }
+
+    /// The lists that narrow it further, which few publications have.
+    pub(super) fn lists(&self) -> Option<&Lists> {
+        self.lists.as_ref()
     }
 }
 
@@ -58,7 +57,12 @@ impl Lists {
         }
     }
 
-    fn include(&self, identity: &Identity) -> bool {
+    /// Whether a subscriber gets the EVENT as far as the lists go.
+    pub(super) fn include(&self, subscriber: RecipientKey, out: &impl Recipients) -> bool {
+        out.identity(subscriber).is_some_and(|identity| self.name(identity))
+    }
+
+    fn name(&self, identity: &Identity) -> bool {
         let session = identity.session.value();
         let (authid, authrole) = (&*identity.authid, &*identity.role.name);
         self.exclude.binary_search(&session).is_err()

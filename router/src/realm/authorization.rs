@@ -260,7 +260,7 @@ mod tests {
             rule("com.secret..public", Wildcard, true),
         ]);
         let may = |uri, policy| role.permits(Action::Subscribe, uri, policy);
-        assert!(may("com.open.", Prefix) && may("com..", Wildcard) == false && !may("com.", Prefix));
+        assert!(may("com.open.", Prefix) && !may("com..", Wildcard) && !may("com.", Prefix));
         assert!(
             may("com.open", Exact) && !may("com.secret.key", Exact) && may("com.secret.key.public", Exact)
         );

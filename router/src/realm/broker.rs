@@ -210,14 +210,15 @@ impl Broker {
 impl Subscription {
     /// Pushes the event to each subscriber of the audience; makes none if there is nobody to get it.
     fn deliver(&self, event: impl FnOnce() -> Arc<Outgoing>, audience: &Audience, out: &impl Recipients) {
-        let mut recipients =
-            self.subscribers.iter().filter(|&&subscriber| audience.includes(subscriber, out)).peekable();
-        if recipients.peek().is_none() {
-            return;
-        }
-        let event = event();
-        for &recipient in recipients {
-            out.event(recipient, &event);
+        let subscribers = self.subscribers.iter().copied();
+        match audience.lists() {
+            None => push(subscribers.filter(|subscriber| audience.admits(*subscriber)), event, out),
+            Some(lists) => {
+                let includes = |subscriber: &RecipientKey| {
+                    audience.admits(*subscriber) && lists.include(*subscriber, out)
+                };
+                push(subscribers.filter(includes), event, out);
+            }
         }
     }
 
@@ -228,6 +229,21 @@ impl Subscription {
         payload: Payload,
     ) -> Arc<Outgoing> {
         Outgoing::new(Event { subscription: self.id, publication, details, payload }.into())
+    }
+}
+
+fn push(
+    recipients: impl Iterator<Item = RecipientKey>,
+    event: impl FnOnce() -> Arc<Outgoing>,
+    out: &impl Recipients,
+) {
+    let mut recipients = recipients.peekable();
+    if recipients.peek().is_none() {
+        return;
+    }
+    let event = event();
+    for recipient in recipients {
+        out.event(recipient, &event);
     }
 }
 
