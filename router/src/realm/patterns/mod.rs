@@ -46,6 +46,11 @@ impl<T> PatternMap<T> {
         }
     }
 
+    /// Whether there is room for a pattern that a peer chose. Wildcards come in a bounded number of shapes.
+    pub(super) fn takes(&self, uri: &str, policy: MatchPolicy) -> bool {
+        policy != MatchPolicy::Wildcard || self.wildcards.takes(uri)
+    }
+
     /// Puts a value under a pattern that has none.
     pub(super) fn insert(&mut self, uri: &Arc<str>, policy: MatchPolicy, value: T) {
         match policy {
