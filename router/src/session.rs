@@ -282,9 +282,7 @@ impl Drop for Session {
 impl<'a> Arrival<'a> {
     fn leads_to(self, plan: &RealmPlan) -> bool {
         match self {
-            Self::Listener(Listener { realms: Some(realms), .. }) => {
-                realms.contains(&plan.label)
-            }
+            Self::Listener(Listener { realms: Some(realms), .. }) => realms.contains(&plan.label),
             _ => true,
         }
     }

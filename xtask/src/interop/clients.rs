@@ -72,7 +72,7 @@ pub(super) fn provision(workspace: &Workspace) -> anyhow::Result<Vec<Client>> {
 }
 
 /// Node looks for packages beside the script, so the script is copied to where they are installed.
-fn provision_node(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+pub(crate) fn provision_node(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let source = workspace.root.join("tests/interop");
     let target = workspace.target_dir().join("interop");
     let folder = target.join("js");

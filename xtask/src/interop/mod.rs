@@ -13,7 +13,9 @@ use anyhow::Context as _;
 use crate::command;
 use crate::workspace::Workspace;
 use clients::{Client, Transport};
-use process::Child;
+
+pub(crate) use clients::provision_node;
+pub(crate) use process::Child;
 
 const SERIALIZERS: [&str; 3] = ["json", "msgpack", "cbor"];
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-pub(super) struct Child {
+pub(crate) struct Child {
     name: String,
     process: std::process::Child,
     lines: Receiver<String>,
@@ -15,7 +15,7 @@ pub(super) struct Child {
 
 impl Child {
     /// Its standard input stays open, its errors go to ours.
-    pub(super) fn spawn(name: &str, command: &mut Command) -> anyhow::Result<Self> {
+    pub(crate) fn spawn(name: &str, command: &mut Command) -> anyhow::Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
         let mut process = command
             .stdin(Stdio::piped())
@@ -36,7 +36,7 @@ impl Child {
     }
 
     /// The next line it prints; `None` when it has ended.
-    pub(super) fn line(&mut self, deadline: Duration) -> anyhow::Result<Option<String>> {
+    pub(crate) fn line(&mut self, deadline: Duration) -> anyhow::Result<Option<String>> {
         match self.lines.recv_timeout(deadline) {
             Ok(line) => Ok(Some(line)),
             Err(RecvTimeoutError::Disconnected) => Ok(None),
@@ -47,13 +47,13 @@ impl Child {
     }
 
     /// Ends a peer the way it expects.
-    pub(super) fn close_stdin_and_wait(mut self, deadline: Duration) -> anyhow::Result<()> {
+    pub(crate) fn close_stdin_and_wait(mut self, deadline: Duration) -> anyhow::Result<()> {
         drop(self.process.stdin.take());
         self.wait(deadline)
     }
 
     /// Ends the router the way an operator does; it must drain and exit with success.
-    pub(super) fn terminate_and_wait(mut self, deadline: Duration) -> anyhow::Result<()> {
+    pub(crate) fn terminate_and_wait(mut self, deadline: Duration) -> anyhow::Result<()> {
         // The shell's own `kill`: the standard library only knows SIGKILL.
         let id = self.process.id().to_string();
         crate::command::run(Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]))?;

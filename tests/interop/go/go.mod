@@ -1,0 +1,13 @@
+module trunkline-interop
+
+go 1.20
+
+require (
+	github.com/gammazero/nexus/v3 v3.2.2
+	github.com/ugorji/go/codec v1.2.11
+)
+
+require (
+	github.com/gorilla/websocket v1.5.0 // indirect
+	golang.org/x/crypto v0.17.0 // indirect
+)
