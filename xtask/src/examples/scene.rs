@@ -19,7 +19,8 @@ use crate::interop::Child;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// How commands begin that install something, or look at what is not of the page's example.
-const NOT_RUN: [&str; 11] = [
+const NOT_RUN: [&str; 14] = [
+    ". venv/",
     "cargo build",
     "cargo install",
     "cargo test",
@@ -31,6 +32,8 @@ const NOT_RUN: [&str; 11] = [
     "mkdir ",
     "npm install ",
     "openssl ",
+    "pip install ",
+    "python3 -m venv ",
 ];
 
 /// The last line that `trunkline start` prints.
@@ -95,6 +98,7 @@ impl<'a> Scene<'a> {
         if NOT_RUN.iter().any(|start| line.starts_with(start)) {
             return Ok(());
         }
+        let line = self.with_ports(line);
         let words: Vec<&str> = line.split_whitespace().collect();
         let variables = words.iter().map_while(|word| word.split_once('=')).collect::<Vec<_>>();
         let words = words.get(variables.len()..).unwrap_or_default();
@@ -133,15 +137,20 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    /// Writes a file anew, with the addresses at which the router really listens.
+    /// Writes a file anew, with those addresses in it.
     fn write_with_ports(&self, name: &str) -> anyhow::Result<()> {
         let (_, text) = self
             .files
             .iter()
             .find(|(file, _)| file == name)
             .with_context(|| format!("the page has no file {name}"))?;
+        write(&self.folder.join(name), &self.with_ports(text))
+    }
+
+    /// The text with the addresses at which the router really listens.
+    fn with_ports(&self, text: &str) -> String {
         let replace = |text: String, (shown, real): &(String, String)| text.replace(shown, real);
-        write(&self.folder.join(name), &self.addresses.iter().fold(text.clone(), replace))
+        self.addresses.iter().fold(text.to_owned(), replace)
     }
 
     /// Starts a router in place of the last one, whose clients end too.
