@@ -55,13 +55,6 @@ impl Clients {
         command
     }
 
-    #[expect(clippy::unused_self, reason = "as the others")]
-    pub(super) fn node(&self, script: &str) -> Command {
-        let mut command = Command::new("node");
-        command.arg(script);
-        command
-    }
-
     /// Compiles the program. `go run` would leave it behind when it is killed.
     pub(super) fn go(&self, folder: &Path, script: &str) -> anyhow::Result<Command> {
         for file in ["go.mod", "go.sum"] {
@@ -73,4 +66,11 @@ impl Clients {
             .context("go could not build; is a Go module proxy within reach?")?;
         Ok(Command::new(program))
     }
+}
+
+/// Node finds its packages by itself.
+pub(super) fn node(script: &str) -> Command {
+    let mut command = Command::new("node");
+    command.arg(script);
+    command
 }

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-use super::clients::Clients;
+use super::clients::{Clients, node};
 use super::page::{Block, Content};
 use crate::command::stdout_of;
 use crate::interop::Child;
 
 /// For one line of output, and for the router's end.
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// How commands begin that install something, or look at what is not of the page's example.
 const NOT_RUN: [&str; 14] = [
@@ -118,7 +118,7 @@ impl<'a> Scene<'a> {
                 return Ok(());
             }
             ["python", script, ..] => self.clients.python(script),
-            ["node", script, ..] => self.clients.node(script),
+            ["node", script, ..] => node(script),
             ["go", "run", script, ..] => {
                 self.write_with_ports(script)?;
                 self.clients.go(&self.folder, script)?
@@ -167,20 +167,13 @@ impl<'a> Scene<'a> {
                 self.configure(file)?
             }
         };
-        let mut process = Child::spawn("trunkline", &mut command)?;
-        let mut printed = VecDeque::new();
-        while printed.back().is_none_or(|line| line != END_OF_BANNER) {
-            let line = process.line(DEADLINE)?.context("the router ended before it listened")?;
-            if let Some(real) = address(&line)
-                && !self.addresses.iter().any(|(_, known)| *known == real)
-                && let Some(shown) = shown.get(self.addresses.len())
-            {
-                self.addresses.push((shown.clone(), real));
-            }
-            printed.push_back(line);
-        }
-        self.router = Some(process);
-        self.programs.push(Program { name: "trunkline".to_owned(), printed, process: None, is_shown: false });
+        let (router, printed) = start_router(&mut command)?;
+        let mut real: Vec<_> = printed.iter().filter_map(|line| address(line)).collect();
+        real.dedup();
+        self.addresses = shown.into_iter().zip(real).collect();
+        self.router = Some(router);
+        let (name, printed) = ("trunkline".to_owned(), printed.into());
+        self.programs.push(Program { name, printed, process: None, is_shown: false });
         Ok(())
     }
 
@@ -208,7 +201,7 @@ impl<'a> Scene<'a> {
     fn compare(&mut self, by: &[String], wanted: Vec<String>, any_order: bool) -> anyhow::Result<()> {
         let named = |program: &&mut Program| match by {
             [] => true,
-            by => by.iter().any(|name| program.name == *name),
+            by => by.contains(&program.name),
         };
         let addresses = &self.addresses;
         let Some(program) = self.programs.iter_mut().rev().find(named) else {
@@ -218,7 +211,7 @@ impl<'a> Scene<'a> {
         let mut printed = Vec::new();
         for line in &wanted {
             let next = program
-                .next(DEADLINE)
+                .next()
                 .with_context(|| format!("`{}` was to print {line:?}, after {printed:#?}", program.name))?;
             let put_back = |text: String, (shown, real): &(String, String)| text.replace(real, shown);
             printed.push(addresses.iter().fold(next, put_back));
@@ -239,17 +232,11 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    /// Ends what runs. What it printed has to be on the page.
+    /// Ends what runs. What it printed has to be on the page, and what ended by itself did so with success.
     fn end(&mut self) -> anyhow::Result<()> {
-        for mut program in self.programs.drain(..) {
-            // Waits for nothing: what a page shows has come, and a program that goes on is not asked.
-            if program.is_shown
-                && let Ok(line) = program.next(Duration::ZERO)
-            {
-                bail!("`{}` printed a line that the page does not show: {line}", program.name);
-            }
+        for program in self.programs.drain(..) {
+            program.end()?;
         }
-        self.addresses.clear();
         match self.router.take() {
             Some(router) => router.terminate_and_wait(DEADLINE),
             None => Ok(()),
@@ -258,13 +245,41 @@ impl<'a> Scene<'a> {
 }
 
 impl Program {
-    fn next(&mut self, deadline: Duration) -> anyhow::Result<String> {
+    fn next(&mut self) -> anyhow::Result<String> {
         if let Some(line) = self.printed.pop_front() {
             return Ok(line);
         }
-        let line = self.process.as_mut().map(|process| process.line(deadline)).transpose()?.flatten();
+        let line = self.process.as_mut().map(|process| process.line(DEADLINE)).transpose()?.flatten();
         line.context("it ended")
     }
+
+    /// Waits for nothing: what the page shows has come, and most programs go on until they are stopped.
+    fn end(mut self) -> anyhow::Result<()> {
+        let mut rest = self.printed.pop_front();
+        if let Some(mut process) = self.process.take() {
+            match process.line(Duration::ZERO) {
+                Ok(Some(line)) => rest = Some(line),
+                Ok(None) => process.close_stdin_and_wait(DEADLINE)?,
+                Err(_still_runs) => {}
+            }
+        }
+        match rest {
+            Some(line) if self.is_shown => {
+                bail!("`{}` printed a line that the page does not show: {line}", self.name)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Starts a router, and returns it with what it printed once it listens.
+pub(super) fn start_router(command: &mut Command) -> anyhow::Result<(Child, Vec<String>)> {
+    let mut process = Child::spawn("trunkline", command)?;
+    let mut printed = Vec::new();
+    while printed.last().is_none_or(|line| line != END_OF_BANNER) {
+        printed.push(process.line(DEADLINE)?.context("the router ended before it listened")?);
+    }
+    Ok((process, printed))
 }
 
 /// The first address of this machine in a line.
@@ -274,7 +289,7 @@ fn address(line: &str) -> Option<String> {
     Some(format!("{HOST}{port}"))
 }
 
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(super) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let parent = path.parent().context("a file in a folder")?;
     std::fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
