@@ -1,8 +1,8 @@
 //! Task `examples`: the programs that README, tutorial and how-tos show do what these pages say.
 //!
 //! `page` reads a page, `scene` plays it against a router with the page's configuration, `banner` plays what the
-//! router itself shows, `clients` provisions what programs need. docs/README.md tells authors how a page has to look. Here: which pages, and what
-//! came of them.
+//! router itself shows, `clients` provisions what programs need. docs/README.md tells authors how a page has to
+//! look. Here: which pages, and what came of them.
 
 mod banner;
 mod clients;

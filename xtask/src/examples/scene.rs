@@ -109,7 +109,7 @@ impl<'a> Scene<'a> {
                 command.envs(variables);
                 return self.start_router(command, Some(file));
             }
-            ["trunkline", arguments @ ..] => {
+            ["trunkline", arguments @ ..] if arguments.first() != Some(&"start") => {
                 let mut command = self.clients.router();
                 command.args(arguments).envs(variables).current_dir(&self.folder);
                 let printed = stdout_of(&mut command)?.lines().map(str::to_owned).collect();
