@@ -6,11 +6,13 @@
 #![forbid(unsafe_code)]
 
 mod message;
+mod patterns;
 mod peer;
 mod report;
 mod socket;
 
 pub use message::{Work, encoded, payload, published, with_request, work_message};
+pub use patterns::hold_patterns;
 pub use peer::{Peer, join_subscribers, name};
 pub use report::{Check, report};
 pub use socket::{SocketPeer, TransportKind};

@@ -155,7 +155,10 @@ async fn bat_01_sessions_run_in_batches_of_every_format() {
 #[tokio::test]
 async fn bat_04_messages_of_one_batch_are_handled_one_by_one_in_order() {
     const CALLS: usize = 1000;
-    let router = TestRouter::start().await;
+    let mut config = config();
+    // Were more than a turn's 32 handled before the outbox has its turn, answers would overflow it.
+    config.limits.outbox_max_messages = 32;
+    let router = TestRouter::with(&config).await;
     for format in EVERY_FORMAT {
         let mut alice = Batcher::connect(&router, format).await;
         let mut batch = vec![hello(STRICT)];

@@ -197,6 +197,8 @@ async fn the_forwarded_header_names_the_source_of_a_websocket() {
     let _hidden = upgraded(&router, "Forwarded: for=_hidden\r\n").await;
     assert!(status(&router, "").await.starts_with("HTTP/1.1 503 "));
     assert_eq!(answer(&router, RAW_JSON).await, NO_PLACE);
+    let counters = router.router().counters();
+    assert_eq!(counters.connections_refused_by_address.value(), 6);
 }
 
 #[tokio::test]

@@ -76,7 +76,7 @@ fn with_tls(certificate_file: &Path, key_file: &Path) -> Config {
 }
 
 #[tokio::test]
-async fn sessions_over_tls_speak_both_transports_by_tcp_and_by_unix_socket() {
+async fn tls_01_sessions_over_tls_speak_both_transports_by_tcp_and_by_unix_socket() {
     let authority = Authority::new();
     let path = authority.scratch.path("trunkline.sock");
     let mut config = authority.config();
@@ -117,6 +117,32 @@ async fn a_subscriber_over_tls_that_pauses_and_reads_on_misses_nothing() {
         }
         for number in 0..EVENTS {
             let [_] = bob.expect(&event(tick, &format!("[{number},\"{}\"]", "x".repeat(60_000)))).await;
+        }
+    }
+}
+
+/// What the kernel does not take waits in the TLS session. The number of events at which that is all that waits is the
+/// system's affair, so that many are tried.
+#[tokio::test]
+async fn the_last_octets_reach_a_subscriber_over_tls_that_paused() {
+    let authority = Authority::new();
+    let path = authority.scratch.path("trunkline.sock");
+    let mut config = authority.config();
+    config.listeners[0].addresses.push(Address::Unix(path.clone()));
+    // A ping would push out what was forgotten.
+    config.listeners[0].ping_interval = DEADLINE * 4;
+    let router = TestRouter::with(&config).await;
+    let mut alice = Peer::join_over(authority.connect(&router).await, "alice", Via::json()[1]).await;
+    let payload = format!("[\"{}\"]", "x".repeat(1000));
+    for events in (100..320).step_by(4) {
+        let socket = authority.over(UnixStream::connect(&path).await.unwrap()).await;
+        let mut bob = Peer::join_over(socket, "bob", Via::json()[1]).await;
+        let tick = bob.subscribe("com.example.tick").await;
+        for _ in 0..events {
+            alice.publish_acknowledged("com.example.tick", &payload).await;
+        }
+        for _ in 0..events {
+            let [_] = bob.expect(&event(tick, &payload)).await;
         }
     }
 }
@@ -201,6 +227,12 @@ async fn the_router_ends_tls_with_close_notify() {
     let mut answer = String::new();
     within_deadline("the end", socket.read_to_string(&mut answer)).await.unwrap();
     assert!(answer.contains(" 404 Not Found"), "{answer}");
+
+    let mut socket = authority.connect(&router).await;
+    socket.write_all(b"GET /ws HTTP/1.0\r\nHost: router.example\r\n\r\n").await.unwrap();
+    answer.clear();
+    within_deadline("the end", socket.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.contains("connect to wss://router.example/ws "), "{answer}");
 }
 
 #[tokio::test]

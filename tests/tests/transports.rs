@@ -313,7 +313,7 @@ async fn raw_03_a_listener_that_is_full_says_error_4_or_503() {
     alice.publish_acknowledged("com.example.tick", "").await;
     drop(bob);
     let free = async {
-        while raw_reply_or_none(router.address()).await == Some([0x7F, 0x40, 0, 0]) {
+        while raw_reply_or_none(router.address()).await != Some([0x7F, 0xB1, 0, 0]) {
             tokio::task::yield_now().await;
         }
     };

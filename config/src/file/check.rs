@@ -91,21 +91,14 @@ impl<'a> Check<'a> {
     }
 
     fn socket_files(&mut self, path: &str, listener: &Listener) {
-        let unix = listener.addresses.iter().position(|address| matches!(address, Address::Unix(_)));
-        match unix {
-            Some(index) if listener.tls.is_some() => self.report(
-                &format!("{path}.addresses.{index}"),
-                "a listener with `tls` has a Unix domain socket",
-                "nobody speaks TLS on a socket file",
-                "give the socket file a listener of its own, without `tls`",
-            ),
-            None if self.places.has(&format!("{path}.unix_socket")) => self.report(
+        let has_file = listener.addresses.iter().any(|address| matches!(address, Address::Unix(_)));
+        if !has_file && self.places.has(&format!("{path}.unix_socket")) {
+            self.report(
                 &format!("{path}.unix_socket"),
                 "`unix_socket` without a Unix domain socket",
                 "there is no file that this could be about",
                 "add an address `unix:…` to the listener, or leave this out",
-            ),
-            _ => {}
+            );
         }
     }
 

@@ -138,7 +138,8 @@ impl Table for Limits {
             "Octets of one Options or Details dict.",
             |limits, octets| limits.dict_max_bytes = octets,
         );
-        keys.optional("uri_max_bytes", Integer(1..=65_536), "Octets of one URI.", |limits, octets| {
+        // Tries of patterns are as deep as the longest URI; a test shows that this depth fits a thread's stack.
+        keys.optional("uri_max_bytes", Integer(1..=4096), "Octets of one URI.", |limits, octets| {
             limits.uri_max_bytes = octets;
         });
         keys.optional(

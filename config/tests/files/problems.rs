@@ -426,7 +426,6 @@ fn listeners_meet_nobody_else_and_name_what_is_there() {
     let listener = |keys: &str| format!("{realm}[[listeners]]\n{keys}\n");
     let single = |keys: &str, words: &str| check_single(&[(&listener(keys), words)]);
     single("addresses = ['[::1]:80', '[0::1]:80']", "an address is listened on twice");
-    single("addresses = ['unix:a']\ntls = { certificate_file = 'a', key_file = 'b' }", "with `tls`");
     single("realms = ['a', 'a']", "a realm is named twice");
     single("realms = ['b']", "a realm that is not there");
     single("anonymous_roles = [{ realm = 'b', role = 'r' }]", "a realm that is not there");

@@ -1,34 +1,39 @@
 //! Does one kind of work again and again, for callgrind to count what happens inside `path_measured`.
 //!
-//! `path-instructions publish-1000 json 40`: the work, the serializer, the rounds. Making frames and emptying
-//! outboxes stays outside. The keys of the tables are fixed.
+//! `path-instructions publish-1000 json 40 0`: the work, the serializer, the rounds, and how many subscriptions
+//! or registrations of patterns there are that do not match. Making frames and emptying outboxes stays outside.
+//! The keys of the tables are fixed.
 #![forbid(unsafe_code)]
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use trunkline::config::Config;
 use trunkline::{InProcess, Router};
-use trunkline_path::{Peer, Work, join_subscribers, payload, with_request, work_message};
-use wamp_proto::SerializerId;
+use trunkline_path::{Peer, Work, hold_patterns, join_subscribers, payload, with_request, work_message};
+use wamp_proto::{MessageCode, SerializerId};
 
 /// Rounds before those that count: queues and tables have their room afterwards.
 const WARM_UP: u64 = 2;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [work, serializer, rounds] = arguments.as_slice() else {
-        bail!("usage: path-instructions publish-<subscribers>|call json|msgpack|cbor <rounds>");
+    let [work, serializer, rounds, patterns] = arguments.as_slice() else {
+        bail!("usage: path-instructions publish-<subscribers>|call json|msgpack|cbor <rounds> <patterns>");
     };
     let serializer = SerializerId::from_subprotocol(&format!("wamp.2.{serializer}"))
         .with_context(|| format!("no serializer is called {serializer}"))?;
     let rounds = rounds.parse().context("the rounds are a number")?;
+    let router = Router::with_table_key(&Config::default(), [0; 16]);
+    let code = if work == "call" { MessageCode::Register } else { MessageCode::Subscribe };
+    let _holders = hold_patterns(&router, code, patterns.parse().context("the patterns are a number")?)?;
     match work.strip_prefix("publish-") {
         Some(subscribers) => {
-            publish(serializer, subscribers.parse().context("the subscribers are a number")?, rounds)
+            publish(&router, serializer, subscribers.parse().context("the subscribers are a number")?, rounds)
         }
-        None if work == "call" => call(serializer, rounds),
+        None if work == "call" => call(&router, serializer, rounds),
         None => bail!("no work is called {work}"),
     }
 }
@@ -50,10 +55,14 @@ fn send(peer: &mut Peer, frame: &Bytes, round: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn publish(serializer: SerializerId, subscribers: usize, rounds: u64) -> anyhow::Result<()> {
-    let router = Router::with_table_key(&Config::default(), [0; 16]);
-    let mut subscribers = join_subscribers(&router, serializer, subscribers)?;
-    let mut publisher = Peer::join(&router, serializer)?;
+fn publish(
+    router: &Arc<Router>,
+    serializer: SerializerId,
+    subscribers: usize,
+    rounds: u64,
+) -> anyhow::Result<()> {
+    let mut subscribers = join_subscribers(router, serializer, subscribers)?;
+    let mut publisher = Peer::join(router, serializer)?;
     let message = work_message(Work::Publish, &payload(serializer)?)?;
     for round in 1..=rounds + WARM_UP {
         send(&mut publisher, &with_request(&message, serializer, round)?, round)?;
@@ -65,11 +74,10 @@ fn publish(serializer: SerializerId, subscribers: usize, rounds: u64) -> anyhow:
     Ok(())
 }
 
-fn call(serializer: SerializerId, rounds: u64) -> anyhow::Result<()> {
-    let router = Router::with_table_key(&Config::default(), [0; 16]);
-    let mut callee = Peer::join(&router, serializer)?;
+fn call(router: &Arc<Router>, serializer: SerializerId, rounds: u64) -> anyhow::Result<()> {
+    let mut callee = Peer::join(router, serializer)?;
     callee.register()?;
-    let mut caller = Peer::join(&router, serializer)?;
+    let mut caller = Peer::join(router, serializer)?;
     let payload = payload(serializer)?;
     let call = work_message(Work::Call, &payload)?;
     let answer = work_message(Work::Yield, &payload)?;

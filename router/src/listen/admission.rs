@@ -109,9 +109,9 @@ impl Taken {
 }
 
 impl Place {
-    /// Whether this is no place but a refusal, which the peer shall hear of.
-    pub(crate) fn is_refusal(&self) -> bool {
-        self.kind == Kind::Refusal
+    /// Whether the connection may stay. If not, its peer shall hear of it.
+    pub(crate) fn is_granted(&self) -> bool {
+        matches!(self.kind, Kind::Anywhere | Kind::Of(_))
     }
 
     /// Counts the connection for its source address, which may turn its place into a refusal.
@@ -172,10 +172,10 @@ mod tests {
     fn a_place_is_free_again_once_its_connection_is_gone() {
         let admission = admission(1, 1);
         let first = enter(&admission, "192.0.2.1");
-        assert!(!first.is_refusal());
-        assert!(enter(&admission, "192.0.2.2").is_refusal());
+        assert!(first.is_granted());
+        assert!(!enter(&admission, "192.0.2.2").is_granted());
         drop(first);
-        assert!(!enter(&admission, "192.0.2.1").is_refusal());
+        assert!(enter(&admission, "192.0.2.1").is_granted());
         assert_eq!(admission.counters.connections_refused.value(), 1);
         assert!(admission.taken.lock().by_address.is_empty(), "addresses are forgotten");
     }
@@ -185,8 +185,8 @@ mod tests {
         let admission = admission(2, 1);
         let _first = enter(&admission, "192.0.2.1");
         let refused = enter(&admission, "192.0.2.1");
-        assert!(refused.is_refusal());
-        assert!(!enter(&admission, "192.0.2.2").is_refusal());
+        assert!(!refused.is_granted());
+        assert!(enter(&admission, "192.0.2.2").is_granted());
         assert_eq!(admission.counters.connections_refused_by_address.value(), 1);
     }
 
@@ -194,9 +194,9 @@ mod tests {
     fn ipv6_counts_by_network_and_a_mapped_address_as_ipv4() {
         let admission = admission(8, 1);
         let _places = [enter(&admission, "2001:db8::1"), enter(&admission, "192.0.2.1")];
-        assert!(enter(&admission, "2001:db8::ffff:1:2").is_refusal());
-        assert!(enter(&admission, "::ffff:192.0.2.1").is_refusal());
-        assert!(!enter(&admission, "2001:db8:0:1::1").is_refusal());
+        assert!(!enter(&admission, "2001:db8::ffff:1:2").is_granted());
+        assert!(!enter(&admission, "::ffff:192.0.2.1").is_granted());
+        assert!(enter(&admission, "2001:db8:0:1::1").is_granted());
     }
 
     #[test]

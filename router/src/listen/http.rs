@@ -33,18 +33,17 @@ pub(super) async fn open_websocket(
     place: &mut Place,
 ) -> Result<Transport, OpenError> {
     let listener = &entrance.listener;
-    let is_refusal = place.is_refusal();
     let visit = Mutex::new((source, place));
     let agreed = Mutex::new(None);
     let service = service_fn(|request| {
-        let answer = if is_refusal {
-            Err(full())
-        } else {
+        let (source, place) = &mut *visit.lock();
+        let answer = if place.is_granted() {
             upgrade(&request, listener).and_then(|upgraded| {
-                let (source, place) = &mut *visit.lock();
                 settle(request.headers(), entrance, source, place)?;
                 Ok(upgraded)
             })
+        } else {
+            Err(full())
         };
         let response = match answer {
             Ok((subprotocol, response)) => {
@@ -72,7 +71,8 @@ pub(super) async fn open_websocket(
         None => {
             // TLS ends with a word of its own, which need not reach a peer that is gone.
             stream.shutdown().await.ok();
-            Err(if is_refusal { OpenError::Full } else { OpenError::Http })
+            let (_, place) = visit.into_inner();
+            Err(if place.is_granted() { OpenError::Http } else { OpenError::Full })
         }
     }
 }
@@ -87,7 +87,9 @@ fn settle(
     if let Some(header) = entrance.proxy_header_of(*source) {
         *source = forwarded::source(headers, header, *source, &entrance.listener.trusted_proxies)
             .map_err(|forwarded::Malformed| refusal(StatusCode::BAD_REQUEST, "malformed Forwarded header"))?;
-        if place.count_for(*source).is_err() || place.is_refusal() {
+        // However many others are being refused, this one is being answered anyway.
+        place.count_for(*source).ok();
+        if !place.is_granted() {
             return Err(full());
         }
     }
@@ -116,7 +118,8 @@ fn upgrade<B>(
         return Err(with(refusal(StatusCode::METHOD_NOT_ALLOWED, text), ALLOW, "GET"));
     }
     if !names(headers, &UPGRADE, "websocket") {
-        let upgrade = with(refusal(StatusCode::UPGRADE_REQUIRED, &hint(headers, path)), UPGRADE, "websocket");
+        let upgrade =
+            with(refusal(StatusCode::UPGRADE_REQUIRED, &hint(headers, path, listener)), UPGRADE, "websocket");
         return Err(with(upgrade, CONNECTION, "upgrade"));
     }
     if request.version() != Version::HTTP_11 || !names(headers, &CONNECTION, "upgrade") {
@@ -163,7 +166,7 @@ fn with(mut response: Box<TextResponse>, name: HeaderName, value: &'static str) 
 }
 
 /// Tells somebody with a browser what this port is.
-fn hint(headers: &HeaderMap, path: &str) -> String {
+fn hint(headers: &HeaderMap, path: &str, listener: &Listener) -> String {
     // The name comes from a stranger: nothing but a host and a port is repeated.
     let is_host_octet = |octet: u8| octet.is_ascii_alphanumeric() || b".-:[]".contains(&octet);
     let host = headers
@@ -171,7 +174,8 @@ fn hint(headers: &HeaderMap, path: &str) -> String {
         .and_then(|host| host.to_str().ok())
         .filter(|host| !host.is_empty() && host.bytes().all(is_host_octet))
         .unwrap_or("this-host");
-    format!("this is a WAMP router: connect to ws://{host}{path} with subprotocol {}", subprotocols())
+    let scheme = if listener.tls.is_some() { "wss" } else { "ws" };
+    format!("this is a WAMP router: connect to {scheme}://{host}{path} with subprotocol {}", subprotocols())
 }
 
 /// The supported subprotocols, for a person to read.

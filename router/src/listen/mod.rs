@@ -115,7 +115,7 @@ pub(crate) async fn open(
     }
     let mut stream = match &entrance.tls {
         // A TLS handshake is too dear for a peer that cannot stay.
-        Some(_) if place.is_refusal() => return Err(OpenError::Full),
+        Some(_) if !place.is_granted() => return Err(OpenError::Full),
         Some(config) => tls::accept(socket, config).await?,
         None => Stream::Plain(socket),
     };
@@ -157,7 +157,7 @@ async fn open_rawsocket(
     let mut octets = [0; HANDSHAKE_LENGTH];
     // Exactly these and no more: what comes behind them is the first frame (RAW-08).
     stream.read_exact(&mut octets).await?;
-    if place.is_refusal() {
+    if !place.is_granted() {
         refuse(&mut stream, Refusal::ConnectionLimit.encode()).await?;
         return Err(OpenError::Full);
     }

@@ -332,6 +332,20 @@ async fn websocket_refuses_an_oversize_header_and_says_so_in_its_close_frame() {
 }
 
 #[tokio::test]
+async fn a_message_of_a_batch_keeps_no_other_one_in_memory() {
+    let (mut client, stream) = sockets().await;
+    let subprotocol = Subprotocol::batched(SerializerId::Json);
+    let mut transport = Transport::websocket(stream, Bytes::new(), subprotocol, 1024);
+    client.write_all(&masked(0x81, b"[1]\x1e[\"long enough to be no mark\"]\x1e")).await.unwrap();
+    let first = receive_message(&mut transport).await.unwrap();
+    assert_eq!(first, "[1]");
+    assert!(first.is_unique());
+    let second = receive_message(&mut transport).await.unwrap();
+    assert_eq!(second, "[\"long enough to be no mark\"]");
+    assert!(second.is_unique());
+}
+
+#[tokio::test]
 async fn websocket_refuses_text_that_is_not_utf_8() {
     let (mut client, mut transport) = websocket(SerializerId::Json).await;
     client.write_all(&masked(0x81, &[b'"', 0xFF, b'"'])).await.unwrap();

@@ -41,7 +41,6 @@ pub(crate) struct WebSocket {
     serializer: SerializerId,
     /// On a batched subprotocol.
     batching: Option<Box<Batching>>,
-    message_max_bytes: usize,
     /// A PONG waits in `context` for unsent octets to become fewer, so that pings of a peer that doesn't
     /// read can't fill our memory. Nothing is read meanwhile.
     owes_pong: bool,
@@ -58,7 +57,7 @@ impl WebSocket {
         message_max_bytes: usize,
     ) -> Self {
         let Subprotocol { serializer, is_batched } = subprotocol;
-        let batching = is_batched.then(Box::default);
+        let batching = is_batched.then(|| Box::new(Batching { message_max_bytes, ..Batching::default() }));
         let whole_max_bytes = message_max_bytes + if is_batched { LENGTH_OCTETS } else { 0 };
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_LENGTH)
@@ -72,7 +71,6 @@ impl WebSocket {
             context: WebSocketContext::from_partially_read(read_ahead.to_vec(), Role::Server, Some(config)),
             serializer,
             batching,
-            message_max_bytes,
             owes_pong: false,
             is_drained: false,
         }
@@ -91,7 +89,9 @@ impl WebSocket {
             ready!(self.socket.poll_ready(cx))?;
             self.queue_control_frames(cx)?;
         }
-        if let Some(received) = self.next_of_batch() {
+        if let Some(batching) = &mut self.batching
+            && let Some(received) = batching.next_message()
+        {
             return Poll::Ready(received);
         }
         if self.is_drained {
@@ -132,23 +132,12 @@ impl WebSocket {
     /// Takes one whole WebSocket message: what it is, or the first of those that are in it.
     fn take(&mut self, octets: Bytes) -> Result<Received, TransportError> {
         let Some(batching) = &mut self.batching else { return Ok(Received::Message(octets)) };
+        batching.received_bytes = octets.len();
         let batch = Batch::new(self.serializer, octets)?;
-        let separator = batch.separator().unwrap_or_default();
-        batching.format.get_or_insert(BatchFormat::new(self.serializer, separator));
+        let format = || BatchFormat::new(self.serializer, batch.separator().unwrap_or_default());
+        batching.format.get_or_insert_with(format);
         batching.received = Some(batch);
-        self.next_of_batch().unwrap_or(Ok(Received::Activity))
-    }
-
-    /// The next message of a batch that came, if it is not used up.
-    fn next_of_batch(&mut self) -> Option<Result<Received, TransportError>> {
-        let limit = self.message_max_bytes;
-        Some(match self.batching.as_mut()?.next_message()? {
-            Ok(message) if message.len() > limit => {
-                Err(TransportError::TooLarge { length: message.len(), limit })
-            }
-            Ok(message) => Ok(Received::Message(message)),
-            Err(error) => Err(error.into()),
-        })
+        batching.next_message().unwrap_or(Ok(Received::Activity))
     }
 
     /// Moves a PONG or the answer to a close frame from the library to the socket's unsent octets.
@@ -256,8 +245,12 @@ impl WebSocket {
 /// What a batched subprotocol keeps between two steps.
 #[derive(Default)]
 struct Batching {
+    /// Octets that each received message may have, whatever the whole batch may.
+    message_max_bytes: usize,
     /// What is left of the batch that came last.
     received: Option<Batch>,
+    /// Octets of that batch when it was whole.
+    received_bytes: usize,
     /// The format of what goes out, once a batch came: in JSON, its separator is ours from then on.
     format: Option<BatchFormat>,
     /// Messages of the next batch that goes out, and their octets.
@@ -266,13 +259,25 @@ struct Batching {
 }
 
 impl Batching {
-    /// The next message of the batch that came last.
-    fn next_message(&mut self) -> Option<Result<Bytes, BatchError>> {
-        let message = self.received.as_mut()?.next();
-        if message.is_none() {
+    /// The next message of the batch that came last, if it is not used up.
+    fn next_message(&mut self) -> Option<Result<Received, TransportError>> {
+        let Some(message) = self.received.as_mut()?.next() else {
             self.received = None;
-        }
-        message
+            return None;
+        };
+        let limit = self.message_max_bytes;
+        Some(match message {
+            Ok(message) if message.len() > limit => {
+                Err(TransportError::TooLarge { length: message.len(), limit })
+            }
+            // Alone in its batch, the message and its mark are all that it keeps in memory.
+            Ok(message) if message.len() + LENGTH_OCTETS >= self.received_bytes => {
+                Ok(Received::Message(message))
+            }
+            // Whoever keeps a part of it must not keep the others.
+            Ok(message) => Ok(Received::Message(Bytes::copy_from_slice(&message))),
+            Err(error) => Err(error.into()),
+        })
     }
 
     fn has_room_for(&self, body: &Bytes) -> bool {

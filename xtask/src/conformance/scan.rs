@@ -122,13 +122,13 @@ fn declared_ids(line: &str, comment: &str) -> Option<Vec<String>> {
     Some(ids.split(',').map(|id| id.trim().trim_end_matches('.').to_owned()).collect())
 }
 
-/// The name that `fn`, `def` or `function` declares on this line.
+/// The name that `fn`, `def`, `func` or `function` declares on this line.
 fn function_name(line: &str) -> Option<&str> {
     let mut rest = line;
     for word in ["export ", "pub ", "pub(crate) ", "async "] {
         rest = rest.strip_prefix(word).unwrap_or(rest);
     }
-    let rest = ["fn ", "def ", "function "].iter().find_map(|word| rest.strip_prefix(word))?;
+    let rest = ["fn ", "def ", "func ", "function "].iter().find_map(|word| rest.strip_prefix(word))?;
     leading_name(rest)
 }
 

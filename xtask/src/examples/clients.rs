@@ -5,43 +5,33 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-use crate::command::{run, works};
-use crate::interop::provision_node;
-use crate::venv::Venv;
+use crate::command::run;
+use crate::interop::provision;
 use crate::workspace::Workspace;
 
 /// Pins the Go client.
 const GO_MODULE: &str = "tests/interop/go";
 
-pub(super) struct Clients {
+pub(super) struct Clients<'a> {
+    workspace: &'a Workspace,
     router: PathBuf,
     python: PathBuf,
-    /// Holds `go.mod` and `go.sum`.
-    go_module: PathBuf,
 }
 
-impl Clients {
+impl<'a> Clients<'a> {
     /// Builds the router, and installs what is missing under the target directory. Pages are played in folders
     /// of `folder`.
-    pub(super) fn provision(workspace: &Workspace, folder: &Path) -> anyhow::Result<Self> {
-        let venv = Venv::provision(workspace, "interop/python", "tests/interop/python/requirements.txt")?;
-        let packages = provision_node(workspace)?.with_file_name("node_modules");
+    pub(super) fn provision(workspace: &'a Workspace, folder: &Path) -> anyhow::Result<Self> {
+        let python = provision::python(workspace)?;
+        let packages = provision::node(workspace)?.join("node_modules");
         // Where Node looks for packages, going up from the script.
         let link = folder.join("node_modules");
         if !link.exists() {
             std::os::unix::fs::symlink(&packages, &link)
                 .with_context(|| format!("cannot link {} to {}", link.display(), packages.display()))?;
         }
-        anyhow::ensure!(
-            works(workspace.command("go").arg("version")),
-            "go is missing: install it from go.dev, or golang (Debian's name), then run again"
-        );
         run(workspace.cargo().args(["build", "--locked", "--package", "trunkline"]))?;
-        Ok(Self {
-            router: workspace.target_dir().join("debug").join("trunkline"),
-            python: venv.program("python"),
-            go_module: workspace.root.join(GO_MODULE),
-        })
+        Ok(Self { workspace, router: workspace.target_dir().join("debug/trunkline"), python })
     }
 
     pub(super) fn router(&self) -> Command {
@@ -58,12 +48,11 @@ impl Clients {
     /// Compiles the program. `go run` would leave it behind when it is killed.
     pub(super) fn go(&self, folder: &Path, script: &str) -> anyhow::Result<Command> {
         for file in ["go.mod", "go.sum"] {
-            std::fs::copy(self.go_module.join(file), folder.join(file))
+            std::fs::copy(self.workspace.root.join(GO_MODULE).join(file), folder.join(file))
                 .with_context(|| format!("cannot copy {GO_MODULE}/{file}"))?;
         }
         let program = folder.join(script.trim_end_matches(".go"));
-        run(Command::new("go").args(["build", "-o"]).arg(&program).arg(script).current_dir(folder))
-            .context("go could not build; is a Go module proxy within reach?")?;
+        provision::go_build(self.workspace, folder, script, &program)?;
         Ok(Command::new(program))
     }
 }

@@ -6,7 +6,6 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
@@ -14,9 +13,6 @@ use super::clients::{Clients, node};
 use super::page::{Block, Content};
 use crate::command::stdout_of;
 use crate::interop::Child;
-
-/// For one line of output, and for the router's end.
-pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// How commands begin that install something, or look at what is not of the page's example.
 const NOT_RUN: [&str; 14] = [
@@ -44,7 +40,7 @@ const HOST: &str = "127.0.0.1:";
 
 /// A page while it is played.
 pub(super) struct Scene<'a> {
-    clients: &'a Clients,
+    clients: &'a Clients<'a>,
     folder: PathBuf,
     /// As the page has them.
     files: Vec<(String, String)>,
@@ -68,7 +64,7 @@ struct Program {
 }
 
 impl<'a> Scene<'a> {
-    pub(super) fn new(clients: &'a Clients, folder: PathBuf) -> Self {
+    pub(super) fn new(clients: &'a Clients<'a>, folder: PathBuf) -> Self {
         let (files, addresses, programs) = (Vec::new(), Vec::new(), Vec::new());
         Self { clients, folder, files, addresses, programs, router: None, compared: 0 }
     }
@@ -238,7 +234,7 @@ impl<'a> Scene<'a> {
             program.end()?;
         }
         match self.router.take() {
-            Some(router) => router.terminate_and_wait(DEADLINE),
+            Some(router) => router.terminate_and_wait(),
             None => Ok(()),
         }
     }
@@ -249,26 +245,19 @@ impl Program {
         if let Some(line) = self.printed.pop_front() {
             return Ok(line);
         }
-        let line = self.process.as_mut().map(|process| process.line(DEADLINE)).transpose()?.flatten();
+        let line = self.process.as_mut().map(|process| process.line()).transpose()?.flatten();
         line.context("it ended")
     }
 
     /// Waits for nothing: what the page shows has come, and most programs go on until they are stopped.
     fn end(mut self) -> anyhow::Result<()> {
-        let mut rest = self.printed.pop_front();
-        if let Some(mut process) = self.process.take() {
-            match process.line(Duration::ZERO) {
-                Ok(Some(line)) => rest = Some(line),
-                Ok(None) => process.close_stdin_and_wait(DEADLINE)?,
-                Err(_still_runs) => {}
-            }
+        let unseen = self.printed.pop_front().or_else(|| self.process.as_mut()?.try_line());
+        if let (Some(line), true) = (unseen, self.is_shown) {
+            bail!("`{}` printed a line that the page does not show: {line}", self.name);
         }
-        match rest {
-            Some(line) if self.is_shown => {
-                bail!("`{}` printed a line that the page does not show: {line}", self.name)
-            }
-            _ => Ok(()),
-        }
+        let has_failed = self.process.as_mut().is_some_and(Child::has_failed);
+        anyhow::ensure!(!has_failed, "`{}` failed; its error is above", self.name);
+        Ok(())
     }
 }
 
@@ -277,7 +266,7 @@ pub(super) fn start_router(command: &mut Command) -> anyhow::Result<(Child, Vec<
     let mut process = Child::spawn("trunkline", command)?;
     let mut printed = Vec::new();
     while printed.last().is_none_or(|line| line != END_OF_BANNER) {
-        printed.push(process.line(DEADLINE)?.context("the router ended before it listened")?);
+        printed.push(process.line()?.context("the router ended before it listened")?);
     }
     Ok((process, printed))
 }

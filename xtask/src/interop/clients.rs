@@ -1,108 +1,107 @@
-//! The pinned clients: where they are installed and how a peer of each is started.
+//! The third-party clients: how a peer of each is started, and which connections it has no means for.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Context as _;
-
-use crate::command::{run, works};
-use crate::venv::Venv;
+use super::connection::{Connection, Transport};
+use super::provision;
+use super::router::Listeners;
 use crate::workspace::Workspace;
 
 pub(super) struct Client {
     pub(super) name: &'static str,
-    /// Part of the URIs that its peers serve.
+    /// Part of the URIs that its peers use.
     pub(super) key: &'static str,
-    pub(super) transport: Transport,
     program: PathBuf,
-    script: PathBuf,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Transport {
-    WebSocket,
-    RawSocket,
-}
-
-impl Transport {
-    pub(super) fn key(self) -> &'static str {
-        match self {
-            Self::WebSocket => "ws",
-            Self::RawSocket => "rs",
-        }
-    }
+    arguments: Vec<PathBuf>,
+    /// Why it cannot connect like that.
+    pub(super) cannot: fn(Connection) -> Option<&'static str>,
 }
 
 impl Client {
-    /// A peer in `mode`, without its prefixes yet.
-    pub(super) fn command(&self, mode: &str, websocket_url: &str, serializer: &str) -> Command {
+    /// Installs what is missing under the target directory.
+    pub(super) fn provision_all(workspace: &Workspace) -> anyhow::Result<Vec<Self>> {
+        let python = provision::python(workspace)?;
+        let node = provision::node(workspace)?;
+        let go = provision::go(workspace)?;
+        let scripts = workspace.root.join("tests/interop");
+        Ok(vec![
+            Self {
+                name: "Autobahn|Python",
+                key: "autobahn_python",
+                program: python,
+                arguments: vec![scripts.join("python/peer.py")],
+                cannot: |_| None,
+            },
+            Self {
+                name: "Autobahn|JS",
+                key: "autobahn_js",
+                program: "node".into(),
+                // It makes buffers in a way that node calls deprecated.
+                arguments: vec!["--no-deprecation".into(), node.join("autobahn.mjs")],
+                cannot: autobahn_js_cannot,
+            },
+            Self {
+                name: "wampy.js",
+                key: "wampy",
+                program: "node".into(),
+                arguments: vec![node.join("wampy.mjs")],
+                cannot: wampy_cannot,
+            },
+            Self {
+                name: "nexus (Go)",
+                key: "nexus",
+                program: go,
+                arguments: vec![scripts.join("payload.json")],
+                cannot: nexus_cannot,
+            },
+        ])
+    }
+
+    /// A peer in `mode`, which uses URIs under `prefix`.
+    pub(super) fn command(
+        &self,
+        mode: &str,
+        connection: Connection,
+        listeners: &Listeners,
+        prefix: &str,
+    ) -> Command {
         let mut command = Command::new(&self.program);
-        command.arg(&self.script).arg(mode);
-        match self.transport {
-            Transport::WebSocket => command.arg(websocket_url),
-            // RawSocket is spoken on the same port.
-            Transport::RawSocket => command.arg(websocket_url.replacen("ws://", "rs://", 1)),
-        };
-        command.arg(serializer);
+        // OpenSSL and Go read the first, node the second: all of them really check the certificate.
+        command
+            .env("SSL_CERT_FILE", &listeners.certificate)
+            .env("NODE_EXTRA_CA_CERTS", &listeners.certificate);
+        command.args(&self.arguments).arg(mode).arg(listeners.url(connection.transport));
+        command.args([connection.serializer, prefix]);
         command
     }
 }
 
-/// Installs what is missing under the target directory.
-pub(super) fn provision(workspace: &Workspace) -> anyhow::Result<Vec<Client>> {
-    let python = Venv::provision(workspace, "interop/python", "tests/interop/python/requirements.txt")?;
-    let autobahn = |name, transport| Client {
-        name,
-        key: "autobahn",
-        transport,
-        program: python.program("python"),
-        script: workspace.root.join("tests/interop/python/peer.py"),
-    };
-    Ok(vec![
-        autobahn("Autobahn|Python over WebSocket", Transport::WebSocket),
-        autobahn("Autobahn|Python over RawSocket", Transport::RawSocket),
-        Client {
-            name: "wampy.js over WebSocket",
-            key: "wampy",
-            transport: Transport::WebSocket,
-            program: "node".into(),
-            script: provision_node(workspace)?,
-        },
-    ])
-}
-
-/// Node looks for packages beside the script, so the script is copied to where they are installed.
-pub(crate) fn provision_node(workspace: &Workspace) -> anyhow::Result<PathBuf> {
-    let source = workspace.root.join("tests/interop");
-    let target = workspace.target_dir().join("interop");
-    let folder = target.join("js");
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    copy(&source.join("payload.json"), &target.join("payload.json"))?;
-    copy(&source.join("js/peer.mjs"), &folder.join("peer.mjs"))?;
-    copy(&source.join("js/package.json"), &folder.join("package.json"))?;
-
-    // Written last, as in `Venv`.
-    let stamp = folder.join("installed-package-lock.json");
-    let wanted = workspace.read("tests/interop/js/package-lock.json")?;
-    if !std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        anyhow::ensure!(
-            works(workspace.command("node").arg("--version"))
-                && works(workspace.command("npm").arg("--version")),
-            "node or npm is missing: install nodejs and npm (Debian's names), then run again"
-        );
-        println!("installing tests/interop/js/package.json into {}", folder.display());
-        copy(&source.join("js/package-lock.json"), &folder.join("package-lock.json"))?;
-        // Not `npm ci`: it insists on the optional native parts, which we neither want nor compile.
-        let options =
-            ["install", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund", "--loglevel=error"];
-        run(Command::new("npm").args(options).current_dir(&folder))
-            .context("npm could not install; is an npm registry within reach?")?;
-        std::fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
+fn autobahn_js_cannot(connection: Connection) -> Option<&'static str> {
+    let Connection { transport, serializer } = connection;
+    if transport == Transport::RawSocketTls {
+        Some("its RawSocket has no TLS")
+    } else if connection.is_batched() {
+        Some("has no batched subprotocols")
+    } else if transport.is_rawsocket() && serializer != "json" {
+        Some("its RawSocket speaks JSON only")
+    } else {
+        None
     }
-    Ok(folder.join("peer.mjs"))
 }
 
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    std::fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
-    Ok(())
+fn wampy_cannot(connection: Connection) -> Option<&'static str> {
+    if connection.transport.is_rawsocket() {
+        Some("speaks WebSocket only")
+    } else if connection.transport == Transport::WebSocketUnix {
+        Some("takes URLs that begin with ws:// or wss:// only")
+    } else if connection.is_batched() {
+        Some("has no batched subprotocols")
+    } else {
+        None
+    }
+}
+
+fn nexus_cannot(connection: Connection) -> Option<&'static str> {
+    connection.is_batched().then_some("has no batched subprotocols")
 }

@@ -1,140 +1,92 @@
 //! Task `interop`: third-party clients against the router, alone and against each other.
 //!
-//! `clients` provisions them, `process` runs and ends children, tests/interop/README.md says what the
-//! clients' scripts do. Here: which client meets which, in which serializers, and what came of it.
+//! `provision` installs them, `clients` says what each can connect with, `check` runs one of them over one
+//! connection. Here: which peers serve, and how the checks share the machine.
 
+mod check;
 mod clients;
+mod connection;
 mod process;
+pub(crate) mod provision;
+mod router;
+mod summary;
 
-use std::time::Duration;
+use std::num::NonZero;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
-use anyhow::Context as _;
+use check::Score;
+use clients::Client;
+use connection::{Connection, Transport};
 
-use crate::command;
-use crate::workspace::Workspace;
-use clients::{Client, Transport};
-
-pub(crate) use clients::provision_node;
 pub(crate) use process::Child;
+use router::Listeners;
 
-const SERIALIZERS: [&str; 3] = ["json", "msgpack", "cbor"];
-
-/// For one line of a peer. Its own deadlines of 20 seconds end first and say more.
-const LINE_DEADLINE: Duration = Duration::from_secs(30);
-
-/// What one client did in one serializer.
-struct Score {
-    label: String,
-    passed: usize,
-    failed: usize,
-}
+use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, _args: &[String]) -> anyhow::Result<()> {
-    let clients = clients::provision(workspace)?;
-    command::run(workspace.cargo().args(["build", "--locked", "--package", "trunkline"]))?;
-    let (router, url) = start_router(workspace)?;
+    let clients = Client::provision_all(workspace)?;
+    let (router, listeners) = router::start(workspace)?;
+    let start = Instant::now();
 
-    let served = serve_all(&clients, &url)?;
-    let mut scores = Vec::new();
-    for client in &clients {
-        for serializer in SERIALIZERS {
-            scores.push(check(client, serializer, &url, &served)?);
-        }
-    }
+    let served = serve_all(&clients, &listeners)?;
+    let prefixes: Vec<String> = served.iter().map(|(prefix, _)| prefix.clone()).collect();
+    let scores = check_all(&clients, &listeners, &prefixes)?;
     for (_, child) in served {
-        child.close_stdin_and_wait(LINE_DEADLINE)?;
+        child.close_stdin_and_wait()?;
     }
-    router.terminate_and_wait(LINE_DEADLINE)?;
+    router.terminate_and_wait()?;
 
-    println!("\n{:<42} {:>6} {:>6}", "client and serializer", "passed", "failed");
-    for score in &scores {
-        println!("{:<42} {:>6} {:>6}", score.label, score.passed, score.failed);
-    }
-    let failed: usize = scores.iter().map(|score| score.failed).sum();
+    summary::print(&clients, &scores);
     let passed: usize = scores.iter().map(|score| score.passed).sum();
-    anyhow::ensure!(
-        failed == 0,
-        "{failed} of {} scenarios failed; their lines above say why",
-        passed + failed
-    );
+    let failed: usize = scores.iter().map(|score| score.failed).sum();
+    println!("\n{} connections in {:.0} s\n", scores.len(), start.elapsed().as_secs_f64());
+    println!("{passed} passed, {failed} failed");
+    anyhow::ensure!(failed == 0, "{failed} scenarios failed; their lines above say why");
     Ok(())
 }
 
-/// On a port of the system's choice, which its first lines name.
-fn start_router(workspace: &Workspace) -> anyhow::Result<(Child, String)> {
-    let program = workspace.target_dir().join("debug").join("trunkline");
-    let mut command = workspace.command(program);
-    command.args(["start", "--listen", "127.0.0.1:0"]);
-    let mut router = Child::spawn("trunkline", &mut command)?;
-    loop {
-        let line = router.line(LINE_DEADLINE)?.context("the router ended before it named a ws:// address")?;
-        if let Some(url) = websocket_url(&line) {
-            return Ok((router, url));
-        }
-    }
-}
-
-fn websocket_url(line: &str) -> Option<String> {
-    let start = line.split("ws://").nth(1)?;
-    let address = start.split(|c: char| c.is_whitespace() || "\"'`,)".contains(c)).next()?;
-    Some(format!("ws://{address}"))
-}
-
-/// A serving peer for each WebSocket client and serializer, under a prefix that names both.
-fn serve_all(clients: &[Client], url: &str) -> anyhow::Result<Vec<(String, Child)>> {
+/// A serving peer for each client and serializer, under a prefix that names both.
+fn serve_all(clients: &[Client], listeners: &Listeners) -> anyhow::Result<Vec<(String, Child)>> {
     let mut served = Vec::new();
-    for client in clients.iter().filter(|client| client.transport == Transport::WebSocket) {
-        for serializer in SERIALIZERS {
+    for client in clients {
+        for serializer in ["json", "msgpack", "cbor"] {
+            let connection = Connection { transport: Transport::WebSocket, serializer };
             let prefix = format!("served.{}.{serializer}", client.key);
-            let peer = Child::spawn(&prefix, client.command("serve", url, serializer).arg(&prefix))?;
+            let peer = Child::spawn(&prefix, &mut client.command("serve", connection, listeners, &prefix))?;
             served.push((prefix, peer));
         }
     }
     for (prefix, peer) in &mut served {
-        let line = peer.line(LINE_DEADLINE)?;
+        let line = peer.line()?;
         anyhow::ensure!(line.as_deref() == Some("ready"), "{prefix} did not get ready; its error is above");
     }
     Ok(served)
 }
 
-/// The client alone, then against what the other client serves in every serializer.
-fn check(client: &Client, serializer: &str, url: &str, served: &[(String, Child)]) -> anyhow::Result<Score> {
-    let label = format!("{}, {serializer}", client.name);
-    println!("\n--- {label}");
-    let own = format!("served.{}.", client.key);
-    let others = served.iter().map(|(prefix, _)| prefix).filter(|prefix| !prefix.starts_with(&own));
-    let prefix = format!("check.{}.{}.{serializer}", client.key, client.transport.key());
-    let mut command = client.command("check", url, serializer);
-    let mut peer = Child::spawn(&label, command.arg(prefix).args(others))?;
-
-    let mut score = Score { label, passed: 0, failed: 0 };
-    loop {
-        let Some(line) = peer.line(LINE_DEADLINE)? else {
-            println!("ended before it was done");
-            score.failed += 1;
-            return Ok(score);
+/// Every client over every connection that it has, one check for each core at a time: no two of them use the same
+/// topics and procedures.
+fn check_all(clients: &[Client], listeners: &Listeners, served: &[String]) -> anyhow::Result<Vec<Score>> {
+    let checks = clients.iter().flat_map(|client| {
+        let possible = Connection::all().filter(|&connection| (client.cannot)(connection).is_none());
+        possible.map(move |connection| (client, connection))
+    });
+    let checks = Mutex::new(checks);
+    let next = || checks.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    std::thread::scope(|scope| {
+        let worker = || {
+            let mut scores = Vec::new();
+            while let Some((client, connection)) = next() {
+                scores.push(check::check(client, connection, listeners, served));
+            }
+            scores
         };
-        println!("{line}");
-        match line.split(' ').next() {
-            Some("ok") => score.passed += 1,
-            Some("failed") => score.failed += 1,
-            Some("done") => break,
-            _ => {}
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(worker)).collect();
+        let mut scores = Vec::new();
+        for worker in workers {
+            scores.append(&mut worker.join().map_err(|_| anyhow::anyhow!("a check panicked"))?);
         }
-    }
-    peer.close_stdin_and_wait(LINE_DEADLINE)?;
-    Ok(score)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_address_of_a_banner_line_is_taken() {
-        let line = "  WebSocket  ws://127.0.0.1:4711/ws  (realm realm1)";
-        assert_eq!(websocket_url(line).as_deref(), Some("ws://127.0.0.1:4711/ws"));
-        assert_eq!(websocket_url("Wampy('ws://127.0.0.1:1/ws', {").as_deref(), Some("ws://127.0.0.1:1/ws"));
-        assert_eq!(websocket_url("trunkline 0.1.0"), None);
-    }
+        Ok(scores)
+    })
 }

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+/// For one line of a child. The scenarios' own deadlines of 20 seconds end first and say more.
+pub(super) const LINE_DEADLINE: Duration = Duration::from_secs(30);
+
 pub(crate) struct Child {
     name: String,
     process: std::process::Child,
@@ -36,32 +39,42 @@ impl Child {
     }
 
     /// The next line it prints; `None` when it has ended.
-    pub(crate) fn line(&mut self, deadline: Duration) -> anyhow::Result<Option<String>> {
-        match self.lines.recv_timeout(deadline) {
+    pub(crate) fn line(&mut self) -> anyhow::Result<Option<String>> {
+        match self.lines.recv_timeout(LINE_DEADLINE) {
             Ok(line) => Ok(Some(line)),
             Err(RecvTimeoutError::Disconnected) => Ok(None),
             Err(RecvTimeoutError::Timeout) => {
-                anyhow::bail!("{} printed nothing for {} s", self.name, deadline.as_secs())
+                anyhow::bail!("{} printed nothing for {} s", self.name, LINE_DEADLINE.as_secs())
             }
         }
     }
 
+    /// The next line that it has printed already.
+    pub(crate) fn try_line(&mut self) -> Option<String> {
+        self.lines.try_recv().ok()
+    }
+
+    /// Whether it has ended already, and not with success.
+    pub(crate) fn has_failed(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(Some(status)) if !status.success())
+    }
+
     /// Ends a peer the way it expects.
-    pub(crate) fn close_stdin_and_wait(mut self, deadline: Duration) -> anyhow::Result<()> {
+    pub(crate) fn close_stdin_and_wait(mut self) -> anyhow::Result<()> {
         drop(self.process.stdin.take());
-        self.wait(deadline)
+        self.wait()
     }
 
     /// Ends the router the way an operator does; it must drain and exit with success.
-    pub(crate) fn terminate_and_wait(mut self, deadline: Duration) -> anyhow::Result<()> {
+    pub(crate) fn terminate_and_wait(mut self) -> anyhow::Result<()> {
         // The shell's own `kill`: the standard library only knows SIGKILL.
         let id = self.process.id().to_string();
         crate::command::run(Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]))?;
-        self.wait(deadline)
+        self.wait()
     }
 
-    fn wait(&mut self, deadline: Duration) -> anyhow::Result<()> {
-        let end = Instant::now() + deadline;
+    fn wait(&mut self) -> anyhow::Result<()> {
+        let end = Instant::now() + LINE_DEADLINE;
         loop {
             let status =
                 self.process.try_wait().with_context(|| format!("cannot learn how {} ended", self.name))?;
@@ -73,7 +86,7 @@ impl Child {
                 Instant::now() < end,
                 "{} did not end within {} s",
                 self.name,
-                deadline.as_secs()
+                LINE_DEADLINE.as_secs()
             );
             std::thread::sleep(Duration::from_millis(10));
         }

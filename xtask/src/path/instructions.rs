@@ -27,6 +27,16 @@ const STALE_PER_CENT: u64 = 10;
 /// Each work and its rounds: enough of them that random IDs of different length do not matter.
 const WORKS: &[(&str, u32)] = &[("publish-1", 400), ("publish-10", 400), ("publish-1000", 40), ("call", 400)];
 
+/// Works that are measured beside patterns which they do not match, in CBOR, where they are shortest.
+const BESIDE: &[(&str, u32)] = &[("publish-1", 400), ("call", 400)];
+
+/// How many subscriptions, and as many registrations, of patterns there are beside them: few, and many.
+const FEW_PATTERNS: u32 = 10;
+const MANY_PATTERNS: u32 = 100_000;
+
+/// Per cent that the count beside many patterns may be above that beside few.
+const PATTERNS_PER_CENT: u64 = 20;
+
 const SERIALIZERS: &[&str] = &["json", "msgpack", "cbor"];
 
 /// Functions named when a count is too high.
@@ -61,22 +71,29 @@ impl Profile {
     }
 }
 
-/// One count, and where it went.
-struct Measured {
+/// What is run under callgrind.
+#[derive(Clone, Copy)]
+struct Run {
     work: &'static str,
     serializer: &'static str,
+    rounds: u32,
+    patterns: u32,
+}
+
+/// One count, and where it went.
+struct Measured {
+    run: Run,
     instructions: u64,
     profile: Profile,
-    rounds: u32,
 }
 
 /// Measures and rewrites the file.
 pub(super) fn record(workspace: &Workspace) -> anyhow::Result<()> {
-    let measured = measure_all(workspace)?;
+    let measured = measure_all(workspace, &recorded_runs())?;
     let (rustc, host) = toolchain(workspace)?;
     let counts = measured
         .iter()
-        .map(|one| ((one.work.to_owned(), one.serializer.to_owned()), one.instructions))
+        .map(|one| ((one.run.work.to_owned(), one.run.serializer.to_owned()), one.instructions))
         .collect();
     let text = written(&Recorded { rustc, host, counts }, &measured);
     std::fs::write(workspace.root.join(FILE), &text).with_context(|| format!("cannot write {FILE}"))?;
@@ -102,11 +119,46 @@ pub(super) fn compare(workspace: &Workspace) -> anyhow::Result<Vec<Row>> {
     if rustc != recorded.rustc {
         println!("\n(b) {FILE} was recorded with {}, this is {rustc}: counts may differ", recorded.rustc);
     }
-    Ok(measure_all(workspace)?.iter().map(|one| compared(one, &recorded)).collect())
+    Ok(measure_all(workspace, &recorded_runs())?.iter().map(|one| compared(one, &recorded)).collect())
+}
+
+fn recorded_runs() -> Vec<Run> {
+    let of_work = |&(work, rounds)| {
+        SERIALIZERS.iter().map(move |&serializer| Run { work, serializer, rounds, patterns: 0 })
+    };
+    WORKS.iter().flat_map(of_work).collect()
+}
+
+/// Compares work beside many patterns with the same beside few.
+pub(super) fn beside_patterns(workspace: &Workspace) -> anyhow::Result<Vec<Row>> {
+    let with = |(work, rounds)| {
+        [FEW_PATTERNS, MANY_PATTERNS].map(|patterns| Run { work, serializer: "cbor", rounds, patterns })
+    };
+    let runs: Vec<_> = BESIDE.iter().copied().flat_map(with).collect();
+    let measured = measure_all(workspace, &runs)?;
+    let row = |few: &Measured, many: &Measured| {
+        let limit = few.instructions + few.instructions * PATTERNS_PER_CENT / 100;
+        let holds = many.instructions <= limit;
+        if !holds {
+            explain(many, few.instructions);
+        }
+        Row {
+            letter: 'g',
+            what: format!("instructions, {} beside {MANY_PATTERNS} patterns that do not match", few.run.work),
+            measured: many.instructions.to_string(),
+            limit: format!("≤ {limit} ({} beside {FEW_PATTERNS})", few.instructions),
+            verdict: if holds { Verdict::Holds } else { Verdict::Failed },
+        }
+    };
+    Ok(measured
+        .chunks(2)
+        .filter_map(|pair| if let [few, many] = pair { Some(row(few, many)) } else { None })
+        .collect())
 }
 
 fn compared(one: &Measured, recorded: &Recorded) -> Row {
-    let key = (one.work.to_owned(), one.serializer.to_owned());
+    let Run { work, serializer, .. } = one.run;
+    let key = (work.to_owned(), serializer.to_owned());
     let (limit, verdict) = match recorded.counts.get(&key) {
         Some(&count) => {
             let limit = count + count * MARGIN_PER_CENT / 100;
@@ -116,7 +168,7 @@ fn compared(one: &Measured, recorded: &Recorded) -> Row {
             } else if one.instructions < count - count * STALE_PER_CENT / 100 {
                 println!(
                     "(b) {} {}: {} instructions, well below the {count} recorded; `--record` keeps it there",
-                    one.work, one.serializer, one.instructions
+                    work, serializer, one.instructions
                 );
             }
             (format!("≤ {limit} (recorded {count})"), if holds { Verdict::Holds } else { Verdict::Failed })
@@ -125,7 +177,7 @@ fn compared(one: &Measured, recorded: &Recorded) -> Row {
     };
     Row {
         letter: 'b',
-        what: format!("instructions, {}, {}", one.work, one.serializer),
+        what: format!("instructions, {work}, {serializer}"),
         measured: one.instructions.to_string(),
         limit,
         verdict,
@@ -134,25 +186,22 @@ fn compared(one: &Measured, recorded: &Recorded) -> Row {
 
 /// Says where the instructions of a count that is too high go.
 fn explain(one: &Measured, count: u64) {
-    println!("\n(b) {} {}: {} instructions, {count} recorded:", one.work, one.serializer, one.instructions);
+    let Run { work, serializer, rounds, .. } = one.run;
+    println!("\n{work} {serializer}: {} instructions instead of {count}:", one.instructions);
     let mut functions: Vec<_> = one.profile.functions.iter().collect();
     functions.sort_by_key(|(_, instructions)| std::cmp::Reverse(**instructions));
     for (name, instructions) in functions.into_iter().take(SHOWN_FUNCTIONS) {
-        println!("{:>10}  {name}", instructions / u64::from(one.rounds));
+        println!("{:>10}  {name}", instructions / u64::from(rounds));
     }
 }
 
-fn measure_all(workspace: &Workspace) -> anyhow::Result<Vec<Measured>> {
+fn measure_all(workspace: &Workspace, runs: &[Run]) -> anyhow::Result<Vec<Measured>> {
     anyhow::ensure!(
         works(Command::new("valgrind").arg("--version")),
         "NOT CHECKED: valgrind is missing; install it"
     );
     let directory = workspace.target_dir().join("path");
     std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
-    let runs: Vec<_> = WORKS
-        .iter()
-        .flat_map(|&(work, rounds)| SERIALIZERS.iter().map(move |&serializer| (work, serializer, rounds)))
-        .collect();
     let results: Vec<Mutex<Option<anyhow::Result<Measured>>>> =
         runs.iter().map(|_| Mutex::default()).collect();
     let next = std::sync::atomic::AtomicUsize::new(0);
@@ -177,19 +226,16 @@ fn measure_all(workspace: &Workspace) -> anyhow::Result<Vec<Measured>> {
     results.collect()
 }
 
-fn measure(
-    workspace: &Workspace,
-    directory: &Path,
-    (work, serializer, rounds): (&'static str, &'static str, u32),
-) -> anyhow::Result<Measured> {
-    let file: PathBuf = directory.join(format!("{work}-{serializer}.callgrind"));
+fn measure(workspace: &Workspace, directory: &Path, run: Run) -> anyhow::Result<Measured> {
+    let Run { work, serializer, rounds, patterns } = run;
+    let file: PathBuf = directory.join(format!("{work}-{serializer}-{patterns}.callgrind"));
     let output = workspace
         .command("valgrind")
         .args(["--tool=callgrind", "--collect-atstart=no", "--toggle-collect=*path_measured*"])
         .args(["--compress-strings=no", "--compress-pos=no"])
         .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(executable(workspace, "path-instructions"))
-        .args([work, serializer, &rounds.to_string()])
+        .args([work, serializer, &rounds.to_string(), &patterns.to_string()])
         .output()
         .context("cannot start valgrind")?;
     anyhow::ensure!(
@@ -207,7 +253,7 @@ fn measure(
         "no copy routine of libc was recognised: install libc's debug symbols (Debian: libc6-dbg)"
     );
     let instructions = profile.total() / u64::from(rounds);
-    Ok(Measured { work, serializer, instructions, profile, rounds })
+    Ok(Measured { run, instructions, profile })
 }
 
 /// Reads callgrind's output, written without compression of names and positions.
@@ -263,7 +309,7 @@ fn written(recorded: &Recorded, measured: &[Measured]) -> String {
         recorded.rustc, recorded.host
     );
     // In the order of measuring, which people read more easily than the map's.
-    for Measured { work, serializer, .. } in measured {
+    for Measured { run: Run { work, serializer, .. }, .. } in measured {
         if let Some(count) = recorded.counts.get(&((*work).to_owned(), (*serializer).to_owned())) {
             text.push_str(&format!("{work}\t{serializer}\t{count}\n"));
         }
@@ -297,7 +343,8 @@ mod tests {
 
     fn measured(instructions: u64) -> Measured {
         let profile = Profile::default();
-        Measured { work: "call", serializer: "json", instructions, profile, rounds: 1 }
+        let run = Run { work: "call", serializer: "json", rounds: 1, patterns: 0 };
+        Measured { run, instructions, profile }
     }
 
     fn recorded(count: u64) -> Recorded {

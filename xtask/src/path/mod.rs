@@ -1,7 +1,7 @@
 //! Task `path`: the proof of the message path, by counts and sizes and never by time.
 //!
 //! (a) allocations, (b) instructions, (c) encodings, (d) fences, (e) a subscriber that never reads, (f) the
-//! size of an idle session. The executables of the workspace member `path` measure a release build, the only
+//! size of an idle session, (g) instructions beside patterns that do not match. The executables of the workspace member `path` measure a release build, the only
 //! one in CI: core and codec without the features of the router's executable. `--record` renews the counts
 //! of (b) in the repository and does nothing else.
 
@@ -64,6 +64,7 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     };
     add('a', "allocations", reported(&workspace, "path-heap"));
     add('b', "instructions", instructions::compare(&workspace));
+    add('g', "patterns that do not match", instructions::beside_patterns(&workspace));
     add('d', "fences", Ok(vec![fences(&workspace)]));
     add('e', "a subscriber that never reads", reported(&workspace, "path-sockets"));
     add('f', "future of an idle session", idle_future(&workspace));

@@ -109,10 +109,15 @@ impl Registration {
 
     /// The index of a callee with room, each as likely as the others.
     fn drawn(&self, chance: u64) -> usize {
+        // Two draws out of one number. Lists of callees are short: remainders are as good as even.
+        let (among_all, among_free) = ((chance >> 32) as usize, chance as u32 as usize);
+        let index = among_all.checked_rem(self.callees.len()).unwrap_or(0);
+        if self.callees.get(index).is_some_and(Callee::has_room) {
+            return index;
+        }
         let with_room = || self.callees.iter().enumerate().filter(|(_, callee)| callee.has_room());
-        // Lists of callees are short: the remainder is as good as even.
-        let chosen = chance.checked_rem(with_room().count() as u64).unwrap_or(0);
-        with_room().nth(chosen as usize).map_or(0, |(index, _)| index)
+        let chosen = among_free.checked_rem(with_room().count()).unwrap_or(0);
+        with_room().nth(chosen).map_or(0, |(index, _)| index)
     }
 
     /// Counts an invocation of the callee at that place.
