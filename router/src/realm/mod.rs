@@ -27,6 +27,7 @@ use admission::admit;
 use audience::Audience;
 use broker::Broker;
 use dealer::Dealer;
+use outgoing::detach;
 
 pub(crate) use authorization::{Role, Rule};
 pub(crate) use outgoing::Outgoing;
@@ -134,12 +135,19 @@ impl Realm {
             Request::Unregister(unregister) => {
                 self.dealer.lock().unregister(settings, from, &unregister, out);
             }
-            Request::Call(call) => {
+            Request::Call(mut call) => {
+                detach(&mut call.payload);
                 let admitted = admit(Action::Call, &call.procedure, None);
                 return self.dealer.lock().call(settings, from, call, admitted, out);
             }
-            Request::Yield(yielded) => return self.dealer.lock().yielded(from, yielded, out),
-            Request::Error(error) => return self.dealer.lock().error(settings, from, error, out),
+            Request::Yield(mut yielded) => {
+                detach(&mut yielded.payload);
+                return self.dealer.lock().yielded(from, yielded, out);
+            }
+            Request::Error(mut error) => {
+                detach(&mut error.payload);
+                return self.dealer.lock().error(settings, from, error, out);
+            }
         }
         Ok(())
     }

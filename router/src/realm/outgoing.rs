@@ -10,7 +10,7 @@ use wamp_proto::{Arity, Message, Payload, RecodeError, SerializerId, Uri};
 /// Larger ones stay a slice of it: the codec sees to it that the frame is not much more than twice the
 /// payload, so an outbox that holds the payload does not pin much else, and the copy is left to the first
 /// writer, outside any lock.
-pub(super) const COPY_MAX_BYTES: usize = 4096;
+const COPY_MAX_BYTES: usize = 4096;
 
 /// What an entry of an outbox takes besides its body.
 const ENTRY_BYTES: usize = 64;
@@ -32,12 +32,11 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// A message to be sent. A small payload is moved out of the frame that it came in.
+    /// A message to be sent, to many perhaps. A small payload is moved out of the frame that it came in, by encoding
+    /// the message.
     pub(crate) fn new(mut message: Message) -> Arc<Self> {
         let bodies: [OnceLock<_>; SerializerId::ALL.len()] = Default::default();
-        let moves = message
-            .payload()
-            .is_some_and(|payload| payload.arity() > Arity::None && payload.raw().len() <= COPY_MAX_BYTES);
+        let moves = message.payload().is_some_and(is_small);
         if moves
             && let Ok((serializer, body)) = message.encode_and_rehome(SerializerId::Json)
             && let Some(slot) = bodies.get(serializer.index())
@@ -45,6 +44,18 @@ impl Outgoing {
             // The slot is fresh, so setting it cannot fail.
             slot.get_or_init(|| Ok(body));
         }
+        Arc::new(Self::with_bodies(message, bodies))
+    }
+
+    /// A message to one recipient, whose writer encodes it, outside of any lock. Its payload was [`detach`]ed.
+    pub(super) fn to_one(message: Message) -> Arc<Self> {
+        Arc::new(Self::with_bodies(message, Default::default()))
+    }
+
+    fn with_bodies(
+        message: Message,
+        bodies: [OnceLock<Result<Bytes, RecodeError>>; SerializerId::ALL.len()],
+    ) -> Self {
         let payload = message.payload().map_or(0, |payload| payload.raw().len());
         let head = HEAD_BYTES
             + match &message {
@@ -58,7 +69,7 @@ impl Outgoing {
                 _ => 0,
             };
         let is_answer = !matches!(message, Message::Event(_) | Message::Invocation(_));
-        Arc::new(Self { cost: payload + head + ENTRY_BYTES, is_answer, message, bodies })
+        Self { cost: payload + head + ENTRY_BYTES, is_answer, message, bodies }
     }
 
     /// The message's payload, if nobody else has the message.
@@ -95,6 +106,18 @@ impl Outgoing {
     pub(crate) fn is_answer(&self) -> bool {
         self.is_answer
     }
+}
+
+/// Moves a small payload out of the frame that it came in: before the dealer's guard, under which every caller of
+/// the realm waits.
+pub(super) fn detach(payload: &mut Payload) {
+    if is_small(payload) {
+        payload.detach();
+    }
+}
+
+fn is_small(payload: &Payload) -> bool {
+    payload.arity() > Arity::None && payload.raw().len() <= COPY_MAX_BYTES
 }
 
 /// What Details take that name the URI of a PUBLISH or CALL.

@@ -170,8 +170,9 @@ impl Dealer {
             };
             let PendingCall { payload, .. } = &mut call;
             let payload = std::mem::replace(payload, Payload::EMPTY);
-            let invocation =
-                Outgoing::new(Invocation { request, registration: registration.id, details, payload }.into());
+            let invocation = Outgoing::to_one(
+                Invocation { request, registration: registration.id, details, payload }.into(),
+            );
             if out.invocation(callee.key, &invocation).is_err() {
                 call.payload = invocation.into_payload().unwrap_or(Payload::EMPTY);
                 continue;
@@ -377,7 +378,7 @@ impl Dealer {
         let Some(invoked) = invoked else { return };
         if let Some((caller, request)) = invoked.caller {
             self.forget_call(caller, request);
-            out.answer(caller, &Outgoing::new(answer(request)));
+            out.answer(caller, &Outgoing::to_one(answer(request)));
         }
         if let Some(registration) = self.registrations.get_mut(invoked.registration) {
             registration.answered(invoked.place);

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use wamp_proto::dict::InvocationPolicy;
 use wamp_proto::{MatchPolicy, Payload, RegistrationId, RequestId, Uri};
 
-use crate::realm::outgoing::COPY_MAX_BYTES;
 use crate::realm::recipient::RecipientKey;
 use crate::realm::settings::QueueLimits;
 
@@ -179,15 +178,10 @@ impl WaitingCalls {
     ///
     /// # Errors
     /// With the call, if there is no room for it (CON-04).
-    pub(super) fn push(&mut self, mut call: PendingCall) -> Result<(), PendingCall> {
+    pub(super) fn push(&mut self, call: PendingCall) -> Result<(), PendingCall> {
         let bytes = self.bytes + call.cost();
         if self.calls.len() >= self.limits.calls || bytes > self.limits.max_bytes {
             return Err(call);
-        }
-        // What waits must not keep the frame alive that it came in. The frame of a large payload is not much more
-        // than that, and would be long to copy under the lock.
-        if call.payload.raw().len() <= COPY_MAX_BYTES {
-            call.payload.detach();
         }
         self.bytes = bytes;
         self.calls.push_back(call);
