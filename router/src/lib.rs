@@ -30,7 +30,12 @@ pub use router::Router;
 pub use server::{Server, StartError, check};
 pub use trunkline_config as config;
 
-/// Keeps the README's code compiling.
+/// Keeps the code of the documentation compiling, and runs what can be run.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+mod documentation {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../docs/how-to/embed-the-router.md")]
+    struct EmbedTheRouter;
+}

@@ -9,6 +9,7 @@ mod ci;
 mod command;
 mod conformance;
 mod deny;
+mod examples;
 mod interop;
 mod path;
 mod tidy;
@@ -61,6 +62,12 @@ const TASKS: &[Task] = &[
         in_ci: true,
     },
     Task { name: "interop", about: "third-party clients against the router", run: interop::run, in_ci: true },
+    Task {
+        name: "examples",
+        about: "the programs that the documentation shows [WORD: pages with it in their path]",
+        run: examples::run,
+        in_ci: true,
+    },
     Task {
         name: "vectors",
         about: "the official test vectors from a folder DIR",

@@ -7,7 +7,7 @@ mod check;
 mod clients;
 mod connection;
 mod process;
-mod provision;
+pub(crate) mod provision;
 mod router;
 mod summary;
 
@@ -18,7 +18,8 @@ use std::time::Instant;
 use check::Score;
 use clients::Client;
 use connection::{Connection, Transport};
-use process::Child;
+
+pub(crate) use process::Child;
 use router::Listeners;
 
 use crate::workspace::Workspace;

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 /// For one line of a child. The scenarios' own deadlines of 20 seconds end first and say more.
 pub(super) const LINE_DEADLINE: Duration = Duration::from_secs(30);
 
-pub(super) struct Child {
+pub(crate) struct Child {
     name: String,
     process: std::process::Child,
     lines: Receiver<String>,
@@ -18,7 +18,7 @@ pub(super) struct Child {
 
 impl Child {
     /// Its standard input stays open, its errors go to ours.
-    pub(super) fn spawn(name: &str, command: &mut Command) -> anyhow::Result<Self> {
+    pub(crate) fn spawn(name: &str, command: &mut Command) -> anyhow::Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
         let mut process = command
             .stdin(Stdio::piped())
@@ -39,7 +39,7 @@ impl Child {
     }
 
     /// The next line it prints; `None` when it has ended.
-    pub(super) fn line(&mut self) -> anyhow::Result<Option<String>> {
+    pub(crate) fn line(&mut self) -> anyhow::Result<Option<String>> {
         match self.lines.recv_timeout(LINE_DEADLINE) {
             Ok(line) => Ok(Some(line)),
             Err(RecvTimeoutError::Disconnected) => Ok(None),
@@ -49,14 +49,24 @@ impl Child {
         }
     }
 
+    /// The next line that it has printed already.
+    pub(crate) fn try_line(&mut self) -> Option<String> {
+        self.lines.try_recv().ok()
+    }
+
+    /// Whether it has ended already, and not with success.
+    pub(crate) fn has_failed(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(Some(status)) if !status.success())
+    }
+
     /// Ends a peer the way it expects.
-    pub(super) fn close_stdin_and_wait(mut self) -> anyhow::Result<()> {
+    pub(crate) fn close_stdin_and_wait(mut self) -> anyhow::Result<()> {
         drop(self.process.stdin.take());
         self.wait()
     }
 
     /// Ends the router the way an operator does; it must drain and exit with success.
-    pub(super) fn terminate_and_wait(mut self) -> anyhow::Result<()> {
+    pub(crate) fn terminate_and_wait(mut self) -> anyhow::Result<()> {
         // The shell's own `kill`: the standard library only knows SIGKILL.
         let id = self.process.id().to_string();
         crate::command::run(Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]))?;

@@ -10,14 +10,14 @@ use crate::venv::Venv;
 use crate::workspace::Workspace;
 
 /// The Python that has the client.
-pub(super) fn python(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+pub(crate) fn python(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let venv = Venv::provision(workspace, "interop/python", "tests/interop/python/requirements.txt")?;
     Ok(venv.program("python"))
 }
 
 /// The folder of the scripts. Node looks for packages beside a script, so they are copied to where the packages
 /// are installed.
-pub(super) fn node(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+pub(crate) fn node(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let source = workspace.root.join("tests/interop");
     let target = workspace.target_dir().join("interop");
     let folder = target.join("js");
@@ -48,23 +48,31 @@ pub(super) fn node(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// The peer, compiled. Go's own cache knows what is new.
+/// The peer, compiled.
 pub(super) fn go(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let peer = workspace.target_dir().join("interop/go/peer");
+    println!("building tests/interop/go into {}", peer.display());
+    go_build(workspace, &workspace.root.join("tests/interop/go"), ".", &peer)?;
+    Ok(peer)
+}
+
+/// Compiles a package or file of a folder that has a `go.mod`. Go's own cache knows what is new.
+pub(crate) fn go_build(
+    workspace: &Workspace,
+    folder: &Path,
+    source: &str,
+    program: &Path,
+) -> anyhow::Result<()> {
     anyhow::ensure!(
         works(workspace.command("go").arg("version")),
         "go is missing: install golang-go (Debian's name), 1.20 or later, then run again"
     );
-    let folder = workspace.target_dir().join("interop/go");
-    let peer = folder.join("peer");
-    println!("building tests/interop/go into {}", folder.display());
+    let kept = workspace.target_dir().join("interop/go");
     // Modules are read-only otherwise, and nobody could delete the target directory.
     let mut build = Command::new("go");
-    build.args(["build", "-modcacherw", "-mod=readonly", "-buildvcs=false", "-o"]).arg(&peer).arg(".");
-    build.current_dir(workspace.root.join("tests/interop/go"));
-    build.env("GOMODCACHE", folder.join("modules")).env("GOCACHE", folder.join("cache"));
-    run(&mut build)
-        .context("go could not build; is it 1.20 or later, and a Go module proxy within reach?")?;
-    Ok(peer)
+    build.args(["build", "-modcacherw", "-mod=readonly", "-buildvcs=false", "-o"]).arg(program).arg(source);
+    build.current_dir(folder).env("GOMODCACHE", kept.join("modules")).env("GOCACHE", kept.join("cache"));
+    run(&mut build).context("go could not build; is it 1.20 or later, and a Go module proxy within reach?")
 }
 
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
