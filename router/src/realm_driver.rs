@@ -140,16 +140,7 @@ impl RealmDriver {
 
     /// Takes a session out and releases whatever it held. Does nothing if it left before.
     pub(crate) fn leave(&self, key: RecipientKey) {
-        {
-            let mut members = self.members.write();
-            if members.member(key).is_none() {
-                return;
-            }
-            let member = members.slots.remove(key.slot as usize);
-            members.key_by_session.remove(&member.identity.session);
-        }
-        self.counters.sessions_left.increment();
-        self.step(|realm, out| realm.leave(key, out));
+        self.settle(vec![key]);
     }
 
     /// Routes one request of a member. What comes from a session that left counts for nothing.
@@ -202,27 +193,48 @@ impl RealmDriver {
         self.members.read().slots.len()
     }
 
+    /// Does one step, and then those that follow from it.
     fn step<T>(&self, input: impl FnOnce(&Realm, &Step<'_>) -> T) -> T {
-        let mut overflowed;
-        let result = {
-            let members = self.members.read();
-            let step = Step {
-                members: &members,
-                counters: &self.counters,
-                drops_events: self.plan.drops_events(),
-                overflowed: RefCell::default(),
-            };
-            let result = input(&self.realm, &step);
-            overflowed = step.overflowed.into_inner();
-            result
+        let (result, overflowed) = self.run(input);
+        self.settle(overflowed);
+        result
+    }
+
+    fn run<T>(&self, input: impl FnOnce(&Realm, &Step<'_>) -> T) -> (T, Vec<RecipientKey>) {
+        let members = self.members.read();
+        let step = Step {
+            members: &members,
+            counters: &self.counters,
+            drops_events: self.plan.drops_events(),
+            overflowed: RefCell::default(),
         };
-        while let Some(key) = overflowed.pop() {
-            self.leave(key);
+        let result = input(&self.realm, &step);
+        (result, step.overflowed.into_inner())
+    }
+
+    /// Has sessions leave, and those whose outbox overflows by that: a loop, however long the chain.
+    fn settle(&self, mut leaving: Vec<RecipientKey>) {
+        while let Some(key) = leaving.pop() {
+            if self.take_out(key) {
+                let ((), overflowed) = self.run(|realm, out| realm.leave(key, out));
+                leaving.extend(overflowed);
+            }
         }
         if self.draining.load(Ordering::Relaxed) {
             self.drained.notify_waiters();
         }
-        result
+    }
+
+    /// Whether the session was a member until now.
+    fn take_out(&self, key: RecipientKey) -> bool {
+        let mut members = self.members.write();
+        if members.member(key).is_none() {
+            return false;
+        }
+        let member = members.slots.remove(key.slot as usize);
+        members.key_by_session.remove(&member.identity.session);
+        self.counters.sessions_left.increment();
+        true
     }
 }
 

@@ -59,7 +59,8 @@ impl Realms {
             (template.uri.as_str(), template.match_policy, plan)
         });
         let (mut plans, mut patterns) = (Vec::new(), Vec::new());
-        for (index, (uri, match_policy, plan)) in named.chain(templates).enumerate() {
+        // Of two under one pattern the later one counts: a realm that has a name of its own.
+        for (index, (uri, match_policy, plan)) in templates.chain(named).enumerate() {
             patterns.push((uri, match_policy, index));
             plans.push(Arc::new(plan));
         }
@@ -145,6 +146,7 @@ impl Realms {
             subscriptions_max: limits.subscriptions_max,
             registrations_max: limits.registrations_max,
             open_calls_max: limits.open_calls_max,
+            waiting_calls_max_bytes: limits.waiting_calls_max_bytes,
             call_queues: plan.call_queues.clone(),
             subscription_key: self.table_key,
             table_key: self.table_key,

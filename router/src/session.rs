@@ -148,7 +148,7 @@ impl Session {
         let welcome = welcome(&hello, &membership, arrival.authmethod(), &authid, &role.name);
         tracing::info!(
             target: "trunkline::audit",
-            %peer, session = membership.session.value(), realm = %hello.realm, authrole = %role.name,
+            %peer, session = membership.session.value(), ?realm, authrole = %role.name,
             authmethod = arrival.authmethod(), "joined"
         );
         let session = Self { protocol, router: router.clone(), driver, membership, rules, serializer };

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper fails the test that uses it")]
 
 use bytes::Bytes;
-use trunkline_tests::{OTHER, Peer, STRICT, TestRouter, Transport, Via, event, hello};
+use trunkline::Router;
+use trunkline_tests::{OTHER, Peer, STRICT, TestRouter, Transport, Via, config, event, hello};
 use wamp_proto::error_uri::{GOODBYE_AND_OUT, NO_SUCH_PROCEDURE, NO_SUCH_REALM, PROTOCOL_VIOLATION};
 use wamp_proto::{MessageCode, SerializerId};
 
@@ -147,4 +148,45 @@ async fn frames_of_two_publications_are_not_shared() {
     let second = bob.receive_octets().await.unwrap();
     assert_ne!(first, second, "publication IDs differ");
     assert_ne!(first.as_ptr(), second.as_ptr());
+}
+
+/// Each session waits for the next one's answer, and has no room for another message: the last one overflows, and
+/// takes all others along, one after the other.
+#[test]
+fn sessions_that_overflow_because_another_left_leave_in_a_loop() {
+    const SESSIONS: usize = 1000;
+    const ROOM: usize = 16;
+    // A recursion would need far more.
+    const STACK: usize = 512 * 1024;
+    let chain = || {
+        let mut config = config();
+        config.limits.outbox_max_messages = ROOM;
+        let router = Router::new(&config);
+        let mut peers: Vec<_> = (0..SESSIONS)
+            .map(|number| {
+                let mut peer = router.connect(SerializerId::Json);
+                peer.send(&hello(STRICT).into()).unwrap();
+                let register = format!(r#"[64,1,{{}},"com.example.procedure{number}"]"#);
+                peer.send(&register.into()).unwrap();
+                peer
+            })
+            .collect();
+        for (number, peer) in peers.iter_mut().enumerate() {
+            peer.send(&format!(r#"[48,2,{{}},"com.example.procedure{}"]"#, number + 1).into()).unwrap();
+        }
+        // Answers have twice the room. REGISTERED and an INVOCATION are there; the last session got an ERROR, too.
+        for peer in peers.iter_mut().take(SESSIONS - 1).rev() {
+            for request in 3..=ROOM as u64 * 2 {
+                let publish = format!(r#"[16,{request},{{"acknowledge":true}},"com.example.none"]"#);
+                peer.send(&publish.into()).unwrap();
+            }
+        }
+        assert_eq!(router.sessions(), SESSIONS);
+        drop(peers.pop());
+        router
+    };
+    let router = std::thread::Builder::new().stack_size(STACK).spawn(chain).unwrap().join().unwrap();
+    assert_eq!(router.sessions(), 0);
+    // All but the last, which left, and the first, which nobody called.
+    assert_eq!(router.counters().slow_consumers.value(), SESSIONS as u64 - 2);
 }

@@ -174,6 +174,9 @@ impl Broker {
         topic: &str,
         match_policy: MatchPolicy,
     ) -> Result<usize, Refusal> {
+        if !self.slot_by_topic.takes(topic, match_policy) {
+            return Err(Refusal::too_many_shapes());
+        }
         let id = (0..ID_ATTEMPTS).map(|attempt| subscription_id(settings, topic, match_policy, attempt));
         let Some(id) = id.into_iter().find(|id| !self.slot_by_id.contains_key(id)) else {
             return Err(Refusal::new(

@@ -73,6 +73,8 @@ pub struct Holdings {
     pub registrations: usize,
     /// CALLs without a final answer.
     pub open_calls: usize,
+    /// Octets of those that wait in queues.
+    pub waiting_bytes: usize,
     /// Sessions that called, or were called, and have not left.
     pub parties: usize,
 }
@@ -187,6 +189,7 @@ impl Realm {
             subscriptions: self.broker.read().subscriptions(),
             registrations: dealer.registrations(),
             open_calls: dealer.open_calls(),
+            waiting_bytes: dealer.waiting_bytes(),
             parties: dealer.parties(),
         }
     }

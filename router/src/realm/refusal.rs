@@ -42,6 +42,10 @@ impl Refusal {
         Self::new(error_uri::INVALID_URI, "URIs that begin with \"wamp\" are the router's".to_owned())
     }
 
+    pub(super) fn too_many_shapes() -> Self {
+        Self::new(error_uri::UNAVAILABLE, "the realm holds wildcards of too many different shapes".to_owned())
+    }
+
     pub(super) fn callee_full() -> Self {
         Self::new(error_uri::UNAVAILABLE, "the callee takes no more calls now".to_owned())
     }

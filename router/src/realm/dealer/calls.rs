@@ -47,7 +47,11 @@ enum Undispatched {
 impl Party {
     /// Forgets invocations at that place whose caller is gone: nobody waits for the place any more.
     pub(super) fn forget_orphans(&mut self, place: Option<u64>) {
-        self.invocations.retain(|_, invoked| invoked.caller.is_some() || Some(invoked.place) != place);
+        if self.orphans > 0 {
+            let open = self.invocations.len();
+            self.invocations.retain(|_, invoked| invoked.caller.is_some() || Some(invoked.place) != place);
+            self.orphans -= open - self.invocations.len();
+        }
     }
 }
 
@@ -108,7 +112,10 @@ impl Dealer {
             payload: call.payload,
         };
         if others_wait {
-            return self.wait(settings, slot, call);
+            // Perhaps for a callee whose outbox was full: it may have room by now.
+            self.wait(settings, slot, call)?;
+            self.serve_waiting(slot, out);
+            return Ok(());
         }
         match self.dispatch(slot, call, out) {
             Ok(()) => Ok(()),
@@ -131,9 +138,10 @@ impl Dealer {
 
     /// Has a call wait in its registration's queue.
     fn wait(&mut self, settings: &RealmSettings, slot: usize, call: PendingCall) -> Result<(), Refusal> {
-        let (caller, request) = (call.caller, call.request);
-        let queued = self.registrations.get_mut(slot).map(|registration| registration.waiting.push(call));
-        if !matches!(queued, Some(Ok(()))) {
+        let (caller, request, cost) = (call.caller, call.request, call.cost());
+        let has_room = self.waiting_bytes + cost <= settings.waiting_calls_max_bytes
+            && self.registrations.get_mut(slot).is_some_and(|registration| registration.waiting.push(call));
+        if !has_room {
             let error = match settings.profile {
                 Profile::Crossbar => error_uri::CROSSBAR_MAX_CONCURRENCY_REACHED,
                 Profile::Default | Profile::Strict => error_uri::MAX_CONCURRENCY_REACHED,
@@ -142,6 +150,7 @@ impl Dealer {
         }
         self.parties.entry(caller).or_default().calls.insert(request, OpenCall::Waiting(slot));
         self.open_calls += 1;
+        self.waiting_bytes += cost;
         Ok(())
     }
 
@@ -207,6 +216,8 @@ impl Dealer {
     pub(super) fn serve_waiting(&mut self, slot: usize, out: &impl Recipients) {
         while let Some(registration) = self.registrations.get_mut(slot) {
             let Some(call) = registration.waiting.next() else { return };
+            let cost = call.cost();
+            self.waiting_bytes -= cost;
             match self.dispatch(slot, call, out) {
                 Ok(()) => {}
                 Err(Undispatched::Full(call)) if !self.answers_will_come(slot) => {
@@ -216,6 +227,7 @@ impl Dealer {
                 Err(Undispatched::Busy(call) | Undispatched::Full(call)) => {
                     if let Some(registration) = self.registrations.get_mut(slot) {
                         registration.waiting.put_back(call);
+                        self.waiting_bytes += cost;
                     }
                     return;
                 }
@@ -288,7 +300,7 @@ impl Dealer {
         from: RecipientKey,
         out: &impl Recipients,
     ) {
-        self.forget_caller(from);
+        let freed = self.forget_caller(settings, from);
         let pending = self.parties.get_mut(&from).map(|party| std::mem::take(&mut party.invocations));
         // In the order of the calls, so that equal inputs give equal output.
         let pending: BTreeMap<_, _> = pending.into_iter().flatten().collect();
@@ -301,44 +313,54 @@ impl Dealer {
         }
         self.apply(settings, Record::SessionGone { callee: from }, out);
         self.parties.remove(&from);
+        for slot in freed {
+            self.serve_waiting(slot, out);
+        }
     }
 
     /// Forgets the calls of a caller that is gone. What their callees answer later belongs to nobody, and is
-    /// dropped.
-    fn forget_caller(&mut self, from: RecipientKey) {
+    /// dropped. Returns the slots of registrations whose queue may move on.
+    fn forget_caller(&mut self, settings: &RealmSettings, from: RecipientKey) -> BTreeSet<usize> {
         let calls = self.parties.get_mut(&from).map(|party| std::mem::take(&mut party.calls));
         let calls: BTreeMap<_, _> = calls.into_iter().flatten().collect();
         self.open_calls -= calls.len();
-        let mut waited = BTreeSet::new();
+        let mut touched = BTreeSet::new();
         for call in calls.into_values() {
-            match call {
-                OpenCall::Waiting(slot) => {
-                    waited.insert(slot);
-                }
-                OpenCall::Invoked(callee, invocation) => self.orphan(callee, invocation),
+            touched.extend(match call {
+                OpenCall::Waiting(slot) => Some(slot),
+                OpenCall::Invoked(callee, invocation) => self.orphan(settings, callee, invocation),
+            });
+        }
+        for slot in &touched {
+            if let Some(registration) = self.registrations.get_mut(*slot) {
+                self.waiting_bytes -= registration.waiting.forget(from);
             }
         }
-        for slot in waited {
-            if let Some(registration) = self.registrations.get_mut(slot) {
-                registration.waiting.forget(from);
-            }
-        }
+        touched
     }
 
-    /// Forgets the caller of an invocation, and the invocation too if it takes no place that others wait for.
-    fn orphan(&mut self, callee: RecipientKey, invocation: RequestId) {
-        let Some(party) = self.parties.get_mut(&callee) else { return };
-        let Some(invoked) = party.invocations.get_mut(&invocation) else { return };
-        let registration = self.registrations.get_mut(invoked.registration);
-        match registration {
-            Some(registration) if registration.is_limited(invoked.place) => {
+    /// Forgets the caller of an invocation, and the invocation too if it takes no place that others wait for: then
+    /// returns the registration's slot.
+    fn orphan(
+        &mut self,
+        settings: &RealmSettings,
+        callee: RecipientKey,
+        invocation: RequestId,
+    ) -> Option<usize> {
+        let party = self.parties.get_mut(&callee)?;
+        let invoked = party.invocations.get_mut(&invocation)?;
+        let slot = invoked.registration;
+        if let Some(registration) = self.registrations.get_mut(slot) {
+            // A callee that never answers must not have the dealer keep what callers leave behind without end.
+            if registration.is_limited(invoked.place) && party.orphans < settings.open_calls_max {
                 invoked.caller = None;
-                return;
+                party.orphans += 1;
+                return None;
             }
-            Some(registration) => registration.answered(invoked.place),
-            None => {}
+            registration.answered(invoked.place);
         }
         party.invocations.remove(&invocation);
+        Some(slot)
     }
 
     /// From now on, refuses every CALL.
@@ -376,9 +398,16 @@ impl Dealer {
         let invoked = self.parties.get_mut(&callee).and_then(|party| party.invocations.remove(&invocation));
         // Answered before, or nobody waits any more: the answer is dropped without a word.
         let Some(invoked) = invoked else { return };
-        if let Some((caller, request)) = invoked.caller {
-            self.forget_call(caller, request);
-            out.answer(caller, &Outgoing::to_one(answer(request)));
+        match invoked.caller {
+            Some((caller, request)) => {
+                self.forget_call(caller, request);
+                out.answer(caller, &Outgoing::to_one(answer(request)));
+            }
+            None => {
+                if let Some(party) = self.parties.get_mut(&callee) {
+                    party.orphans -= 1;
+                }
+            }
         }
         if let Some(registration) = self.registrations.get_mut(invoked.registration) {
             registration.answered(invoked.place);

@@ -42,6 +42,8 @@ struct Party {
     registrations: BTreeSet<RegistrationId>,
     /// The last INVOCATION request sent to it (ID-05).
     last_invocation: Option<RequestId>,
+    /// Open INVOCATIONs whose caller is gone.
+    orphans: usize,
     /// Open INVOCATIONs, by their request.
     invocations: HashMap<RequestId, Invoked, foldhash::fast::FixedState>,
     /// Open CALLs, by their request.
@@ -60,6 +62,8 @@ pub(super) struct Dealer {
     /// The last place given to a callee.
     last_place: u64,
     open_calls: usize,
+    /// Octets of the calls that wait, in all queues.
+    waiting_bytes: usize,
     draining: bool,
     chance: fastrand::Rng,
 }
@@ -74,6 +78,7 @@ impl Dealer {
             last_registration: 0,
             last_place: 0,
             open_calls: 0,
+            waiting_bytes: 0,
             draining: false,
             chance: fastrand::Rng::with_seed(settings.seed()),
         }
@@ -106,8 +111,12 @@ impl Dealer {
                 "a callee takes at least one invocation at a time: concurrency is 0".to_owned(),
             ));
         }
-        let held = self.parties.get(&from).map_or(0, |party| party.registrations.len());
-        if held >= settings.registrations_max {
+        let Register { procedure, options, .. } = register;
+        let slot = self.slot_by_procedure.get(procedure, options.match_policy.unwrap_or_default());
+        let id = slot.and_then(|slot| self.registrations.get(*slot)).map(|registration| registration.id);
+        let held = self.parties.get(&from).map(|party| &party.registrations);
+        let is_held = held.zip(id).is_some_and(|(held, id)| held.contains(&id));
+        if !is_held && held.map_or(0, BTreeSet::len) >= settings.registrations_max {
             return Err(Refusal::new(
                 error_uri::UNAVAILABLE,
                 format!("a session may hold {} registrations", settings.registrations_max),
@@ -203,6 +212,9 @@ impl Dealer {
         match_policy: MatchPolicy,
         invoke: InvocationPolicy,
     ) -> Result<usize, Refusal> {
+        if !self.slot_by_procedure.takes(procedure, match_policy) {
+            return Err(Refusal::too_many_shapes());
+        }
         let Some(id) = RegistrationId::new(self.last_registration + 1) else {
             return Err(Refusal::new(error_uri::UNAVAILABLE, "all registration IDs were used".to_owned()));
         };
@@ -241,8 +253,10 @@ impl Dealer {
     ) -> Result<(), Refusal> {
         let Some(registration) = self.registrations.get_mut(slot) else { return Ok(()) };
         let principal = out.identity(callee);
-        let is_own = |other: RecipientKey| {
-            other == callee || principal.zip(out.identity(other)).is_some_and(|(a, b)| a.is_same_principal(b))
+        let is_own = |other: RecipientKey| match out.identity(other) {
+            Some(identity) => principal.is_some_and(|principal| principal.is_same_principal(identity)),
+            // It has left, and is about to be taken off.
+            None => true,
         };
         if !registration.callees().iter().all(|other| is_own(other.key)) {
             return Err(Refusal::new(
@@ -300,6 +314,7 @@ impl Dealer {
         out: &impl Recipients,
     ) {
         for call in waiting {
+            self.waiting_bytes -= call.cost();
             self.forget_call(call.caller, call.request);
             Refusal::new(error, why.to_owned()).answer(call.caller, MessageCode::Call, call.request, out);
         }
@@ -308,6 +323,11 @@ impl Dealer {
     /// How many CALLs wait for their final answer.
     pub(super) fn open_calls(&self) -> usize {
         self.open_calls
+    }
+
+    /// How many octets the calls take that wait in queues.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
     }
 
     /// How many procedures and patterns have a callee.

@@ -158,7 +158,8 @@ impl Callee {
 }
 
 impl PendingCall {
-    fn cost(&self) -> usize {
+    /// Octets that it counts for while it waits.
+    pub(super) fn cost(&self) -> usize {
         let procedure = self.procedure.as_ref().map_or(0, |procedure| procedure.len());
         self.payload.raw().len() + procedure + WAITING_CALL_BYTES
     }
@@ -174,18 +175,15 @@ impl WaitingCalls {
         self.limits.calls > 0
     }
 
-    /// Has a call wait behind all others.
-    ///
-    /// # Errors
-    /// With the call, if there is no room for it (CON-04).
-    pub(super) fn push(&mut self, call: PendingCall) -> Result<(), PendingCall> {
+    /// Has a call wait behind all others. Returns whether there was room for it (CON-04).
+    pub(super) fn push(&mut self, call: PendingCall) -> bool {
         let bytes = self.bytes + call.cost();
-        if self.calls.len() >= self.limits.calls || bytes > self.limits.max_bytes {
-            return Err(call);
+        let has_room = self.calls.len() < self.limits.calls && bytes <= self.limits.max_bytes;
+        if has_room {
+            self.bytes = bytes;
+            self.calls.push_back(call);
         }
-        self.bytes = bytes;
-        self.calls.push_back(call);
-        Ok(())
+        has_room
     }
 
     /// Puts a call back that was next.
@@ -203,10 +201,12 @@ impl WaitingCalls {
         Some(call)
     }
 
-    /// Forgets the calls of a caller that is gone.
-    pub(super) fn forget(&mut self, caller: RecipientKey) {
+    /// Forgets the calls of a caller that is gone. Returns what they counted for.
+    pub(super) fn forget(&mut self, caller: RecipientKey) -> usize {
+        let bytes = self.bytes;
         self.calls.retain(|call| call.caller != caller);
         self.bytes = self.calls.iter().map(PendingCall::cost).sum();
+        bytes - self.bytes
     }
 
     /// All of them, to be ended.

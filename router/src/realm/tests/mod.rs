@@ -66,6 +66,7 @@ fn settings() -> RealmSettings {
         subscriptions_max: 8192,
         open_calls_max: 65_536,
         registrations_max: 8192,
+        waiting_calls_max_bytes: 64 * 1024 * 1024,
         call_queues: Arc::new(RankedPatterns::new([], &[0; 16])),
         subscription_key: *b"subscription key",
         table_key: *b"key of the table",

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::{check, check_with, with_queue};
+use super::{RealmSettings, check, check_with, settings, with_queue};
 
 /// Conformance: SHR-04
 #[test]
@@ -588,6 +588,117 @@ fn con_06_going_down_ends_waiting_calls() {
             bob< ERROR CALL 3 {} wamp.error.unavailable ["the router is going down"]
             bob< ERROR CALL 2 {} wamp.error.canceled ["the router is going down"]
             bob< ERROR CALL 1 {} wamp.error.canceled
+        "#]],
+    );
+}
+
+#[test]
+fn con_04_a_queue_moves_on_when_the_call_is_gone_that_it_waited_behind() {
+    check_with(
+        with_queue(2, 1024),
+        r#"
+            a> REGISTER 1 {} com.acme.queued.add
+            bob> CALL 1 {} com.acme.queued.add [1]
+            a is full
+            carol> CALL 1 {} com.acme.queued.add [2]
+            a is ready
+            bob> leave
+            a> YIELD inv#1 {}
+            a> YIELD inv#2 {}
+        "#,
+        expect![[r#"
+            a< REGISTERED 1 reg#1
+            a< INVOCATION inv#1 reg#1 {} [1]
+            a< INVOCATION inv#2 reg#1 {} [2]
+            carol< RESULT 1 {}
+        "#]],
+    );
+}
+
+#[test]
+fn con_04_a_call_that_comes_moves_the_queue_on_if_the_callee_has_room_again() {
+    check_with(
+        with_queue(2, 1024),
+        r#"
+            a> REGISTER 1 {} com.acme.queued.add
+            bob> CALL 1 {} com.acme.queued.add [1]
+            a is full
+            bob> CALL 2 {} com.acme.queued.add [2]
+            a is ready
+            bob> CALL 3 {} com.acme.queued.add [3]
+        "#,
+        expect![[r#"
+            a< REGISTERED 1 reg#1
+            a< INVOCATION inv#1 reg#1 {} [1]
+            a< INVOCATION inv#2 reg#1 {} [2]
+            a< INVOCATION inv#3 reg#1 {} [3]
+        "#]],
+    );
+}
+
+#[test]
+fn con_04_all_queues_of_a_realm_have_an_end_together() {
+    check_with(
+        RealmSettings { waiting_calls_max_bytes: 300, ..with_queue(9, 1024) },
+        r#"
+            a> REGISTER 1 {"concurrency":1} com.acme.queued.one
+            a> REGISTER 2 {"concurrency":1} com.acme.queued.two
+            bob> CALL 1 {} com.acme.queued.one
+            bob> CALL 2 {} com.acme.queued.two
+            bob> CALL 3 {} com.acme.queued.one ["waits"]
+            bob> CALL 4 {} com.acme.queued.two ["is refused"]
+            a> YIELD inv#1 {}
+            bob> CALL 5 {} com.acme.queued.two ["waits"]
+        "#,
+        expect![[r#"
+            a< REGISTERED 1 reg#1
+            a< REGISTERED 2 reg#2
+            a< INVOCATION inv#1 reg#1 {}
+            a< INVOCATION inv#2 reg#2 {}
+            bob< ERROR CALL 4 {} trunkline.error.max_concurrency_reached ["every callee is busy, and no more calls may wait"]
+            bob< RESULT 1 {}
+            a< INVOCATION inv#3 reg#1 {} ["waits"]
+        "#]],
+    );
+}
+
+#[test]
+fn con_03_what_callers_leave_behind_at_a_callee_has_an_end() {
+    check_with(
+        RealmSettings { open_calls_max: 1, ..settings() },
+        r#"
+            a> REGISTER 1 {"concurrency":2} com.acme.work
+            bob> CALL 1 {} com.acme.work
+            carol> CALL 1 {} com.acme.work
+            bob> leave
+            carol> leave
+            dave> CALL 1 {} com.acme.work
+            erin> CALL 1 {} com.acme.work
+        "#,
+        expect![[r#"
+            a< REGISTERED 1 reg#1
+            a< INVOCATION inv#1 reg#1 {}
+            a< INVOCATION inv#2 reg#1 {}
+            a< INVOCATION inv#3 reg#1 {}
+            erin< ERROR CALL 1 {} trunkline.error.max_concurrency_reached ["every callee is busy, and no more calls may wait"]
+        "#]],
+    );
+}
+
+/// Conformance: SHR-01
+#[test]
+fn shr_04_registering_again_needs_no_room() {
+    check_with(
+        RealmSettings { registrations_max: 1, ..settings() },
+        r#"
+            a> REGISTER 1 {"invoke":"first"} com.acme.one
+            a> REGISTER 2 {"invoke":"first"} com.acme.one
+            a> REGISTER 3 {"invoke":"first"} com.acme.two
+        "#,
+        expect![[r#"
+            a< REGISTERED 1 reg#1
+            a< REGISTERED 2 reg#1
+            a< ERROR REGISTER 3 {} wamp.error.unavailable ["a session may hold 1 registrations"]
         "#]],
     );
 }
