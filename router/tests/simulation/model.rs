@@ -255,6 +255,7 @@ impl Model {
         Holdings {
             subscriptions: self.topics.keys().filter(in_realm).count(),
             registrations: self.procedures.keys().filter(in_realm).count(),
+            waiting_bytes: 0,
             open_calls: self.open_calls.get(&realm).copied().unwrap_or_default(),
             parties: parties.filter(|session| session.is_party && !session.is_gone).count(),
         }
