@@ -1,8 +1,8 @@
-//! `[limits]`: what one session and one message may take.
+//! `[limits]`: what one session, one message, and the waiting calls of one realm may take.
 
 use std::time::Duration;
 
-/// Limits of a session and of its messages.
+/// Limits of a session and of its messages, and of the calls that wait in a realm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Octets of one message, in either framing. A listener may have a limit of its own.
@@ -27,6 +27,8 @@ pub struct Limits {
     pub registrations_max: usize,
     /// CALLs of one session that may wait for their final answer.
     pub open_calls_max: usize,
+    /// Octets that the calls of one realm may take that wait in call queues, all together.
+    pub waiting_calls_max_bytes: usize,
 }
 
 impl Default for Limits {
@@ -43,6 +45,7 @@ impl Default for Limits {
             subscriptions_max: 8192,
             registrations_max: 8192,
             open_calls_max: 65_536,
+            waiting_calls_max_bytes: 64 * 1024 * 1024,
         }
     }
 }
