@@ -6,6 +6,7 @@
 //! Durations are [`Duration`]s here and carry their unit in the key (`…_ms`) in files.
 #![forbid(unsafe_code)]
 
+mod closed;
 mod file;
 mod limits;
 mod listener;
@@ -16,6 +17,7 @@ use std::time::Duration;
 pub use ipnet::IpNet;
 pub use wamp_proto::{Action, MatchPolicy, Profile};
 
+pub use closed::ClosedRealm;
 pub use file::{Environment, LoadError, Problems, ProcessEnvironment};
 pub use limits::Limits;
 pub use listener::{

@@ -1,8 +1,8 @@
-//! `[limits]`: what one session and one message may take.
+//! `[limits]`: what one session, one message, and the waiting calls of one realm may take.
 
 use std::time::Duration;
 
-/// Limits of a session and of its messages.
+/// Limits of a session and of its messages, and of the calls that wait in a realm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Octets of one message, in either framing. A listener may have a limit of its own.

@@ -130,6 +130,13 @@ impl Default for Listener {
     }
 }
 
+impl Listener {
+    /// Whether the realm of that name, or those of the template with that URI, can be joined here.
+    pub fn opens(&self, realm: &str) -> bool {
+        self.realms.as_ref().is_none_or(|realms| realms.iter().any(|open| open == realm))
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -36,7 +36,9 @@ fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
 #[test]
 fn check_counts_what_a_file_has() {
     let folder = folder("check-ok");
-    fs::write(folder.join("one.toml"), "[[realms]]\nname = '${TRUNKLINE_TEST_REALM}'\n").unwrap();
+    let role = "anonymous_role = 'a'\nroles = [{ name = 'a' }]\n";
+    let realm = format!("[[realms]]\nname = '${{TRUNKLINE_TEST_REALM}}'\n{role}");
+    fs::write(folder.join("one.toml"), realm).unwrap();
     let (code, stdout, stderr) = run(&folder, &["check", "one.toml"]);
     assert_eq!(
         (code, stdout.as_str(), stderr.as_str()),
@@ -45,7 +47,7 @@ fn check_counts_what_a_file_has() {
 
     let listeners =
         "[[listeners]]\naddresses = ['127.0.0.1:1']\n[[listeners]]\naddresses = ['127.0.0.1:2']\n";
-    let realms = "[[realms]]\nname = 'file:name'\n[[realm_templates]]\nuri = 'a.'\n";
+    let realms = format!("[[realms]]\nname = 'file:name'\n{role}[[realm_templates]]\nuri = 'a.'\n{role}");
     fs::write(folder.join("name"), "com.example.shop\n").unwrap();
     fs::write(folder.join("more.toml"), format!("{listeners}{realms}")).unwrap();
     // What a file names is looked for where the file is, not where the command was given.
@@ -54,6 +56,35 @@ fn check_counts_what_a_file_has() {
     let (code, stdout, _) = run(Path::new("/"), &["check", path]);
     assert_eq!(code, Some(0));
     assert_eq!(stdout, format!("{path}: ok: 2 listeners, 1 realm, 1 realm template\n"));
+}
+
+#[test]
+fn check_warns_of_realms_that_nobody_can_join() {
+    let folder = folder("check-closed");
+    fs::write(folder.join("closed.toml"), "[[realms]]\nname = 'com.example'\n").unwrap();
+    let (code, stdout, stderr) = run(&folder, &["check", "closed.toml"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    expect![[r#"
+        closed.toml: ok: 1 listener, 1 realm
+        warning: nobody can join realm "com.example": it has no `anonymous_role`, and no listener has a role for it in `anonymous_roles`
+    "#]]
+    .assert_eq(&stdout);
+}
+
+#[test]
+fn a_key_in_the_place_of_its_path_is_never_shown() {
+    let folder = folder("check-key");
+    let (code, ..) = run(&folder, &["init"]);
+    assert_eq!(code, Some(0));
+    let text = fs::read_to_string(folder.join("trunkline.toml")).unwrap();
+    let text = text.replace("\"key.pem\"", "\"file:key.pem\"");
+    fs::write(folder.join("trunkline.toml"), text).unwrap();
+    for command in [&["check", "trunkline.toml"][..], &["start", "--config", "trunkline.toml"]] {
+        let (code, stdout, stderr) = run(&folder, command);
+        assert_eq!((code, stdout.as_str()), (Some(3), ""));
+        assert!(stderr.contains("write the path itself, without `file:`"), "{stderr}");
+        assert!(!stderr.contains("PRIVATE KEY"), "{stderr}");
+    }
 }
 
 #[test]
@@ -179,4 +210,22 @@ fn init_overwrites_nothing() {
         assert_eq!(fs::read_to_string(folder.join(taken)).unwrap(), "mine");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
     }
+}
+
+#[test]
+fn init_that_cannot_write_everything_leaves_nothing() {
+    let folder = folder("init-full");
+    // The key fits into the one block that a file may have; what comes later does not.
+    let limited = "trap '' XFSZ; ulimit -f 1; exec \"$0\" init";
+    let output = Command::new("sh")
+        .args(["-c", limited, env!("CARGO_BIN_EXE_trunkline")])
+        .current_dir(&folder)
+        .output()
+        .expect("a shell");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("cannot write ") && !stderr.contains("key.pem"), "{stderr}");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    let (code, _, stderr) = run(&folder, &["init"]);
+    assert_eq!(code, Some(0), "{stderr}");
 }

@@ -248,6 +248,17 @@ fn a_configured_router_says_what_it_listens_on_and_which_realms_it_has() {
     Peer::join_realm(&router, "com.example.shop");
 }
 
+#[test]
+fn a_configured_router_warns_of_realms_that_nobody_can_join() {
+    let router = Running::start_configured("closed.toml", CONFIGURED);
+    router.signal("TERM");
+    let (code, log) = router.wait();
+    assert_eq!(code, Some(0), "{log}");
+    let warnings: Vec<_> = log.lines().filter(|line| line.contains("WARN")).collect();
+    let [warning] = warnings[..] else { panic!("{log}") };
+    assert!(warning.contains("nobody can join realms of the template \"com.example.tenant.\": "), "{log}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_configured_router_has_the_threads_it_was_given() {

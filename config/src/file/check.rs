@@ -3,6 +3,7 @@
 //! Types and ranges of single values were seen to before.
 
 use std::collections::BTreeMap;
+use std::path::Component;
 
 use wamp_proto::MatchPolicy;
 use wamp_proto::uri::{UriError, UriRules, check_pattern, check_uri, is_reserved};
@@ -20,6 +21,13 @@ pub(super) fn check(config: &Config, places: &Places) -> Vec<Problem> {
     check.templates();
     check.problems
 }
+
+/// Octets that an entry of an outbox may take besides the largest payload: its other fields, and what it costs to
+/// keep.
+const ENTRY_BYTES: usize = 8 * 1024;
+
+/// Octets of a socket's path: `sun_path` has 108, and the last one is 0.
+const SOCKET_PATH_MAX_BYTES: usize = 107;
 
 struct Check<'a> {
     config: &'a Config,
@@ -58,11 +66,16 @@ impl<'a> Check<'a> {
         });
         let keys = [(Some(limits.message_max_bytes), "limits.message_max_bytes".to_owned())];
         for (octets, path) in keys.into_iter().chain(listeners) {
-            if octets.is_some_and(|octets| octets > limits.outbox_max_bytes) {
+            let Some(octets) = octets else { continue };
+            let needed = octets.saturating_add(ENTRY_BYTES);
+            if needed > limits.outbox_max_bytes {
                 self.report(
                     &path,
                     "a message may be larger than the outbox it must go through",
-                    &format!("the outbox takes {} octets", limits.outbox_max_bytes),
+                    &format!(
+                        "the outbox takes {} octets, and must take {needed}: {ENTRY_BYTES} more than the message",
+                        limits.outbox_max_bytes
+                    ),
                     "raise `outbox_max_bytes` of `[limits]`, or lower `message_max_bytes`",
                 );
             }
@@ -74,11 +87,13 @@ impl<'a> Check<'a> {
         for (index, listener) in self.config.listeners.iter().enumerate() {
             let path = format!("listeners.{index}");
             for (index, address) in listener.addresses.iter().enumerate() {
+                let path = format!("{path}.addresses.{index}");
+                self.socket_path(&path, address);
                 if !matches!(address, Address::Tcp(address) if address.port() == 0) {
                     self.once(
                         &mut addresses,
-                        address,
-                        &format!("{path}.addresses.{index}"),
+                        plain(address),
+                        &path,
                         "an address is listened on twice",
                         "an address belongs to one listener, which serves all protocols",
                     );
@@ -87,6 +102,19 @@ impl<'a> Check<'a> {
             self.socket_files(&path, listener);
             self.proxies(&path, listener);
             self.realms_of_listener(&path, listener);
+        }
+    }
+
+    fn socket_path(&mut self, path: &str, address: &Address) {
+        let Address::Unix(file) = address else { return };
+        let octets = file.as_os_str().len();
+        if octets > SOCKET_PATH_MAX_BYTES {
+            self.report(
+                path,
+                &format!("the path of a socket file is longer than {SOCKET_PATH_MAX_BYTES} octets"),
+                &format!("{octets} octets, with the folder that it starts from"),
+                "the system takes no longer one: shorten it",
+            );
         }
     }
 
@@ -103,15 +131,16 @@ impl<'a> Check<'a> {
     }
 
     fn proxies(&mut self, path: &str, listener: &Listener) {
-        let has = |key: &str| self.places.has(&format!("{path}.{key}"));
+        // What is there and was a problem is not missing.
+        let is_failed = |key: &str| self.is_failed(&format!("{path}.{key}"));
         match (listener.trusted_proxies.is_empty(), listener.proxy_header) {
-            (false, None) if !has("proxy_header") => self.report(
+            (false, None) if !is_failed("proxy_header") => self.report(
                 &format!("{path}.trusted_proxies"),
                 "`trusted_proxies` without `proxy_header`",
                 "how do they say where a connection comes from?",
                 "add `proxy_header`: \"proxy-protocol\", \"forwarded\" or \"x-forwarded-for\"",
             ),
-            (true, Some(_)) if !has("trusted_proxies") => self.report(
+            (true, Some(_)) if !is_failed("trusted_proxies") => self.report(
                 &format!("{path}.proxy_header"),
                 "`proxy_header` without `trusted_proxies`",
                 "nobody would be believed",
@@ -119,6 +148,11 @@ impl<'a> Check<'a> {
             ),
             _ => {}
         }
+    }
+
+    /// Whether the file says something there that was a problem already.
+    fn is_failed(&self, path: &str) -> bool {
+        self.places.has(path) && !self.places.has_understood(path)
     }
 
     /// The rules of the realm or template that a listener names, and where they stand.
@@ -160,8 +194,7 @@ impl<'a> Check<'a> {
             if self.places.has_understood(&role) {
                 self.role(&role, &anonymous.role, &rules_path, rules);
             }
-            let is_open = listener.realms.as_ref().is_none_or(|realms| realms.contains(&anonymous.realm));
-            if !is_open {
+            if !listener.opens(&anonymous.realm) {
                 let help = "add it to `realms` of the listener, or leave this out";
                 self.report(&realm, "this realm cannot be joined here", "not among `realms`", help);
             }
@@ -189,10 +222,11 @@ impl<'a> Check<'a> {
 
     fn realms(&mut self) {
         if self.config.realms.is_empty() && self.config.realm_templates.is_empty() {
-            let has_any = ["realms", "realm_templates"].into_iter().any(|key| self.places.has(key));
-            if !has_any {
+            let keys = ["realms", "realm_templates"];
+            if !keys.iter().any(|key| self.is_failed(key)) {
+                let path = keys.into_iter().find(|key| self.places.has(key)).unwrap_or_default();
                 let help = "add `[[realms]]` with a `name`, and `[[realms.roles]]` for those who may join";
-                self.report("", "there are no realms", "nobody could join anything", help);
+                self.report(path, "there are no realms", "nobody could join anything", help);
             }
         }
         let mut names = Seen::new();
@@ -209,16 +243,35 @@ impl<'a> Check<'a> {
     }
 
     fn templates(&mut self) {
-        let mut patterns = Seen::new();
+        let realms = self.config.realms.iter().enumerate();
+        let mut names: Seen<_> =
+            realms.map(|(index, realm)| (&realm.name, format!("realms.{index}.name"))).collect();
+        names.retain(|_, path| self.places.has_understood(path));
+        let mut uris = Seen::new();
         for (index, template) in self.config.realm_templates.iter().enumerate() {
             let RealmTemplate { uri, match_policy, rules, .. } = template;
             let path = format!("realm_templates.{index}");
             let uri_path = format!("{path}.uri");
             if self.places.has_understood(&uri_path) {
-                let title = "two templates with the same `uri` and `match`";
-                let help = "a realm is made from one template: put what belongs to it into one table";
-                self.once(&mut patterns, (uri, match_policy), &uri_path, title, help);
-                self.realm_uri(&uri_path, uri, *match_policy);
+                let title = "two templates with the same `uri`";
+                let help = "listeners know a template by its `uri`: put what belongs to it into one table";
+                self.once(&mut uris, uri, &uri_path, title, help);
+                if let Some(name) = names.get(uri) {
+                    let title = "a template has the name of a realm for its `uri`";
+                    let problem =
+                        Problem::new(title, self.places.find(&uri_path), "which one do listeners mean?")
+                            .help("listeners know both by it: leave one out, or choose another pattern");
+                    self.problems.push(problem.related(self.places.find(name), "the realm"));
+                }
+                let match_path = format!("{path}.match");
+                if is_one_name(uri, *match_policy) && !self.is_failed(&match_path) {
+                    let place = if self.places.has(&match_path) { &match_path } else { &uri_path };
+                    let help = "a realm with one name is one of `[[realms]]`; a template needs a pattern: `match = \
+                                \"prefix\"`, or an empty component in `uri`";
+                    self.report(place, "a template that matches one name alone", "this is a realm", help);
+                } else {
+                    self.realm_uri(&uri_path, uri, *match_policy);
+                }
             }
             self.realm(&path, rules);
         }
@@ -296,7 +349,8 @@ impl<'a> Check<'a> {
             }
             self.uri(&uri, &permission.uri, permission.match_policy, strict);
             let lists = ["allow", "deny"].map(|key| format!("{path}.{key}"));
-            if !lists.iter().any(|list| self.places.has(list)) {
+            let is_empty = permission.allow.is_empty() && permission.deny.is_empty();
+            if is_empty && !lists.iter().any(|list| self.is_failed(list)) {
                 let help =
                     "add `allow` or `deny` with some of \"publish\", \"subscribe\", \"call\", \"register\"";
                 self.report(&uri, "a permission that allows and denies nothing", "what about it?", help);
@@ -313,5 +367,25 @@ impl<'a> Check<'a> {
                 }
             }
         }
+    }
+}
+
+/// Whether a template's pattern matches nothing but itself.
+fn is_one_name(uri: &str, policy: MatchPolicy) -> bool {
+    match policy {
+        MatchPolicy::Exact => true,
+        MatchPolicy::Wildcard => uri.split('.').all(|component| !component.is_empty()),
+        MatchPolicy::Prefix => false,
+    }
+}
+
+/// The address, without what does not change where its path leads.
+fn plain(address: &Address) -> Address {
+    match address {
+        Address::Unix(path) => {
+            let parts = path.components().filter(|part| !matches!(part, Component::CurDir));
+            Address::Unix(parts.collect())
+        }
+        Address::Tcp(address) => Address::Tcp(*address),
     }
 }

@@ -396,6 +396,38 @@ impl<S: 'static> Read for Shaped<S> {
     }
 }
 
+/// A string that errors and logs show once it is used, such as a path. The content of a file could be a secret, and
+/// is refused; so are control characters, of which whatever spans several lines has some.
+pub(super) struct Shown<S> {
+    /// What is meant to stand there: "path".
+    pub(super) what: &'static str,
+    /// Its shape.
+    pub(super) shape: Shaped<S>,
+}
+
+impl<S: 'static> Read for Shown<S> {
+    type Setting = S;
+
+    fn read(&self, item: &Item<'_>, reader: &mut Reader<'_>) -> Option<S> {
+        let Shaped { expected, parse } = self.shape;
+        if item.value.get_ref().as_str().is_some_and(|written| written.starts_with("file:")) {
+            let problem = item.problem(expected, "this would be the content of the file");
+            reader.problems.push(problem.help(format!("write the {} itself, without `file:`", self.what)));
+            return None;
+        }
+        let (text, _) = reader.string(item, expected)?;
+        if text.contains(char::is_control) {
+            reader.problems.push(item.problem(expected, "there are control characters in it"));
+            return None;
+        }
+        reader.accept(parse(&text, reader.folder), || item.problem(expected, "this does not fit"))
+    }
+
+    fn schema(&self) -> Value {
+        self.shape.schema()
+    }
+}
+
 /// One of some words.
 pub(super) struct Word<S: 'static>(pub(super) &'static [(&'static str, S)]);
 

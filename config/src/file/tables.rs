@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use wamp_proto::{DecodeRules, MatchPolicy, Profile};
 
-use super::read::{Boolean, Integer, Keys, List, Milliseconds, Shaped, Table, Text, Word, table, tables};
+use super::read::{
+    Boolean, Integer, Keys, List, Milliseconds, Shaped, Shown, Table, Text, Word, table, tables,
+};
 use crate::{
     Action, Address, AnonymousRole, CallQueue, Config, Limits, Listener, Node, Permission, ProxyHeader,
     Realm, RealmRules, RealmTemplate, Role, SlowSubscriber, Tls, TrustedProxy, UnixSocket,
@@ -44,18 +46,24 @@ const NAME: Shaped<String> = Shaped {
 };
 
 /// A path, from the folder of the configuration file if it is relative.
-const FILE_PATH: Shaped<PathBuf> = Shaped {
-    expected: "the path of a file",
-    parse: |text, folder| (!text.is_empty()).then(|| folder.join(text)),
+const FILE_PATH: Shown<PathBuf> = Shown {
+    what: "path",
+    shape: Shaped {
+        expected: "the path of a file",
+        parse: |text, folder| (!text.is_empty()).then(|| folder.join(text)),
+    },
 };
 
-const ADDRESS: Shaped<Address> = Shaped {
-    expected: "an address such as `127.0.0.1:8080`, `[::1]:8080` or `unix:trunkline.sock`",
-    parse: |text, folder| {
-        Some(match text.parse().ok()? {
-            Address::Unix(path) => Address::Unix(folder.join(path)),
-            address => address,
-        })
+const ADDRESS: Shown<Address> = Shown {
+    what: "address",
+    shape: Shaped {
+        expected: "an address such as `127.0.0.1:8080`, `[::1]:8080` or `unix:trunkline.sock`",
+        parse: |text, folder| {
+            Some(match text.parse().ok()? {
+                Address::Unix(path) => Address::Unix(folder.join(path)),
+                address => address,
+            })
+        },
     },
 };
 
@@ -69,12 +77,15 @@ impl Table for Config {
         keys.optional(
             "limits",
             table(),
-            "What one session and one message may take, whatever the realm.",
+            "What one session, one message and the waiting calls of one realm may take.",
             |config, limits| config.limits = limits,
         );
-        keys.optional("listeners", tables(), "What to listen on.", |config, listeners| {
-            config.listeners = listeners;
-        });
+        keys.optional(
+            "listeners",
+            List { item: table(), min: 1 },
+            "What to listen on; `127.0.0.1:8080` if it is not given.",
+            |config, listeners| config.listeners = listeners,
+        );
         keys.optional("realms", tables(), "Realms that sessions may join.", |config, realms| {
             config.realms = realms;
         });
@@ -159,7 +170,8 @@ impl Table for Limits {
         keys.optional(
             "outbox_max_bytes",
             Integer(4096..=GIBIBYTE),
-            "Octets that may wait for one session: about the bodies, plus 64 for each message.",
+            "Octets that may wait for one session: about the bodies, plus 64 for each message. At least 8192 more than \
+             the largest message.",
             |limits, octets| limits.outbox_max_bytes = octets,
         );
         keys.optional(
@@ -186,6 +198,13 @@ impl Table for Limits {
             Integer(COUNT),
             "CALLs of one session that may wait for their final answer.",
             |limits, count| limits.open_calls_max = count,
+        );
+        keys.optional(
+            "waiting_calls_max_bytes",
+            Integer(0..=GIBIBYTE),
+            "Octets that the calls of one realm may take that wait in call queues, all together: payloads, plus 256 \
+             for each call.",
+            |limits, octets| limits.waiting_calls_max_bytes = octets,
         );
     }
 }
@@ -416,7 +435,7 @@ impl Table for RealmTemplate {
         keys.optional(
             "match",
             MATCH,
-            "How `uri` matches; \"wildcard\" if it is not given.",
+            "How `uri` matches: \"prefix\" or \"wildcard\"; \"wildcard\" if it is not given.",
             |template, policy| {
                 template.match_policy = policy;
             },

@@ -124,6 +124,19 @@ fn the_examples_of_the_documentation_load() {
 }
 
 #[test]
+fn the_samples_and_the_examples_of_the_how_tos_let_somebody_into_every_realm() {
+    let pages = files("../docs/how-to", "md");
+    let examples = pages.iter().flat_map(|path| blocks(&fs::read_to_string(path).expect("a page"), "toml"));
+    let mut configurations = 0;
+    for text in samples().into_iter().chain(examples) {
+        configurations += 1;
+        let config = parse(&text).unwrap();
+        assert_eq!(config.closed_realms().map(|closed| closed.to_string()).next(), None, "{text}");
+    }
+    assert!(configurations > samples().len() + pages.len(), "{configurations}");
+}
+
+#[test]
 fn the_problems_that_the_documentation_shows_are_those_of_its_example() {
     let page =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGES).join("README.md")).unwrap();

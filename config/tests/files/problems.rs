@@ -1,8 +1,11 @@
 //! What is said about mistakes.
 
-use expect_test::{Expect, expect};
+use std::path::Path;
 
-use super::parse;
+use expect_test::{Expect, expect};
+use trunkline_config::Config;
+
+use super::{MadeUp, parse};
 
 fn check(text: &str, expected: &Expect) {
     expected.assert_eq(&parse(text).expect_err("a mistake").to_string());
@@ -219,13 +222,13 @@ match = "exact"
                |
                = help: choose a name that does not begin with `wamp`
 
-            error: this is not a URI
-              --> etc/trunkline.toml:50:7
+            error: a template that matches one name alone
+              --> etc/trunkline.toml:51:9
                |
-            50 | uri = "com.example.tenant."
-               |       ^^^^^^^^^^^^^^^^^^^^^ the URI has an empty component
+            51 | match = "exact"
+               |         ^^^^^^^ this is a realm
                |
-               = help: components stand between dots, as in `com.example.topic`; only `match = "wildcard"` lets an empty one stand for any
+               = help: a realm with one name is one of `[[realms]]`; a template needs a pattern: `match = "prefix"`, or an empty component in `uri`
 
             etc/trunkline.toml: 20 problems"#]],
     );
@@ -289,6 +292,9 @@ fn a_file_without_realms_is_a_mistake() {
 
         etc/trunkline.toml: 1 problem"#]],
     );
+    for text in ["realms = []", "realm_templates = []", "realms = []\nrealm_templates = []"] {
+        check_single(&[(text, "there are no realms")]);
+    }
 }
 
 #[test]
@@ -394,6 +400,7 @@ fn values_are_of_their_type_and_in_their_range() {
         ("[limits]", "uri_max_bytes = 0", "too small"),
         ("[limits]", "outbox_stall_ms = 0", "too small"),
         ("[limits]", "open_calls_max = true", "this is a boolean"),
+        ("[limits]", "waiting_calls_max_bytes = 1073741825", "from 0 to 1073741824"),
         ("[[listeners]]", "message_max_bytes = 0", "too small"),
         ("[[listeners]]", "message_max_bytes = 2000000000", "too large"),
         ("[[listeners]]", "connections_max = 0", "too small"),
@@ -451,14 +458,29 @@ fn realms_and_templates_are_told_apart() {
         ("realms = [{ name = 'a b' }]", "no white space"),
         ("realms = [{ name = 'a' }]\nrealm_templates = [{ uri = 'wamp.' }]", "reserved"),
         ("realm_templates = [{ uri = 'a.' }, { uri = 'a.', match = 'wildcard' }]", "two templates"),
+        // Which of them would a listener mean?
+        ("realm_templates = [{ uri = 'a.' }, { uri = 'a.', match = 'prefix' }]", "two templates"),
+        (
+            "realms = [{ name = 'a' }]\nrealm_templates = [{ uri = 'a', match = 'prefix' }]",
+            "has the name of a realm",
+        ),
+        ("realm_templates = [{ uri = 'a', match = 'exact' }]", "matches one name alone"),
+        ("realm_templates = [{ uri = 'a.b' }]", "matches one name alone"),
+        ("realm_templates = [{ uri = 'a', match = 'wildcart' }]", "did you mean"),
         ("realm_templates = [{ uri = 'a..b', match = 'prefix' }]", "the beginning of a URI"),
         ("realm_templates = [{ uri = 'a.', realms_max = 0 }]", "too small"),
         ("realm_templates = [{ uri = 'a.', anonymous_role = 'r' }]", "no role of this name"),
         ("limits.uri_max_bytes = 3\nrealms = [{ name = 'abcd' }]", "`uri_max_bytes`"),
         ("limits.uri_max_components = 1\nrealms = [{ name = 'a.b' }]", "`uri_max_components`"),
     ]);
-    let text = "realm_templates = [{ uri = 'a.' }, { uri = 'a.', match = 'prefix' }]";
+    let text = "realm_templates = [{ uri = 'a.' }, { uri = 'a', match = 'prefix' }]";
     assert_eq!(parse(text).unwrap().realm_templates.len(), 2);
+    let clash = "realms = [{ name = 'a' }]\nrealm_templates = [{ uri = 'a', match = 'exact' }]";
+    let problems = parse(clash).unwrap_err().to_string();
+    assert!(
+        problems.contains("has the name of a realm") && problems.contains("one name alone"),
+        "{problems}"
+    );
 }
 
 #[test]
@@ -470,6 +492,8 @@ fn permissions_and_queues_do_not_tie() {
         (role("{ uri = 'b', allow = ['call'] }, { uri = 'b', deny = ['call'] }"), "two permissions"),
         (role("{ uri = 'b', allow = ['call', 'call'] }"), "two permissions"),
         (role("{ uri = 'b' }"), "allows and denies nothing"),
+        (role("{ uri = 'b', allow = [] }"), "allows and denies nothing"),
+        (role("{ uri = 'b', allow = [], deny = [] }"), "allows and denies nothing"),
         (role("{ uri = '', allow = ['call'] }"), "not a URI"),
         (role("{ uri = 'b', allow = ['cal'] }"), "did you mean \"call\"?"),
         (
@@ -496,9 +520,64 @@ fn permissions_and_queues_do_not_tie() {
 #[test]
 fn no_message_is_larger_than_an_outbox() {
     let realms = "realms = [{ name = 'a' }]\n";
-    for keys in ["limits.outbox_max_bytes = 65536", "listeners = [{ message_max_bytes = 4194305 }]"] {
+    for keys in [
+        "limits.outbox_max_bytes = 1056767",
+        "limits.message_max_bytes = 4186113",
+        "listeners = [{ message_max_bytes = 4186113 }]",
+        "listeners = [{ message_max_bytes = 1073741824 }]",
+    ] {
         check_single(&[(&format!("{realms}{keys}"), "larger than the outbox")]);
     }
+    for keys in ["limits.outbox_max_bytes = 1056768", "listeners = [{ message_max_bytes = 4186112 }]"] {
+        parse(&format!("{realms}{keys}")).unwrap();
+    }
+    check(
+        "[limits]\nmessage_max_bytes = 65536\noutbox_max_bytes = 65536\n[[realms]]\nname = 'a'\n",
+        &expect![[r#"
+            error: a message may be larger than the outbox it must go through
+             --> etc/trunkline.toml:2:21
+              |
+            2 | message_max_bytes = 65536
+              |                     ^^^^^ the outbox takes 65536 octets, and must take 73728: 8192 more than the message
+              |
+              = help: raise `outbox_max_bytes` of `[limits]`, or lower `message_max_bytes`
+
+            etc/trunkline.toml: 1 problem"#]],
+    );
+}
+
+#[test]
+fn a_socket_file_has_one_listener_and_a_path_that_the_system_takes() {
+    let addresses = |addresses: &str| format!("realms = [{{ name = 'a' }}]\nlisteners = [{{ {addresses} }}]");
+    let twice = ["unix:a.sock", "unix:./a.sock"].map(|address| format!("'{address}'")).join(", ");
+    let text = addresses(&format!("addresses = [{twice}]"));
+    check_single(&[(&text, "an address is listened on twice")]);
+    // Paths start from here, not from another folder.
+    let problems = Config::parse(&text, Path::new("trunkline.toml"), &MadeUp::default()).unwrap_err();
+    assert!(problems.to_string().contains("an address is listened on twice"), "{problems}");
+
+    let long = |octets: usize| addresses(&format!("addresses = ['unix:/{}']", "a".repeat(octets - 1)));
+    parse(&long(107)).unwrap();
+    check_single(&[(&long(108), "longer than 107 octets")]);
+    // The folder counts, and octets do, not characters.
+    let relative = addresses(&format!("addresses = ['unix:{}']", "a".repeat(104)));
+    check_single(&[(&relative, "longer than 107 octets")]);
+    let umlauts = addresses(&format!("addresses = ['unix:/{}']", "ä".repeat(54)));
+    check_single(&[(&umlauts, "longer than 107 octets")]);
+}
+
+#[test]
+fn proxies_and_their_header_come_together() {
+    let listener = |keys: &str| format!("realms = [{{ name = 'a' }}]\nlisteners = [{{ {keys} }}]");
+    for (keys, words) in [
+        ("proxy_header = 'forwarded'", "`proxy_header` without `trusted_proxies`"),
+        ("proxy_header = 'forwarded', trusted_proxies = []", "`proxy_header` without `trusted_proxies`"),
+        ("trusted_proxies = ['::1']", "`trusted_proxies` without `proxy_header`"),
+        ("proxy_header = 'forwarded', trusted_proxies = ['nobody']", "must be a network"),
+    ] {
+        check_single(&[(&listener(keys), words)]);
+    }
+    parse(&listener("trusted_proxies = []")).unwrap();
 }
 
 /// Whatever is wrong with the name of a realm, those who use it are not blamed.
@@ -512,6 +591,8 @@ fn one_mistake_is_one_problem() {
             "another word",
         ),
         ("realms = 1", "a list"),
+        ("realms = [1]", "a table"),
+        ("listeners = []\nrealms = [{ name = 'a' }]", "at least 1"),
         ("realms = [{ name = 'a', anonymous_role = 'r', roles = [{ name = 1 }] }]", "this is an integer"),
     ]);
 }

@@ -12,9 +12,12 @@ use super::{FILE, MadeUp, parse};
 /// What must never be shown.
 const SECRET: &str = "s3 cret";
 
+/// What must never become a path, which errors and logs show.
+const KEY: &str = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
+
 fn environment() -> MadeUp {
     MadeUp {
-        variables: [("NAME", "shop"), ("NAME_2", "file:name"), ("SECRET", SECRET)]
+        variables: [("NAME", "shop"), ("NAME_2", "file:name"), ("SECRET", SECRET), ("KEY", KEY)]
             .map(|(name, value)| (name, OsString::from(value)))
             .into(),
         files: [
@@ -23,6 +26,7 @@ fn environment() -> MadeUp {
             ("/run/secret", SECRET.into()),
             ("etc/reference", b"${NAME}".to_vec()),
             ("etc/binary", b"\xff".to_vec()),
+            ("etc/key.pem", KEY.into()),
             ("etc/at-limit", vec![b'a'; 65_536]),
             ("etc/large", vec![b'a'; 65_537]),
         ]
@@ -209,6 +213,71 @@ name = "{reference}"
         let problems = load(&text).unwrap_err();
         assert!(problems.matches("error: ").count() > 14, "{problems}");
         assert!(!problems.contains(SECRET), "{problems}");
+    }
+}
+
+#[test]
+fn paths_and_addresses_are_not_the_content_of_files() {
+    let problems = load(
+        r#"
+[[listeners]]
+addresses = ["file:name"]
+tls = { certificate_file = "file:key.pem", key_file = "file:key.pem" }
+
+[[realms]]
+name = "realm1"
+"#,
+    )
+    .unwrap_err();
+    expect![[r#"
+        error: an item of `addresses` must be an address such as `127.0.0.1:8080`, `[::1]:8080` or `unix:trunkline.sock`
+         --> etc/trunkline.toml:3:14
+          |
+        3 | addresses = ["file:name"]
+          |              ^^^^^^^^^^^ this would be the content of the file
+          |
+          = help: write the address itself, without `file:`
+
+        error: `certificate_file` must be the path of a file
+         --> etc/trunkline.toml:4:28
+          |
+        4 | tls = { certificate_file = "file:key.pem", key_file = "file:key.pem" }
+          |                            ^^^^^^^^^^^^^^ this would be the content of the file
+          |
+          = help: write the path itself, without `file:`
+
+        error: `key_file` must be the path of a file
+         --> etc/trunkline.toml:4:55
+          |
+        4 | tls = { certificate_file = "file:key.pem", key_file = "file:key.pem" }
+          |                                                       ^^^^^^^^^^^^^^ this would be the content of the file
+          |
+          = help: write the path itself, without `file:`
+
+        etc/trunkline.toml: 3 problems"#]].assert_eq(&problems);
+    // The value of a variable is not looked at again.
+    let name_of_file = "unix:${NAME_2}";
+    let config =
+        load(&format!("listeners = [{{ addresses = ['{name_of_file}'] }}]\nrealms = [{{ name = 'a' }}]"));
+    assert_eq!(config.unwrap().listeners[0].addresses, [Address::Unix("etc/file:name".into())]);
+}
+
+#[test]
+fn paths_and_addresses_have_no_control_characters() {
+    for value in ["${KEY}", "a\\u001b[2J", "a\\u0000", "a\\u0085"] {
+        for setting in [
+            format!("addresses = [\"unix:{value}\"]"),
+            format!("tls = {{ certificate_file = \"{value}\", key_file = 'key.pem' }}"),
+            format!("tls = {{ certificate_file = 'certificate.pem', key_file = \"{value}\" }}"),
+        ] {
+            let text = format!("listeners = [{{ {setting} }}]\nrealms = [{{ name = 'a' }}]");
+            let problems = load(&text).unwrap_err();
+            assert!(
+                problems.contains("control characters") && problems.ends_with(": 1 problem"),
+                "{problems}"
+            );
+            assert!(!problems.contains("PRIVATE"), "{problems}");
+        }
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Arguments {
     file: PathBuf,
 }
 
-/// Says what is in a configuration file, unless something is wrong with it.
+/// Says what is in a configuration file, unless something is wrong with it, and what may be an oversight.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let file = &arguments.file;
     let config = load(file)?;
@@ -24,6 +24,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         counts.push(count(config.realm_templates.len(), "realm template"));
     }
     say(&format!("{}: ok: {}\n", file.display(), counts.join(", ")));
+    for closed in config.closed_realms() {
+        say(&format!("warning: {closed}\n"));
+    }
     Ok(())
 }
 

@@ -43,8 +43,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
     }
     fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    for (path, content, mode) in &files {
-        write_new(path, content, *mode).with_context(|| format!("cannot write {}", path.display()))?;
+    for (index, (path, content, mode)) in files.iter().enumerate() {
+        if let Err(error) = write_new(path, content, *mode) {
+            // Half of the files would keep the next run from writing any.
+            for (path, ..) in files.iter().take(index) {
+                fs::remove_file(path).ok();
+            }
+            return Err(error).with_context(|| format!("cannot write {}", path.display()));
+        }
     }
     let [(key, ..), (certificate, ..), (config, ..)] = &files;
     say(&next_steps(config, certificate, key));
@@ -63,9 +69,12 @@ fn self_signed() -> Result<(String, String), rcgen::Error> {
     Ok((certificate.pem(), key.serialize_pem()))
 }
 
+/// Writes a file that was not there. What cannot be written whole is not there afterwards either.
 fn write_new(path: &Path, content: &str, mode: u32) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(content.as_bytes())
+    file.write_all(content.as_bytes()).inspect_err(|_| {
+        fs::remove_file(path).ok();
+    })
 }
 
 fn next_steps(config: &Path, certificate: &Path, key: &Path) -> String {

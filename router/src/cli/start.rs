@@ -35,6 +35,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Some(file) => check::load(file)?,
         None => development(arguments.listen),
     };
+    for closed in config.closed_realms() {
+        tracing::warn!("{closed}");
+    }
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = config.node.worker_threads {
         runtime.worker_threads(threads);
