@@ -282,8 +282,8 @@ impl Drop for Session {
 impl<'a> Arrival<'a> {
     fn leads_to(self, plan: &RealmPlan) -> bool {
         match self {
-            Self::Listener(Listener { realms: Some(realms), .. }) => realms.contains(&plan.label),
-            _ => true,
+            Self::Listener(listener) => listener.opens(&plan.label),
+            Self::InProcess | Self::Vouched { .. } => true,
         }
     }
 
