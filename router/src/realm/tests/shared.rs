@@ -591,3 +591,27 @@ fn con_06_going_down_ends_waiting_calls() {
         "#]],
     );
 }
+
+/// Conformance: RPC-06, CON-05
+#[test]
+fn con_04_a_call_does_not_wait_for_an_answer_that_nobody_waits_for() {
+    check_with(
+        with_queue(2, 1024),
+        r#"
+            a> REGISTER 1 {} com.acme.queued.add
+            bob> CALL 1 {} com.acme.queued.add [1]
+            a is full
+            carol> CALL 1 {} com.acme.queued.add [2]
+            a is ready
+            bob> leave
+            a> YIELD inv#1 {}
+            a> YIELD inv#2 {} ["for carol"]
+        "#,
+        expect![[r#"
+            a< REGISTERED 1 reg#1
+            a< INVOCATION inv#1 reg#1 {} [1]
+            a< INVOCATION inv#2 reg#1 {} [2]
+            carol< RESULT 1 {} ["for carol"]
+        "#]],
+    );
+}
