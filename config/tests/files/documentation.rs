@@ -133,7 +133,7 @@ fn the_samples_and_the_examples_of_the_how_tos_let_somebody_into_every_realm() {
         let config = parse(&text).unwrap();
         assert_eq!(config.closed_realms().map(|closed| closed.to_string()).next(), None, "{text}");
     }
-    assert!(configurations > samples().len() + pages.len(), "{configurations}");
+    assert!(configurations > samples().len(), "the how-tos have examples");
 }
 
 #[test]

@@ -2,23 +2,31 @@
 //!
 //! Each thread has its own peers, which check what they receive; it waits for messages, never for time.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use trunkline::config::{Config, Limits};
+use trunkline::config::{CallQueue, Config, Limits, MatchPolicy, Realm};
 use trunkline::{Holdings, Router};
+use wamp_proto::dict::{InvocationPolicy, PublishOptions, RegisterOptions};
 use wamp_proto::{Message, SerializerId, error_uri};
 
 use crate::note::Kind;
+use crate::pattern::Pattern;
 use crate::peer::{FAILED, Peer};
 
 const REALM: &str = "realm1";
 /// When an event comes on this topic, all is over.
 const STOP: &str = "com.simulation.stop";
 const TOPICS: [&str; 3] = ["com.simulation.one", "com.simulation.two", "com.simulation.three"];
+/// Offered by callees that come and go.
 const PROCEDURES: [&str; 2] = ["com.simulation.add", "com.simulation.sub"];
+/// The same, but callees share it and take one invocation at a time.
+const SHARED: &str = "com.simulation.queued.shared";
+/// Offered by callees that take one invocation at a time, and stay: every call of it has a result.
+const STEADY: &str = "com.simulation.queued.steady";
 /// Answered by a subscriber when it has read what came before.
 const PACES: [&str; 2] = ["com.simulation.pace.one", "com.simulation.pace.two"];
 
@@ -42,7 +50,8 @@ fn in_thread(work: impl Future<Output = ()>) {
 }
 
 fn join(router: &Arc<Router>, name: usize) -> Peer {
-    Peer::join(router, REALM, SerializerId::ALL[name % SerializerId::ALL.len()], name as u64)
+    let serializer = SerializerId::ALL[name % SerializerId::ALL.len()];
+    Peer::join(router.connect(serializer), REALM, serializer, name as u64, false)
 }
 
 /// The next message of a session that the router has no reason to end.
@@ -62,7 +71,8 @@ async fn publish(router: Arc<Router>, name: usize) {
     let mut peer = join(&router, name);
     for event in 0..EVENTS {
         let kind = if event % 50 == 0 { Kind::Large } else { Kind::Octets };
-        peer.publish(TOPICS[event % TOPICS.len()], kind, Some(event % 3 == 0), None);
+        let options = PublishOptions { acknowledge: Some(event % 3 == 0), ..PublishOptions::default() };
+        peer.publish(TOPICS[event % TOPICS.len()], kind, options);
         if event % WINDOW == 0 {
             for pace in PACES {
                 peer.call(pace, Kind::Plain);
@@ -113,11 +123,17 @@ async fn visit(router: Arc<Router>, name: usize) {
 }
 
 async fn subscribe_and_unsubscribe(mut peer: Peer) -> Option<Peer> {
-    for topic in TOPICS {
+    let patterns = [
+        Pattern::new("com.simulation.t", MatchPolicy::Prefix),
+        Pattern::new("com..one", MatchPolicy::Wildcard),
+        Pattern::new("..", MatchPolicy::Wildcard),
+    ];
+    let topics: Vec<_> = TOPICS.map(Pattern::exact).into_iter().chain(patterns).collect();
+    for topic in &topics {
         peer.subscribe(topic, 0);
     }
     let mut held = Vec::new();
-    while held.len() < TOPICS.len() {
+    while held.len() < topics.len() {
         if let Message::Subscribed(answer) = peer.receive().await? {
             held.push(answer.subscription);
         }
@@ -130,10 +146,16 @@ async fn subscribe_and_unsubscribe(mut peer: Peer) -> Option<Peer> {
 
 /// Calls whoever is there; every call is answered once.
 async fn call(router: Arc<Router>, name: usize) {
+    let procedures = PROCEDURES.into_iter().chain([SHARED, STEADY]).collect::<Vec<_>>();
     let mut peer = join(&router, name);
+    let mut of_steady = BTreeSet::new();
     let mut answers = 0;
     for number in 0..CALLS {
-        peer.call(PROCEDURES[number % PROCEDURES.len()], Kind::Keywords);
+        let procedure = procedures[number % procedures.len()];
+        let (request, _) = peer.call(procedure, Kind::Keywords);
+        if procedure == STEADY {
+            of_steady.insert(request);
+        }
         while number + 1 - answers >= CALLS_IN_FLIGHT || (number + 1 == CALLS && answers < CALLS) {
             match next(&mut peer).await {
                 Message::CallResult(_) => {}
@@ -141,6 +163,7 @@ async fn call(router: Arc<Router>, name: usize) {
                     let allowed =
                         [error_uri::CANCELED, error_uri::NO_SUCH_PROCEDURE, error_uri::UNAVAILABLE, FAILED];
                     assert!(allowed.contains(&&*error.error), "{error:?}");
+                    assert!(!of_steady.contains(&error.request), "{error:?} though its callees stay");
                 }
                 other => panic!("{other:?}"),
             }
@@ -152,37 +175,90 @@ async fn call(router: Arc<Router>, name: usize) {
 }
 
 /// Answers some calls, fails at others, leaves some behind, and comes back until all is over.
-async fn serve(router: Arc<Router>, name: usize, procedure: &str, is_over: &AtomicBool) {
+async fn serve(
+    router: Arc<Router>,
+    name: usize,
+    procedure: &str,
+    options: RegisterOptions,
+    is_over: &AtomicBool,
+) {
     loop {
         let mut peer = join(&router, name);
-        peer.subscribe(STOP, 0);
+        peer.subscribe(&Pattern::exact(STOP), 0);
         settle(&mut peer).await;
         if is_over.load(Ordering::SeqCst) {
             // The event came before the subscription, perhaps.
             return;
         }
-        peer.register(procedure);
+        peer.register(&Pattern::exact(procedure), options.clone());
         for served in 0.. {
             match next(&mut peer).await {
                 Message::Event(_) => return,
                 // Left unanswered: leaving answers for it.
                 Message::Invocation(_) if served >= 30 => break,
                 Message::Invocation(invocation) => {
+                    if options.concurrency == Some(1) {
+                        assert!(peer.poll().is_pending(), "another comes before the answer");
+                    }
                     peer.answer(invocation.request, Kind::Plain, served % 5 == 0);
                 }
                 _ => {}
             }
         }
-        if let Some(registration) = peer.registrations.first().copied() {
+        if let Some(registration) = peer.registrations.keys().next().copied() {
             peer.unregister(registration);
         }
     }
 }
 
-/// Conformance: ORD-01, ORD-02, ORD-03, RPC-06, RPC-08, PUB-06, SES-14, SES-15
+/// Answers every call, until all is over.
+async fn serve_steadily(mut peer: Peer) {
+    loop {
+        match next(&mut peer).await {
+            Message::Event(_) => break,
+            Message::Invocation(invocation) => {
+                assert!(peer.poll().is_pending(), "another comes before the answer");
+                peer.answer(invocation.request, Kind::Plain, false);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    peer.say_goodbye();
+}
+
+/// One of several callees, which takes one invocation at a time.
+fn one_at_a_time() -> RegisterOptions {
+    RegisterOptions {
+        invoke: Some(InvocationPolicy::RoundRobin),
+        concurrency: Some(1),
+        ..RegisterOptions::default()
+    }
+}
+
+/// The answers are there at once.
+fn settle_now(peer: &mut Peer) {
+    while !peer.is_answered() {
+        assert!(peer.poll().is_ready(), "an answer is there at once");
+    }
+}
+
+/// A realm in which all calls that may be under way can wait.
+fn realm() -> Realm {
+    let mut realm = Realm::open(REALM);
+    realm.rules.call_queues.push(CallQueue {
+        uri: "com.simulation.queued.".to_owned(),
+        match_policy: MatchPolicy::Prefix,
+        limit: CALLERS * CALLS_IN_FLIGHT,
+        max_bytes: 1 << 20,
+    });
+    realm
+}
+
+/// Conformance: ORD-01, ORD-02, ORD-03, RPC-06, RPC-08, PUB-06, SES-14, SES-15, PBS-05, CON-01, CON-06, CON-07
 #[test]
 fn ord_05_threads_at_once() {
     let config = Config {
+        realms: vec![realm()],
         limits: Limits { outbox_max_messages: OUTBOX_MESSAGES, ..Limits::default() },
         ..Config::default()
     };
@@ -191,17 +267,22 @@ fn ord_05_threads_at_once() {
     let mut director = join(&router, 0);
     let mut sluggard = join(&router, 1);
     for topic in TOPICS {
-        sluggard.subscribe(topic, 0);
+        sluggard.subscribe(&Pattern::exact(topic), 0);
     }
     let followers = PACES.map(|pace| {
         let mut peer = join(&router, 2);
-        peer.register(pace);
+        peer.register(&Pattern::exact(pace), RegisterOptions::default());
         for topic in TOPICS.into_iter().chain([STOP]) {
-            peer.subscribe(topic, 0);
+            peer.subscribe(&Pattern::exact(topic), 0);
         }
-        while !peer.is_answered() {
-            assert!(peer.poll().is_ready(), "an answer is there at once");
-        }
+        settle_now(&mut peer);
+        peer
+    });
+    let steady = [500, 501].map(|name| {
+        let mut peer = join(&router, name);
+        peer.subscribe(&Pattern::exact(STOP), 0);
+        peer.register(&Pattern::exact(STEADY), one_at_a_time());
+        settle_now(&mut peer);
         peer
     });
     let is_over = &AtomicBool::new(false);
@@ -209,9 +290,14 @@ fn ord_05_threads_at_once() {
         for peer in followers {
             scope.spawn(|| in_thread(follow(peer)));
         }
-        for (number, procedure) in PROCEDURES.into_iter().enumerate() {
+        for peer in steady {
+            scope.spawn(|| in_thread(serve_steadily(peer)));
+        }
+        let callees = PROCEDURES.map(|procedure| (procedure, RegisterOptions::default()));
+        let callees = callees.into_iter().chain([(SHARED, one_at_a_time()), (SHARED, one_at_a_time())]);
+        for (number, (procedure, options)) in callees.enumerate() {
             let router = router.clone();
-            scope.spawn(move || in_thread(serve(router, 100 + number, procedure, is_over)));
+            scope.spawn(move || in_thread(serve(router, 100 + number, procedure, options, is_over)));
         }
         let mut busy = Vec::new();
         for number in 0..PUBLISHERS {
@@ -228,7 +314,8 @@ fn ord_05_threads_at_once() {
         }
         let failed = busy.into_iter().map(|thread| thread.join()).filter(Result::is_err).count();
         is_over.store(true, Ordering::SeqCst);
-        director.publish(STOP, Kind::Plain, Some(true), None);
+        let acknowledged = PublishOptions { acknowledge: Some(true), ..PublishOptions::default() };
+        director.publish(STOP, Kind::Plain, acknowledged);
         assert_eq!(failed, 0, "threads that failed");
     });
     assert_eq!(sluggard.poll(), Poll::Ready(None), "who does not read is disconnected");

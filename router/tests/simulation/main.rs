@@ -11,12 +11,13 @@
 mod concurrent;
 mod model;
 mod note;
+mod pattern;
 mod peer;
 mod random;
 mod seeded;
 
-const SEEDS: [u64; 3] = [1, 2, 3];
-const STEPS: usize = 20_000;
+const SEEDS: [u64; 4] = [1, 2, 3, 4];
+const STEPS: usize = 10_000;
 
 fn from_environment<T: std::str::FromStr>(variable: &str) -> Option<T> {
     let value = std::env::var(variable).ok()?;
@@ -27,6 +28,9 @@ fn from_environment<T: std::str::FromStr>(variable: &str) -> Option<T> {
 /// Whatever happens, everybody gets exactly what is due to it, in order.
 ///
 /// Conformance: ORD-01, ORD-02, ORD-03, ORD-06, ORD-07, ID-05, PUB-01, PUB-02, RPC-06, RPC-08, SES-14
+/// Conformance: PBS-02, PBS-03, PBS-04, PBS-05, PBS-06, EXC-02, BWL-02, BWL-03, BWL-04, AUTHZ-01
+/// Conformance: PBR-02, PBR-03, PBR-04, PBR-05, PBR-06, SHR-02, SHR-03, SHR-04, RRV-01
+/// Conformance: CON-01, CON-02, CON-04, CON-06, CON-07, CON-08
 #[test]
 fn ord_05_a_thousand_sessions_at_random() {
     let steps = from_environment("SIM_STEPS").unwrap_or(STEPS);

@@ -40,6 +40,17 @@ impl Note {
         Payload::new(serializer, &args, &kwargs)
     }
 
+    /// What tells it from all others.
+    pub(crate) fn key(self) -> (u64, u64) {
+        (self.origin, self.number)
+    }
+
+    /// Octets of the payload in a frame.
+    pub(crate) fn octets(self, serializer: SerializerId) -> usize {
+        let octets = self.payload(serializer).raw().len();
+        if self.kind == Kind::JsonOnly { octets - PLACEHOLDER.len() + LONE_SURROGATE.len() } else { octets }
+    }
+
     /// Whether a recipient with that serializer can be told.
     pub(crate) fn fits(self, serializer: SerializerId) -> bool {
         self.kind != Kind::JsonOnly || serializer == SerializerId::Json

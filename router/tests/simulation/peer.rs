@@ -3,23 +3,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use trunkline::{InProcess, Router, SessionOver};
+use trunkline::{InProcess, SessionOver};
 use wamp_proto::dict::{
-    CalleeRole, CallerRole, ClientRoles, Dict, HelloDetails, PublishOptions, PublisherRole, SubscriberRole,
+    CalleeFeatures, CalleeRole, CallerRole, ClientRoles, Dict, HelloDetails, PublishOptions, PublisherRole,
+    RegisterOptions, SubscribeOptions, SubscriberRole,
 };
 use wamp_proto::message::{
     Answered, Call, Error, Goodbye, Hello, Publish, Register, Subscribe, Unregister, Unsubscribe, Yield,
 };
 use wamp_proto::{
-    DecodeRules, Message, MessageCode, RegistrationId, RequestId, SerializerId, SubscriptionId, decode,
-    error_uri,
+    DecodeRules, Message, MessageCode, RegistrationId, RequestId, SerializerId, SessionId, SubscriptionId,
+    Uri, decode, error_uri,
 };
 
 use crate::note::{Kind, Note, encode};
+use crate::pattern::Pattern;
 
 /// The error of callees that fail.
 pub(crate) const FAILED: &str = "com.simulation.failed";
@@ -29,18 +30,21 @@ pub(crate) struct Peer {
     pub(crate) serializer: SerializerId,
     /// Signs its notes.
     pub(crate) name: u64,
+    pub(crate) session: SessionId,
     notes: u64,
     last_request: u64,
     open: BTreeMap<RequestId, Open>,
-    subscriptions: BTreeSet<SubscriptionId>,
-    pub(crate) registrations: BTreeSet<RegistrationId>,
+    subscriptions: BTreeMap<SubscriptionId, Pattern>,
+    /// As far as it knows: one that was taken over may have been its last.
+    pub(crate) registrations: BTreeMap<RegistrationId, Pattern>,
+    takes_revocation: bool,
     last_invocation: u64,
     /// Invocations that cannot be carried here, so that their numbers are missing.
     skipped: BTreeSet<u64>,
-    /// The last event of each publisher.
-    events: BTreeMap<u64, u64>,
-    /// The last call of each caller.
-    calls: BTreeMap<u64, u64>,
+    /// The last event of each publisher, and the subscriptions that it came for.
+    events: BTreeMap<u64, (u64, BTreeSet<SubscriptionId>)>,
+    /// The last call of each caller at each registration.
+    calls: BTreeMap<(u64, RegistrationId), u64>,
     /// Invocations to answer.
     pub(crate) unanswered: BTreeMap<RequestId, Note>,
     /// Some that were answered.
@@ -48,23 +52,23 @@ pub(crate) struct Peer {
 }
 
 /// A request that waits for its one answer.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Open {
-    Subscribe,
+    Subscribe(Pattern),
     Unsubscribe(SubscriptionId),
     Publish(Note),
-    Register,
+    Register(Pattern),
     Unregister(RegistrationId),
     Call(Note),
 }
 
 impl Open {
-    fn code(self) -> MessageCode {
+    fn code(&self) -> MessageCode {
         match self {
-            Self::Subscribe => MessageCode::Subscribe,
+            Self::Subscribe(_) => MessageCode::Subscribe,
             Self::Unsubscribe(_) => MessageCode::Unsubscribe,
             Self::Publish(_) => MessageCode::Publish,
-            Self::Register => MessageCode::Register,
+            Self::Register(_) => MessageCode::Register,
             Self::Unregister(_) => MessageCode::Unregister,
             Self::Call(_) => MessageCode::Call,
         }
@@ -73,38 +77,50 @@ impl Open {
 
 impl Peer {
     /// Joins a realm.
-    pub(crate) fn join(router: &Arc<Router>, realm: &str, serializer: SerializerId, name: u64) -> Self {
-        let mut peer = Self {
-            transport: router.connect(serializer),
+    pub(crate) fn join(
+        mut transport: InProcess,
+        realm: &str,
+        serializer: SerializerId,
+        name: u64,
+        takes_revocation: bool,
+    ) -> Self {
+        let features = CalleeFeatures {
+            registration_revocation: takes_revocation.then_some(true),
+            ..CalleeFeatures::default()
+        };
+        let roles = ClientRoles {
+            publisher: Some(Dict::from(PublisherRole::default())),
+            subscriber: Some(Dict::from(SubscriberRole::default())),
+            caller: Some(Dict::from(CallerRole::default())),
+            callee: Some(CalleeRole { features: Some(features.into()), ..CalleeRole::default() }.into()),
+            ..ClientRoles::default()
+        };
+        let details = HelloDetails { roles: Some(roles.into()), ..HelloDetails::default() };
+        let hello = Hello { realm: realm.into(), details: details.into() }.into();
+        transport.send(&encode(&hello, serializer)).expect("a new session");
+        let answer = transport.try_receive().expect("an answer to HELLO");
+        let answer = decode(serializer, &answer, &DecodeRules::default()).expect("a message");
+        let Message::Welcome(welcome) = answer else {
+            panic!("WELCOME precedes everything else, not {answer:?}");
+        };
+        Self {
+            transport,
             serializer,
             name,
+            session: welcome.session,
             notes: 0,
             last_request: 0,
             open: BTreeMap::new(),
-            subscriptions: BTreeSet::new(),
-            registrations: BTreeSet::new(),
+            subscriptions: BTreeMap::new(),
+            registrations: BTreeMap::new(),
+            takes_revocation,
             last_invocation: 0,
             skipped: BTreeSet::new(),
             events: BTreeMap::new(),
             calls: BTreeMap::new(),
             unanswered: BTreeMap::new(),
             answered: Vec::new(),
-        };
-        let roles = ClientRoles {
-            publisher: Some(Dict::from(PublisherRole::default())),
-            subscriber: Some(Dict::from(SubscriberRole::default())),
-            caller: Some(Dict::from(CallerRole::default())),
-            callee: Some(Dict::from(CalleeRole::default())),
-            ..ClientRoles::default()
-        };
-        let details = HelloDetails { roles: Some(roles.into()), ..HelloDetails::default() };
-        peer.send(&Hello { realm: realm.into(), details: details.into() }.into()).expect("a new session");
-        let welcome = peer.poll_message();
-        assert!(
-            matches!(welcome, Poll::Ready(Some(Message::Welcome(_)))),
-            "WELCOME precedes everything else, not {welcome:?}"
-        );
-        peer
+        }
     }
 
     fn send(&mut self, message: &Message) -> Result<(), SessionOver> {
@@ -130,9 +146,11 @@ impl Peer {
     }
 
     /// Subscribes; request IDs may skip forward.
-    pub(crate) fn subscribe(&mut self, topic: &str, skip: u64) -> RequestId {
-        let request = self.request(skip, Some(Open::Subscribe));
-        self.ask(Subscribe { request, options: Dict::new(), topic: topic.into() });
+    pub(crate) fn subscribe(&mut self, topic: &Pattern, skip: u64) -> RequestId {
+        let request = self.request(skip, Some(Open::Subscribe(topic.clone())));
+        let match_policy = (!topic.is_exact()).then_some(topic.policy);
+        let options = SubscribeOptions { match_policy, ..SubscribeOptions::default() };
+        self.ask(Subscribe { request, options: options.into(), topic: topic.uri.as_str().into() });
         request
     }
 
@@ -142,24 +160,21 @@ impl Peer {
         request
     }
 
-    pub(crate) fn publish(
-        &mut self,
-        topic: &str,
-        kind: Kind,
-        acknowledge: Option<bool>,
-        exclude_me: Option<bool>,
-    ) -> (RequestId, Note) {
+    pub(crate) fn publish(&mut self, topic: &str, kind: Kind, options: PublishOptions) -> (RequestId, Note) {
         let note = self.note(kind);
-        let request = self.request(0, (acknowledge == Some(true)).then_some(Open::Publish(note)));
-        let options = PublishOptions { acknowledge, exclude_me, ..PublishOptions::default() };
+        let is_acknowledged = options.acknowledge == Some(true);
+        let request = self.request(0, is_acknowledged.then_some(Open::Publish(note)));
         let payload = note.payload(self.serializer);
         self.ask(Publish { request, options: options.into(), topic: topic.into(), payload });
         (request, note)
     }
 
-    pub(crate) fn register(&mut self, procedure: &str) -> RequestId {
-        let request = self.request(0, Some(Open::Register));
-        self.ask(Register { request, options: Dict::new(), procedure: procedure.into() });
+    /// Offers a procedure; the options say all but how it is matched.
+    pub(crate) fn register(&mut self, procedure: &Pattern, options: RegisterOptions) -> RequestId {
+        let request = self.request(0, Some(Open::Register(procedure.clone())));
+        let match_policy = (!procedure.is_exact()).then_some(procedure.policy);
+        let options = RegisterOptions { match_policy, ..options };
+        self.ask(Register { request, options: options.into(), procedure: procedure.uri.as_str().into() });
         request
     }
 
@@ -230,7 +245,8 @@ impl Peer {
         }
     }
 
-    fn poll_message(&mut self) -> Poll<Option<Message>> {
+    /// The next message if there is one already, to be checked later.
+    pub(crate) fn poll_message(&mut self) -> Poll<Option<Message>> {
         let mut cx = Context::from_waker(Waker::noop());
         let frame = pin!(self.transport.receive()).poll(&mut cx);
         frame.map(|frame| frame.map(|frame| self.decode(&frame)))
@@ -272,33 +288,53 @@ impl Peer {
         open.unwrap_or_else(|| panic!("{} has nothing to wait for: {answer:?}", self.name))
     }
 
-    fn check(&mut self, message: &Message) {
+    /// Holds a message against what was sent and received before.
+    pub(crate) fn check(&mut self, message: &Message) {
         match message {
             Message::Subscribed(answer) => {
-                assert_eq!(self.close(answer.request, message), Open::Subscribe);
-                self.subscriptions.insert(answer.subscription);
+                let Open::Subscribe(topic) = self.close(answer.request, message) else {
+                    panic!("{message:?} answers another request");
+                };
+                self.subscriptions.insert(answer.subscription, topic);
             }
             Message::Unsubscribed(answer) => {
                 let Answered::Request(request) = answer.request else { panic!("nobody revokes") };
                 let Open::Unsubscribe(subscription) = self.close(request, message) else {
                     panic!("{message:?} answers another request");
                 };
-                assert!(self.subscriptions.remove(&subscription), "{subscription} was given up twice");
+                assert!(
+                    self.subscriptions.remove(&subscription).is_some(),
+                    "{subscription} was given up twice"
+                );
             }
             Message::Published(answer) => {
                 assert!(matches!(self.close(answer.request, message), Open::Publish(_)));
             }
             Message::Registered(answer) => {
-                assert_eq!(self.close(answer.request, message), Open::Register);
-                assert!(self.registrations.insert(answer.registration), "the ID was given before");
-            }
-            Message::Unregistered(answer) => {
-                let Answered::Request(request) = answer.request else { panic!("nobody revokes") };
-                let Open::Unregister(registration) = self.close(request, message) else {
+                let Open::Register(procedure) = self.close(answer.request, message) else {
                     panic!("{message:?} answers another request");
                 };
-                assert!(self.registrations.remove(&registration), "{registration} was taken back twice");
+                // Again, perhaps: it keeps its place in a registration that is shared.
+                let known = self.registrations.insert(answer.registration, procedure.clone());
+                assert!(known.is_none_or(|known| known == procedure), "the ID of another procedure");
             }
+            Message::Unregistered(answer) => match answer.request {
+                Answered::Request(request) => {
+                    let Open::Unregister(registration) = self.close(request, message) else {
+                        panic!("{message:?} answers another request");
+                    };
+                    let held = self.registrations.remove(&registration);
+                    assert!(held.is_some(), "{registration} was taken back twice");
+                }
+                Answered::Revocation => {
+                    assert!(self.takes_revocation, "{} did not ask for {message:?}", self.name);
+                    let revoked = answer.revoked.as_ref().expect("what is revoked");
+                    assert_eq!(revoked.reason.as_deref(), Some(error_uri::REGISTRATION_TAKEN_OVER));
+                    let registration = revoked.registration.expect("which registration");
+                    let held = self.registrations.remove(&registration);
+                    assert!(held.is_some(), "{registration} is none of {}", self.name);
+                }
+            },
             Message::CallResult(answer) => {
                 let Open::Call(call) = self.close(answer.request, message) else {
                     panic!("{message:?} answers another request");
@@ -308,30 +344,40 @@ impl Peer {
             Message::Error(answer) => {
                 let open = self.close(answer.request, message);
                 assert_eq!(answer.request_type, open.code() as u64, "{message:?} answers {open:?}");
+                if let Open::Unregister(registration) = open {
+                    // Somebody took it over without a word.
+                    self.registrations.remove(&registration);
+                }
                 if answer.error == FAILED {
                     let Open::Call(call) = open else { panic!("{message:?} answers {open:?}") };
                     self.check_answer(call, Note::read(&answer.payload));
                 }
             }
             Message::Event(event) => {
-                let is_held = self.subscriptions.contains(&event.subscription);
-                assert!(is_held, "{} gets an event of {}", self.name, event.subscription);
+                let held = self.subscriptions.get(&event.subscription);
+                let held = held.unwrap_or_else(|| panic!("{} does not hold {message:?}", self.name));
+                check_named(held, &event.details.topic);
                 let note = Note::read(&event.payload);
-                let last = self.events.insert(note.origin, note.number);
-                assert!(last < Some(note.number), "{note:?} arrives after event {last:?} of its publisher");
+                let (last, subscriptions) = self.events.entry(note.origin).or_default();
+                assert!(*last <= note.number, "{note:?} arrives after event {last} of its publisher");
+                if *last < note.number {
+                    (*last, *subscriptions) = (note.number, BTreeSet::new());
+                }
+                assert!(subscriptions.insert(event.subscription), "{message:?} comes twice");
                 let waits = self.open.values().any(|open| *open == Open::Publish(note));
                 assert!(!waits, "{} gets its own event before PUBLISHED", self.name);
             }
             Message::Invocation(invocation) => {
-                let is_held = self.registrations.contains(&invocation.registration);
-                assert!(is_held, "{} is invoked at {}", self.name, invocation.registration);
+                let held = self.registrations.get(&invocation.registration);
+                let held = held.unwrap_or_else(|| panic!("{} does not hold {message:?}", self.name));
+                check_named(held, &invocation.details.procedure);
                 self.last_invocation += 1;
                 while self.skipped.remove(&self.last_invocation) {
                     self.last_invocation += 1;
                 }
                 assert_eq!(invocation.request.value(), self.last_invocation, "a gap, or a repetition");
                 let note = Note::read(&invocation.payload);
-                let last = self.calls.insert(note.origin, note.number);
+                let last = self.calls.insert((note.origin, invocation.registration), note.number);
                 assert!(last < Some(note.number), "{note:?} arrives after call {last:?} of its caller");
                 self.unanswered.insert(invocation.request, note);
             }
@@ -341,5 +387,13 @@ impl Peer {
 
     fn check_answer(&self, call: Note, answer: Note) {
         assert_eq!((answer.origin, answer.number), (call.origin, call.number), "the answer to another call");
+    }
+}
+
+/// Details name the URI exactly where the pattern does not.
+fn check_named(held: &Pattern, named: &Option<Uri>) {
+    match named {
+        None => assert!(held.is_exact(), "nobody knows what {held:?} stands for"),
+        Some(uri) => assert!(!held.is_exact() && held.matches(uri), "{uri} comes for {held:?}"),
     }
 }

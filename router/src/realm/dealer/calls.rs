@@ -320,27 +320,32 @@ impl Dealer {
 
     /// Forgets the calls of a caller that is gone. What their callees answer later belongs to nobody, and is
     /// dropped. Returns the slots of registrations whose queue may move on.
-    fn forget_caller(&mut self, settings: &RealmSettings, from: RecipientKey) -> BTreeSet<usize> {
+    fn forget_caller(&mut self, settings: &RealmSettings, from: RecipientKey) -> Vec<usize> {
         let calls = self.parties.get_mut(&from).map(|party| std::mem::take(&mut party.calls));
         let calls: BTreeMap<_, _> = calls.into_iter().flatten().collect();
         self.open_calls -= calls.len();
-        let mut touched = BTreeSet::new();
+        let mut waited = BTreeSet::new();
+        let mut freed = Vec::new();
         for call in calls.into_values() {
-            touched.extend(match call {
-                OpenCall::Waiting(slot) => Some(slot),
-                OpenCall::Invoked(callee, invocation) => self.orphan(settings, callee, invocation),
-            });
+            match call {
+                OpenCall::Waiting(slot) => {
+                    waited.insert(slot);
+                }
+                OpenCall::Invoked(callee, invocation) => {
+                    freed.extend(self.orphan(settings, callee, invocation));
+                }
+            }
         }
-        for slot in &touched {
-            if let Some(registration) = self.registrations.get_mut(*slot) {
+        for slot in waited {
+            if let Some(registration) = self.registrations.get_mut(slot) {
                 self.waiting_bytes -= registration.waiting.forget(from);
             }
         }
-        touched
+        freed
     }
 
     /// Forgets the caller of an invocation, and the invocation too if it takes no place that others wait for: then
-    /// returns the registration's slot.
+    /// returns the registration's slot, if the callee is in it still.
     fn orphan(
         &mut self,
         settings: &RealmSettings,
@@ -350,6 +355,7 @@ impl Dealer {
         let party = self.parties.get_mut(&callee)?;
         let invoked = party.invocations.get_mut(&invocation)?;
         let slot = invoked.registration;
+        let mut moves_on = false;
         if let Some(registration) = self.registrations.get_mut(slot) {
             // A callee that never answers must not have the dealer keep what callers leave behind without end.
             if registration.is_limited(invoked.place) && party.orphans < settings.open_calls_max {
@@ -357,10 +363,10 @@ impl Dealer {
                 party.orphans += 1;
                 return None;
             }
-            registration.answered(invoked.place);
+            moves_on = registration.answered(invoked.place);
         }
         party.invocations.remove(&invocation);
-        Some(slot)
+        moves_on.then_some(slot)
     }
 
     /// From now on, refuses every CALL.
@@ -409,8 +415,9 @@ impl Dealer {
                 }
             }
         }
-        if let Some(registration) = self.registrations.get_mut(invoked.registration) {
-            registration.answered(invoked.place);
+        if let Some(registration) = self.registrations.get_mut(invoked.registration)
+            && registration.answered(invoked.place)
+        {
             self.serve_waiting(invoked.registration, out);
         }
     }

@@ -127,11 +127,11 @@ impl Registration {
         }
     }
 
-    /// Counts an invocation as over. The callee may have left the registration meanwhile.
-    pub(super) fn answered(&mut self, place: u64) {
-        if let Some(callee) = self.callee_mut(place) {
-            callee.open -= 1;
-        }
+    /// Counts an invocation as over. Returns whether the callee is there still: it may have left the registration
+    /// meanwhile, and the slot may be another one's.
+    pub(super) fn answered(&mut self, place: u64) -> bool {
+        let callee = self.callee_mut(place);
+        callee.map(|callee| callee.open -= 1).is_some()
     }
 
     /// Whether an answer is to come that lets the queue move on.

@@ -592,8 +592,9 @@ fn con_06_going_down_ends_waiting_calls() {
     );
 }
 
+/// Conformance: RPC-06, CON-05
 #[test]
-fn con_04_a_queue_moves_on_when_the_call_is_gone_that_it_waited_behind() {
+fn con_04_a_call_does_not_wait_for_an_answer_that_nobody_waits_for() {
     check_with(
         with_queue(2, 1024),
         r#"
@@ -604,13 +605,13 @@ fn con_04_a_queue_moves_on_when_the_call_is_gone_that_it_waited_behind() {
             a is ready
             bob> leave
             a> YIELD inv#1 {}
-            a> YIELD inv#2 {}
+            a> YIELD inv#2 {} ["for carol"]
         "#,
         expect![[r#"
             a< REGISTERED 1 reg#1
             a< INVOCATION inv#1 reg#1 {} [1]
             a< INVOCATION inv#2 reg#1 {} [2]
-            carol< RESULT 1 {}
+            carol< RESULT 1 {} ["for carol"]
         "#]],
     );
 }

@@ -1,0 +1,154 @@
+//! What sessions receive, held against what the model says they should.
+
+use std::task::Poll;
+
+use wamp_proto::message::{Answered, Event, Invocation};
+use wamp_proto::{Message, RequestId};
+
+use super::Simulation;
+use crate::model::{Answer, Invoked};
+use crate::note::Note;
+use crate::peer::FAILED;
+
+impl Simulation {
+    pub(super) fn read(&mut self, name: u64) {
+        self.take(name);
+        self.observe();
+        for invocation in self.model.read(name) {
+            self.peer(name).expect_gap(invocation);
+        }
+        self.look();
+    }
+
+    /// Takes what there is out of the outbox.
+    fn take(&mut self, name: u64) {
+        let messages = self.arrived.entry(name).or_default();
+        let peer = &mut self.people.get_mut(&name).expect("a person").peer;
+        loop {
+            match peer.poll_message() {
+                Poll::Pending => break,
+                Poll::Ready(None) => panic!("{name} was disconnected though it had room"),
+                Poll::Ready(Some(message)) => messages.push(message),
+            }
+        }
+    }
+
+    /// Tells the model whom chance has chosen: takes what came to those who may have been.
+    pub(super) fn observe(&mut self) {
+        for name in self.model.left_to_chance() {
+            if self.people.contains_key(&name) {
+                self.take(name);
+            }
+        }
+        for (name, messages) in &self.arrived {
+            for message in messages {
+                if let Message::Invocation(invocation) = message {
+                    self.model.seen_at.insert(Note::read(&invocation.payload).key(), *name);
+                }
+            }
+        }
+    }
+
+    /// Holds what arrived against what should have.
+    pub(super) fn look(&mut self) {
+        self.model.seen_at.clear();
+        while let Some((name, messages)) = self.arrived.pop_first() {
+            let lost = self.model.read(name);
+            assert!(lost.is_empty(), "{name} can be told everything");
+            for message in messages {
+                self.peer(name).check(&message);
+                self.received(name, &message);
+            }
+            self.model.was_read(name);
+        }
+    }
+
+    fn received(&mut self, name: u64, message: &Message) {
+        let (request, answer) = match message {
+            Message::Event(event) => return self.received_event(name, event),
+            Message::Invocation(invocation) => return self.received_invocation(name, invocation),
+            Message::Subscribed(answer) => (answer.request, None),
+            Message::Published(answer) => (answer.request, None),
+            Message::Registered(answer) => (answer.request, None),
+            Message::Unsubscribed(answer) => (request_of(answer.request), Some(Answer::Unsubscribed)),
+            Message::Unregistered(answer) => match answer.request {
+                Answered::Request(request) => (request, Some(Answer::Unregistered)),
+                Answered::Revocation => {
+                    let id = answer.revoked.as_ref().and_then(|revoked| revoked.registration).expect("an ID");
+                    let session = self.model.sessions.get_mut(&name).expect("a session");
+                    let expected = session.revocations.pop_front();
+                    let revoked = self.identifiers.registration(session.realm, id);
+                    return assert_eq!(expected, Some(revoked), "a revocation for {name}");
+                }
+            },
+            Message::CallResult(answer) => {
+                (answer.request, Some(Answer::Result(Note::read(&answer.payload))))
+            }
+            Message::Error(answer) if answer.error == FAILED => {
+                (answer.request, Some(Answer::Failed(Note::read(&answer.payload))))
+            }
+            Message::Error(answer) => (answer.request, None),
+            other => panic!("{name} gets {other:?}"),
+        };
+        let session = self.model.sessions.get_mut(&name).expect("a session");
+        let realm = session.realm;
+        match (message, session.answers.remove(&request)) {
+            (Message::Subscribed(answer), Some(Answer::Subscribed(topic))) => {
+                self.identifiers.subscription_is(realm, &topic, answer.subscription);
+            }
+            (Message::Registered(answer), Some(Answer::Registered(number))) => {
+                self.identifiers.registration_is(realm, number, answer.registration);
+            }
+            (Message::Published(answer), Some(Answer::Published(note))) => {
+                self.identifiers.publication_is(note, answer.publication);
+            }
+            (Message::Error(answer), Some(Answer::Error(error))) => {
+                assert_eq!(answer.error, error, "for {name}");
+            }
+            (_, Some(expected)) if answer.as_ref() == Some(&expected) => {}
+            (_, expected) => panic!("{name} gets {message:?} instead of {expected:?}"),
+        }
+    }
+
+    fn received_event(&mut self, name: u64, event: &Event) {
+        let session = self.model.sessions.get_mut(&name).expect("a session");
+        let note = Note::read(&event.payload);
+        let Some(expected) = session.events.front_mut().filter(|expected| expected.note == note) else {
+            panic!("{name} gets {note:?} instead of {:?}", session.events.front());
+        };
+        let meant = expected
+            .subscriptions
+            .iter()
+            .find(|topic| self.identifiers.subscription(session.realm, topic) == Some(event.subscription));
+        let Some(meant) = meant.cloned() else {
+            panic!("{name} gets {event:?} instead of {expected:?}");
+        };
+        expected.subscriptions.remove(&meant);
+        if let Some(topic) = &event.details.topic {
+            assert_eq!(**topic, *expected.topic, "for {name}");
+        }
+        if expected.subscriptions.is_empty() {
+            session.events.pop_front();
+        }
+        self.identifiers.publication_is(note, event.publication);
+    }
+
+    fn received_invocation(&mut self, name: u64, invocation: &Invocation) {
+        let session = self.model.sessions.get_mut(&name).expect("a session");
+        let arrived = Invoked {
+            request: invocation.request.value(),
+            registration: self.identifiers.registration(session.realm, invocation.registration),
+            procedure: invocation.details.procedure.as_deref().map(str::to_owned),
+            note: Note::read(&invocation.payload),
+        };
+        assert_eq!(Some(&arrived), session.invocations.front(), "an invocation of {name}");
+        session.invocations.pop_front();
+    }
+}
+
+fn request_of(answered: Answered) -> RequestId {
+    match answered {
+        Answered::Request(request) => request,
+        Answered::Revocation => panic!("nobody revokes subscriptions"),
+    }
+}
