@@ -1,7 +1,7 @@
 //! One task per connection: handshake, then session after session until the transport ends.
 //!
-//! The handshake is a boxed future that is gone before the session's small one starts. The session's
-//! [`OpenSession`]s poll reader, outbox and timer by hand: no split, no second task, no read future that could
+//! The handshake is a boxed future that is gone before the session's small one starts. That one,
+//! [`OpenSession`], polls reader, outbox and timer by hand: no split, no second task, no read future that could
 //! lose octets when another branch wins.
 
 use std::cell::Cell;
@@ -28,7 +28,7 @@ use crate::transport::{CloseReason, Plain, Received, Transport, TransportError};
 /// Bounds how far answers to the peer's own requests can grow between two looks at their size.
 const FRAMES_PER_TURN: usize = 32;
 
-/// OpenSessions in one poll of the task, so that one busy peer does not keep a worker from the others.
+/// Turns, each of outbox and frames, in one poll of the task, so that one busy peer does not keep a worker from the others.
 const TURNS_PER_POLL: usize = 4;
 
 /// Messages taken from the outbox at once; they go out in one write as far as the socket takes them.
@@ -111,7 +111,7 @@ pub(crate) async fn serve(socket: Plain, peer: Source, entrance: Arc<Entrance>, 
             };
         let id = session.id();
         let end = OpenSession::new(&mut transport, session, listener, &router).await;
-        // The session was dropped with its OpenSession: it has left its realm before anything is said.
+        // The session was dropped with its future: it has left its realm before anything is said.
         let counters = router.counters();
         if let End::Leave(goodbye) = end {
             tracing::info!(target: "trunkline::audit", %peer, session = id, reason = "goodbye", "left");

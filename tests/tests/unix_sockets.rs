@@ -1,11 +1,13 @@
 //! Listeners with several addresses, Unix domain sockets among them.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper fails the test that uses it")]
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::Barrier;
+use std::thread;
 
 use tokio::net::{TcpStream, UnixStream};
 use trunkline::config::{Address, Config, UnixSocket};
@@ -152,6 +154,68 @@ async fn a_file_or_another_router_at_the_path_stays_untouched() {
     assert_eq!(error, format!("cannot listen on unix:{}: another process listens there", path.display()));
     let via = Via(Transport::RawSocket, SerializerId::Json);
     Peer::join_over(UnixStream::connect(&path).await.unwrap(), "alice", via).await;
+}
+
+#[tokio::test]
+async fn a_router_that_is_about_to_listen_keeps_its_path() {
+    let scratch = Scratch::new();
+    let path = scratch.path("trunkline.sock");
+    let lock = scratch.path("trunkline.sock.lock");
+    // A router stopped between binding and listening is this: a lock, and a socket that refuses connections.
+    let locked = File::create(&lock).unwrap();
+    locked.lock().unwrap();
+    let bound = tokio::net::UnixSocket::new_stream().unwrap();
+    bound.bind(&path).unwrap();
+    let inode = fs::symlink_metadata(&path).unwrap().ino();
+    let error = start_error(&listening(&[unix(&path)])).await;
+    assert!(error.contains("another process is about to listen there"), "{error}");
+    assert_eq!(fs::symlink_metadata(&path).unwrap().ino(), inode);
+    // Had it been killed, its lock would be gone, though not the file.
+    drop((locked, bound));
+    let _router = TestRouter::with(&listening(&[unix(&path)])).await;
+    let via = Via(Transport::RawSocket, SerializerId::Json);
+    Peer::join_over(UnixStream::connect(&path).await.unwrap(), "alice", via).await;
+    assert!(!lock.exists());
+}
+
+#[tokio::test]
+async fn a_lock_is_neither_followed_nor_emptied() {
+    let scratch = Scratch::new();
+    let path = scratch.path("trunkline.sock");
+    let elsewhere = scratch.path("elsewhere");
+    let lock = scratch.path("trunkline.sock.lock");
+    symlink(&elsewhere, &lock).unwrap();
+    start_error(&listening(&[unix(&path)])).await;
+    assert!(!elsewhere.exists() && !path.exists());
+    fs::remove_file(&lock).unwrap();
+    fs::write(&lock, "precious").unwrap();
+    let _router = TestRouter::with(&listening(&[unix(&path)])).await;
+    assert_eq!(fs::read(&lock).unwrap(), b"precious");
+}
+
+#[test]
+fn one_of_many_routers_that_start_at_once_gets_the_path() {
+    let scratch = Scratch::new();
+    let path = scratch.path("trunkline.sock");
+    drop(UnixListener::bind(&path).unwrap());
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (start, stop) = (Barrier::new(8), Barrier::new(8));
+    let started = thread::scope(|scope| {
+        let starting: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    runtime().block_on(async {
+                        start.wait();
+                        let router = TestRouter::try_with(&listening(&[unix(&path)])).await;
+                        stop.wait();
+                        router.is_ok()
+                    })
+                })
+            })
+            .collect();
+        starting.into_iter().map(|thread| thread.join().unwrap()).filter(|ok| *ok).count()
+    });
+    assert_eq!(started, 1);
 }
 
 #[tokio::test]

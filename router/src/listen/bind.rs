@@ -1,12 +1,15 @@
 //! Listening sockets: TCP ports and Unix domain socket files, from address to accepted socket.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Metadata, TryLockError};
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, lchown};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::{AT_FDCWD, OFlag};
+use nix::libc::mode_t;
 use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 use nix::unistd::{Group, User};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixStream};
@@ -35,6 +38,9 @@ pub enum BindError {
     /// Another process listens on that socket file.
     #[error("another process listens there")]
     InUse,
+    /// Another process is between looking at that path and listening there.
+    #[error("another process is about to listen there: it has locked {0:?}")]
+    Locked(PathBuf),
     /// Whatever is at that path, it is not for us to replace.
     #[error("there is a file at this path that is no socket")]
     NotASocket,
@@ -104,6 +110,7 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
 
 async fn bind_unix(path: &Path, settings: &UnixSocket) -> Result<Acceptor, BindError> {
     let owner = Owner::resolve(settings)?;
+    let _lock = PathLock::acquire(path)?;
     remove_stale(path).await?;
     let socket = tokio::net::UnixSocket::new_stream()?;
     socket.bind(path)?;
@@ -111,14 +118,57 @@ async fn bind_unix(path: &Path, settings: &UnixSocket) -> Result<Acceptor, BindE
     let file = SocketFile::new(path)?;
     // Nobody can connect before the socket listens: there is no moment in which the file is open to others.
     if owner != Owner::default() {
-        chown(path, owner.user, owner.group)
-            .map_err(|source| BindError::Permission { what: "the owner", source })?;
+        file.set_owner(owner).map_err(|source| BindError::Permission { what: "the owner", source })?;
     }
     if let Some(mode) = settings.mode {
-        fs::set_permissions(path, Permissions::from_mode(mode))
-            .map_err(|source| BindError::Permission { what: "the mode", source })?;
+        file.set_mode(mode).map_err(|source| BindError::Permission { what: "the mode", source })?;
     }
     Ok(Acceptor::Unix(file, socket.listen(BACKLOG)?))
+}
+
+/// Keeps other routers from a path between the look at it and listening there: a socket that is bound and does not
+/// listen yet looks like one that a killed router left.
+struct PathLock {
+    path: PathBuf,
+    file: File,
+}
+
+impl PathLock {
+    fn acquire(socket_path: &Path) -> Result<Self, BindError> {
+        let mut path = socket_path.as_os_str().to_owned();
+        path.push(".lock");
+        let path = PathBuf::from(path);
+        loop {
+            let file = File::options()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .custom_flags(OFlag::O_NOFOLLOW.bits())
+                .open(&path)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(BindError::Locked(path)),
+                Err(TryLockError::Error(error)) => return Err(error.into()),
+            }
+            // Who held it before may have removed it after we opened it: then it keeps nobody out.
+            let locked = device_and_inode(&file.metadata()?);
+            if fs::symlink_metadata(&path).is_ok_and(|found| device_and_inode(&found) == locked) {
+                return Ok(Self { path, file });
+            }
+        }
+    }
+}
+
+impl Drop for PathLock {
+    fn drop(&mut self) {
+        // While it is locked nobody else removes it. One with something in it is not ours to remove.
+        if self.file.metadata().is_ok_and(|metadata| metadata.len() == 0)
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "cannot remove the lock of a socket file");
+        }
+    }
 }
 
 /// Removes a socket file that nobody listens on any more, such as a router leaves that was killed.
@@ -148,13 +198,35 @@ pub(crate) struct SocketFile {
 
 impl SocketFile {
     fn new(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), device_and_inode: device_and_inode(path)? })
+        let device_and_inode = device_and_inode(&fs::symlink_metadata(path)?);
+        Ok(Self { path: path.to_owned(), device_and_inode })
+    }
+
+    /// Fails if another file took its place, such as a link to one that its maker may not touch.
+    fn check_place(&self) -> io::Result<()> {
+        let found = fs::symlink_metadata(&self.path)?;
+        if found.file_type().is_socket() && device_and_inode(&found) == self.device_and_inode {
+            Ok(())
+        } else {
+            Err(io::Error::other("another file took its place"))
+        }
+    }
+
+    fn set_owner(&self, owner: Owner) -> io::Result<()> {
+        self.check_place()?;
+        lchown(&self.path, owner.user, owner.group)
+    }
+
+    fn set_mode(&self, mode: u32) -> io::Result<()> {
+        self.check_place()?;
+        let mode = Mode::from_bits_truncate(mode as mode_t);
+        Ok(fchmodat(AT_FDCWD, &self.path, mode, FchmodatFlags::NoFollowSymlink)?)
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if device_and_inode(&self.path).is_ok_and(|found| found == self.device_and_inode)
+        if self.check_place().is_ok()
             && let Err(error) = fs::remove_file(&self.path)
         {
             tracing::warn!(path = %self.path.display(), %error, "cannot remove the socket file");
@@ -162,8 +234,8 @@ impl Drop for SocketFile {
     }
 }
 
-fn device_and_inode(path: &Path) -> io::Result<(u64, u64)> {
-    fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
+fn device_and_inode(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 /// Who a socket file shall belong to, in the system's numbers; none stays as it is.
@@ -190,5 +262,34 @@ impl Owner {
             user: resolve("user", &settings.owner, user)?,
             group: resolve("group", &settings.group, group)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_link_in_the_place_of_a_socket_file_is_not_followed() {
+        let directory = std::env::temp_dir().join(format!("trunkline-bind-{}", std::process::id()));
+        fs::create_dir(&directory).unwrap();
+        let (path, other) = (directory.join("trunkline.sock"), directory.join("other.sock"));
+        let _listeners = [&path, &other].map(|path| std::os::unix::net::UnixListener::bind(path).unwrap());
+        let before = fs::symlink_metadata(&other).unwrap();
+        let file = SocketFile::new(&path).unwrap();
+        file.set_mode(0o640).unwrap();
+        assert_eq!(fs::symlink_metadata(&path).unwrap().permissions().mode() & 0o7777, 0o640);
+
+        fs::remove_file(&path).unwrap();
+        symlink(&other, &path).unwrap();
+        file.set_mode(0o604).unwrap_err();
+        file.set_owner(Owner { user: Some(before.uid()), group: None }).unwrap_err();
+        drop(file);
+        let after = fs::symlink_metadata(&other).unwrap();
+        assert_eq!((after.mode(), after.ctime_nsec()), (before.mode(), before.ctime_nsec()));
+        assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+        fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -165,7 +165,8 @@ impl Transport {
         }
     }
 
-    /// Waits until a message may be queued: less than 16 KiB is unsent. Writes, if that is what it takes.
+    /// Waits until a message may be queued: less than 16 KiB is unsent, and no large message. Writes, if that is
+    /// what it takes.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         match self {
             Self::WebSocket(websocket) => websocket.poll_ready(cx),

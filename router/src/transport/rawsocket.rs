@@ -8,7 +8,7 @@ use bytes::Bytes;
 use wamp_proto::SerializerId;
 use wamp_proto::rawsocket::{FrameError, FramePrefix, FrameType, HandshakeRequest, MaxLength, PREFIX_LENGTH};
 
-use super::socket::{HIGH_WATER, ReadOctets, Socket};
+use super::socket::{ReadOctets, Socket};
 use super::{Received, Stream, TransportError};
 
 /// An open RawSocket transport on the router.
@@ -78,7 +78,7 @@ impl RawSocket {
             // RAW-11 wants these octets back, RAW-13 forbids to send them.
             return Err(TransportError::Violation("PING is longer than the frames its sender receives"));
         }
-        if self.socket.unsent() < HIGH_WATER {
+        if self.socket.has_room() {
             self.queue_frame(FrameType::Pong, payload)
         } else {
             self.owed_pong = Some(payload);

@@ -62,14 +62,22 @@ impl Drop for ReadOctets {
     }
 }
 
+/// A large body and what was queued behind it.
+struct Large {
+    /// Shared with other recipients, so not copied.
+    body: Bytes,
+    /// A separator, a control frame: what does not wait until there is room.
+    tail: Vec<u8>,
+}
+
 /// A connected socket and its unsent octets.
 pub(super) struct Socket {
     stream: Stream,
     /// Octets to write, of which the first `sent` are written. Without capacity when nothing is unsent.
     octets: Vec<u8>,
     sent: usize,
-    /// A large body to write after `octets`: shared with other recipients, so not copied.
-    body: Bytes,
+    /// To write after `octets`. In a box, because idle connections shall not carry its size.
+    large: Option<Box<Large>>,
     shut_down: bool,
     /// The kernel's buffer is full.
     is_full: bool,
@@ -83,7 +91,7 @@ impl Socket {
             stream,
             octets: Vec::new(),
             sent: 0,
-            body: Bytes::new(),
+            large: None,
             shut_down: false,
             is_full: false,
             took_octets: false,
@@ -92,11 +100,22 @@ impl Socket {
 
     /// Octets that are queued and not yet taken by the kernel.
     pub(super) fn unsent(&self) -> usize {
-        self.octets.len() - self.sent + self.body.len()
+        let large = self.large.as_ref().map_or(0, |large| large.body.len() + large.tail.len());
+        self.octets.len() - self.sent + large
+    }
+
+    /// Whether another message may be queued: few octets are unsent, and no large body is. There is a place for
+    /// one, and the next would have to be copied.
+    pub(super) fn has_room(&self) -> bool {
+        self.large.is_none() && self.unsent() < HIGH_WATER
     }
 
     /// Queues a few octets: a frame header, a control frame.
     pub(super) fn queue(&mut self, octets: &[u8]) {
+        if let Some(large) = &mut self.large {
+            large.tail.extend_from_slice(octets);
+            return;
+        }
         if self.octets.capacity() == 0 {
             self.octets = SPARE_WRITE_BUFFER.take();
         }
@@ -104,56 +123,55 @@ impl Socket {
             self.octets.drain(..self.sent);
             self.sent = 0;
         }
-        if !self.body.is_empty() {
-            let body = mem::take(&mut self.body);
-            self.octets.extend_from_slice(&body);
-        }
         self.octets.extend_from_slice(octets);
     }
 
     /// Queues the payload of a frame whose header was queued just before.
     pub(super) fn queue_body(&mut self, body: Bytes) {
-        if body.len() >= HIGH_WATER && self.body.is_empty() {
-            self.body = body;
+        if body.len() >= HIGH_WATER && self.large.is_none() {
+            self.large = Some(Box::new(Large { body, tail: Vec::new() }));
         } else {
             self.queue(&body);
         }
     }
 
-    /// Writes until at most `unsent_max` octets are unsent: everything that is queued in one system call.
-    pub(super) fn poll_drain(
-        &mut self,
-        unsent_max: usize,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), TransportError>> {
-        while self.unsent() > unsent_max {
-            let octets = self.octets.get(self.sent..).unwrap_or_default();
-            let stream = Pin::new(&mut self.stream);
-            let result = if self.body.is_empty() {
-                stream.poll_write(cx, octets)
-            } else {
-                let slices = [IoSlice::new(octets), IoSlice::new(&self.body)];
+    /// Writes what is queued, in one system call.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        let octets = self.octets.get(self.sent..).unwrap_or_default();
+        let stream = Pin::new(&mut self.stream);
+        let result = match &self.large {
+            None => stream.poll_write(cx, octets),
+            Some(large) => {
+                let slices = [IoSlice::new(octets), IoSlice::new(&large.body), IoSlice::new(&large.tail)];
                 stream.poll_write_vectored(cx, &slices)
-            };
-            let Poll::Ready(written) = result else {
-                self.is_full = true;
-                return Poll::Pending;
-            };
-            let written = written?;
-            if written == 0 {
-                return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
             }
-            self.advance(written);
-            // What fits into the kernel's buffer says nothing about the peer; room that comes back does.
-            self.took_octets |= mem::take(&mut self.is_full);
+        };
+        let Poll::Ready(written) = result else {
+            self.is_full = true;
+            return Poll::Pending;
+        };
+        let written = written?;
+        if written == 0 {
+            return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
         }
+        self.advance(written);
+        // What fits into the kernel's buffer says nothing about the peer; room that comes back does.
+        self.took_octets |= mem::take(&mut self.is_full);
         Poll::Ready(Ok(()))
     }
 
     fn advance(&mut self, written: usize) {
         let of_octets = written.min(self.octets.len() - self.sent);
         self.sent += of_octets;
-        self.body.advance(written - of_octets);
+        if let Some(large) = &mut self.large {
+            let of_body = (written - of_octets).min(large.body.len());
+            large.body.advance(of_body);
+            if large.body.is_empty() {
+                self.octets.append(&mut large.tail);
+                self.sent += written - of_octets - of_body;
+                self.large = None;
+            }
+        }
         if self.sent == self.octets.len() {
             self.sent = 0;
             let mut octets = mem::take(&mut self.octets);
@@ -162,15 +180,13 @@ impl Socket {
                 SPARE_WRITE_BUFFER.set(octets);
             }
         }
-        if self.body.is_empty() {
-            // An empty slice would keep the shared body alive.
-            self.body = Bytes::new();
-        }
     }
 
     /// Writes everything that is queued, down to the system.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        ready!(self.poll_drain(0, cx))?;
+        while self.unsent() > 0 {
+            ready!(self.poll_write(cx))?;
+        }
         // TLS takes octets that it has still to write.
         let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx) else {
             self.is_full = true;
@@ -185,9 +201,12 @@ impl Socket {
         mem::take(&mut self.took_octets)
     }
 
-    /// Waits until fewer than [`HIGH_WATER`] octets are unsent.
+    /// Waits until there is room, and writes for it.
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        self.poll_drain(HIGH_WATER - 1, cx)
+        while !self.has_room() {
+            ready!(self.poll_write(cx))?;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Waits until there may be something to read.
@@ -239,8 +258,9 @@ impl Socket {
         Poll::Ready(())
     }
 
+    /// Octets of memory that this socket has for itself: a body is shared.
     #[cfg(test)]
     pub(super) fn buffer_capacity(&self) -> usize {
-        self.octets.capacity() + self.body.len()
+        self.octets.capacity() + self.large.as_ref().map_or(0, |large| large.tail.capacity())
     }
 }

@@ -210,6 +210,61 @@ async fn large_bodies_keep_their_place_among_small_ones() {
     tokio::join!(writing, reading);
 }
 
+/// The octets that a transport with that name sends for `body`.
+fn framed(name: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len() as u64 + u64::from(name == "batched");
+    let short = u8::try_from(length).ok().filter(|length| *length < 126);
+    let mut octets = match (name, short) {
+        ("rawsocket", _) => (length as u32).to_be_bytes().to_vec(),
+        (_, Some(length)) => vec![0x81, length],
+        (_, None) => [&[0x81, 127][..], &length.to_be_bytes()].concat(),
+    };
+    octets.extend_from_slice(body);
+    octets.extend((name == "batched").then_some(0x1E));
+    octets
+}
+
+#[tokio::test]
+async fn a_large_body_is_never_copied_whatever_is_sent_behind_it() {
+    let (batched_client, stream) = sockets().await;
+    let subprotocol = Subprotocol::batched(SerializerId::Json);
+    let batched = (batched_client, Transport::websocket(stream, Bytes::new(), subprotocol, 1024));
+    let transports = [
+        ("rawsocket", rawsocket().await, &[1, 0, 0, 0][..]),
+        ("websocket", websocket(SerializerId::Json).await, &[0x89, 0]),
+        ("batched", batched, &[0x89, 0]),
+    ];
+    for (name, (mut client, mut transport), ping) in transports {
+        let large = Bytes::from(vec![b'x'; 12 << 20]);
+        transport.queue(large.clone()).unwrap();
+        // More than the kernel takes while nobody reads.
+        for step in 0..3 {
+            let ready = poll_fn(|cx| Poll::Ready(transport.poll_ready(cx).map(Result::unwrap))).await;
+            assert!(ready.is_pending(), "{name}: the next large body would find no place");
+            if step == 1 {
+                transport.queue_ping().unwrap();
+            }
+            // Such as a GOODBYE, for which nobody waits until the transport is ready.
+            if step == 2 {
+                transport.queue("[6]".into()).unwrap();
+            }
+            let flushed = poll_fn(|cx| Poll::Ready(transport.poll_flush(cx).map(Result::unwrap))).await;
+            assert!(flushed.is_pending());
+            let socket = match &transport {
+                Transport::RawSocket(rawsocket) => &rawsocket.socket,
+                Transport::WebSocket(websocket) => &websocket.socket,
+            };
+            assert!(socket.unsent() > 1 << 20, "{name}: {}", socket.unsent());
+            assert!(socket.buffer_capacity() < 1024, "{name}: {}", socket.buffer_capacity());
+            assert!(!large.is_unique());
+        }
+        let expected = [framed(name, &large), ping.to_vec(), framed(name, b"[6]")].concat();
+        let ((), octets) = tokio::join!(flush(&mut transport), read(&mut client, expected.len()));
+        assert!(octets == expected, "{name}");
+        assert!(large.is_unique());
+    }
+}
+
 #[tokio::test]
 async fn large_frame_arrives_in_memory_of_its_own_size() {
     let request = HandshakeRequest { serializer: SerializerId::Json, receive_max: MaxLength::MAX };

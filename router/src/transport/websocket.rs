@@ -111,7 +111,7 @@ impl WebSocket {
             }
             Ok(Message::Ping(_)) => {
                 self.owes_pong = true;
-                if self.socket.unsent() < HIGH_WATER {
+                if self.socket.has_room() {
                     self.queue_control_frames(cx)?;
                 }
                 Poll::Ready(Ok(Received::Activity))
@@ -152,6 +152,10 @@ impl WebSocket {
     }
 
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        if self.batching.as_ref().is_some_and(|batching| batching.waiting_bytes >= BATCH_MAX_BYTES) {
+            // The batch is full. While it waited, nobody would see that it keeps the next one out.
+            self.queue_batch()?;
+        }
         self.socket.poll_ready(cx)
     }
 
