@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::RwLock;
 use slab::Slab;
 use tokio::sync::Notify;
 use wamp_proto::{RequestId, SessionId, Violation};
@@ -18,7 +17,7 @@ use wamp_proto::{RequestId, SessionId, Violation};
 use crate::counters::Counters;
 use crate::outbox::{Closed, Outbox, OutboxLimits};
 use crate::realm::{
-    Full, Holdings, Identity, Outgoing, Realm, RealmSettings, RecipientKey, Recipients, Request,
+    Full, Holdings, Identity, Outgoing, ReadMostly, Realm, RealmSettings, RecipientKey, Recipients, Request,
 };
 use crate::realms::RealmPlan;
 
@@ -27,7 +26,7 @@ use crate::realms::RealmPlan;
 pub(crate) struct RealmDriver {
     realm: Realm,
     plan: Arc<RealmPlan>,
-    members: RwLock<Members>,
+    members: ReadMostly<Members>,
     outbox_limits: OutboxLimits,
     counters: Arc<Counters>,
     draining: AtomicBool,
@@ -84,7 +83,7 @@ impl RealmDriver {
         Self {
             realm: Realm::new(settings),
             plan,
-            members: RwLock::default(),
+            members: ReadMostly::default(),
             outbox_limits,
             counters,
             draining: AtomicBool::new(false),

@@ -236,18 +236,14 @@ impl Subscription {
 }
 
 fn push(
-    recipients: impl Iterator<Item = RecipientKey>,
+    mut recipients: impl Iterator<Item = RecipientKey>,
     event: impl FnOnce() -> Arc<Outgoing>,
     out: &impl Recipients,
 ) {
-    let mut recipients = recipients.peekable();
-    if recipients.peek().is_none() {
-        return;
-    }
+    let Some(first) = recipients.next() else { return };
     let event = event();
-    for recipient in recipients {
-        out.event(recipient, &event);
-    }
+    out.event(first, &event);
+    recipients.for_each(|recipient| out.event(recipient, &event));
 }
 
 fn check_room(

@@ -10,6 +10,7 @@ mod audience;
 mod authorization;
 mod broker;
 mod dealer;
+mod lock;
 mod outgoing;
 mod patterns;
 mod recipient;
@@ -19,7 +20,6 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use parking_lot::{Mutex, RwLock};
 use wamp_proto::message::{Call, Error, Publish, Register, Subscribe, Unregister, Unsubscribe, Yield};
 use wamp_proto::{Action, MatchPolicy, MessageCode, PublicationId, RequestId, Violation};
 
@@ -27,9 +27,11 @@ use admission::admit;
 use audience::Audience;
 use broker::Broker;
 use dealer::Dealer;
+use lock::Brief;
 use outgoing::detach;
 
 pub(crate) use authorization::{Role, Rule};
+pub(crate) use lock::ReadMostly;
 pub(crate) use outgoing::Outgoing;
 pub(crate) use patterns::RankedPatterns;
 pub(crate) use recipient::{Full, Identity, RecipientKey, Recipients};
@@ -39,8 +41,8 @@ pub(crate) use settings::{QueueLimits, RealmSettings};
 #[derive(Debug)]
 pub(crate) struct Realm {
     settings: RealmSettings,
-    dealer: Mutex<Dealer>,
-    broker: RwLock<Broker>,
+    dealer: Brief<Dealer>,
+    broker: ReadMostly<Broker>,
 }
 
 /// A request of a session, in an open session and in the right order.
@@ -83,8 +85,8 @@ impl Realm {
     /// A realm that nobody joined yet.
     pub(crate) fn new(settings: RealmSettings) -> Self {
         Self {
-            dealer: Mutex::new(Dealer::new(&settings)),
-            broker: RwLock::new(Broker::new(&settings)),
+            dealer: Brief::new(Dealer::new(&settings)),
+            broker: ReadMostly::new(Broker::new(&settings)),
             settings,
         }
     }
