@@ -34,7 +34,7 @@ counters! {
     sessions_joined,
     /// Sessions that left, for whatever reason.
     sessions_left,
-    /// HELLOs answered with ABORT: no such realm, no authentication method.
+    /// HELLOs answered with ABORT: no such realm, no authentication method, no role.
     joins_refused,
     /// Requests that failed while their session lived on: bad URIs, unknown procedures, limits.
     requests_refused,

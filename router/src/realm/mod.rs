@@ -140,8 +140,10 @@ impl Realm {
                 self.dealer.lock().unregister(settings, from, &unregister, out);
             }
             Request::Call(mut call) => {
-                detach(&mut call.payload);
                 let admitted = admit(Action::Call, &call.procedure, None);
+                if admitted.is_ok() {
+                    detach(&mut call.payload);
+                }
                 return self.dealer.lock().call(settings, from, call, admitted, out);
             }
             Request::Yield(mut yielded) => {
