@@ -333,8 +333,9 @@ macro_rules! word_field {
 word_field!(MatchPolicy, "one of \"exact\", \"prefix\", \"wildcard\"");
 
 words! {
-    /// How a CALL is given to one of several callees (`REGISTER.Options.invoke`, SHR-01).
-    InvocationPolicy ("one of \"single\", \"roundrobin\", \"random\", \"first\", \"last\"") {
+    /// How a CALL is given to one of several callees (`REGISTER.Options.invoke`, SHR-01); `all` and `leastbusy`
+    /// are Trunkline's.
+    InvocationPolicy ("one of \"single\", \"roundrobin\", \"random\", \"first\", \"last\", \"all\", \"leastbusy\"") {
         /// One callee only.
         Single = "single",
         /// Each callee in turn.
@@ -345,6 +346,10 @@ words! {
         First = "first",
         /// The callee that registered last.
         Last = "last",
+        /// Every callee, and the caller gets the answers of all.
+        All = "all",
+        /// The callee with the fewest open invocations.
+        LeastBusy = "leastbusy",
     }
 
     /// What CANCEL does to the callee and to the caller (`CANCEL.Options.mode`, CAN-01).
@@ -514,6 +519,8 @@ dicts! {
         "publisher_exclusion" publisher_exclusion: bool,
         /// Uses the black- and whitelists.
         "subscriber_blackwhite_listing" subscriber_blackwhite_listing: bool,
+        /// Sends resource keys (SHS-01; the specification's spelling).
+        "shareded_subscriptions" sharded_subscriptions: bool,
         /// Sends payload passthru mode.
         "payload_passthru_mode" payload_passthru_mode: bool,
     }
@@ -528,6 +535,8 @@ dicts! {
         "publication_trustlevels" publication_trustlevels: bool,
         /// Understands UNSUBSCRIBED of the router's own accord.
         "subscription_revocation" subscription_revocation: bool,
+        /// Sends node keys (SHS-01; the specification's spelling).
+        "shareded_subscriptions" sharded_subscriptions: bool,
         /// Understands payload passthru mode.
         "payload_passthru_mode" payload_passthru_mode: bool,
     }
@@ -544,6 +553,8 @@ dicts! {
         "progressive_call_invocations" progressive_call_invocations: bool,
         /// Uses call timeouts.
         "call_timeout" call_timeout: bool,
+        /// Calls by resource key (SRD-01).
+        "sharded_registration" sharded_registration: bool,
         /// Sends payload passthru mode.
         "payload_passthru_mode" payload_passthru_mode: bool,
     }
@@ -566,6 +577,10 @@ dicts! {
         "pattern_based_registration" pattern_based_registration: bool,
         /// Uses shared registrations.
         "shared_registration" shared_registration: bool,
+        /// Is one of several shards (SRD-01).
+        "sharded_registration" sharded_registration: bool,
+        /// Has calls that it cannot attend to given to another callee (RRT-01).
+        "call_reroute" call_reroute: bool,
         /// Understands UNREGISTERED of the router's own accord.
         "registration_revocation" registration_revocation: bool,
         /// Understands payload passthru mode.
@@ -614,22 +629,72 @@ dicts! {
 
     /// Features of a broker (FEAT-01). A key is there only from the change that implements it.
     BrokerFeatures {
+        /// Discloses publishers that ask for it (PID).
+        "publisher_identification" publisher_identification: bool,
         /// Honours `exclude_me`.
         "publisher_exclusion" publisher_exclusion: bool,
         /// Honours black- and whitelists.
         "subscriber_blackwhite_listing" subscriber_blackwhite_listing: bool,
         /// Takes patterns of topics.
         "pattern_based_subscription" pattern_based_subscription: bool,
+        /// Says how far a publisher is trusted (TRL-01).
+        "publication_trustlevels" publication_trustlevels: bool,
+        /// Has the meta API of subscriptions (META-SUB).
+        "subscription_meta_api" subscription_meta_api: bool,
+        /// Has the meta API of sessions (META-SES).
+        "session_meta_api" session_meta_api: bool,
+        /// Keeps what was published to configured topics (HIS).
+        "event_history" event_history: bool,
+        /// Keeps the last event of a topic for those who subscribe later (RET).
+        "event_retention" event_retention: bool,
+        /// Says so when it revokes a subscription (SRV).
+        "subscription_revocation" subscription_revocation: bool,
+        /// Deals events out by resource key (SHS-01; the specification's spelling).
+        "shareded_subscriptions" sharded_subscriptions: bool,
+        /// Passes packed payloads through (PPT).
+        "payload_passthru_mode" payload_passthru_mode: bool,
+        /// The same in the form of Autobahn.
+        "payload_transparency" payload_transparency: bool,
     }
 
     /// Features of a dealer (FEAT-02). A key is there only from the change that implements it.
     DealerFeatures {
+        /// Passes progressive results on (PCR).
+        "progressive_call_results" progressive_call_results: bool,
+        /// Passes calls in several chunks on (PCI).
+        "progressive_call_invocations" progressive_call_invocations: bool,
+        /// Lets callers cancel (CAN).
+        "call_canceling" call_canceling: bool,
+        /// Ends calls that take too long (TMO).
+        "call_timeout" call_timeout: bool,
+        /// Discloses callers that ask for it (CID).
+        "caller_identification" caller_identification: bool,
+        /// Says how far a caller is trusted (TRL-01).
+        "call_trustlevels" call_trustlevels: bool,
         /// Takes patterns of procedures.
         "pattern_based_registration" pattern_based_registration: bool,
         /// Takes several callees for one procedure.
         "shared_registration" shared_registration: bool,
+        /// Calls the callee that a resource key belongs to (SRD-01).
+        "sharded_registration" sharded_registration: bool,
         /// Says so when it revokes a registration.
         "registration_revocation" registration_revocation: bool,
+        /// Has the meta API of registrations (META-REG).
+        "registration_meta_api" registration_meta_api: bool,
+        /// Has the meta API of sessions (META-SES).
+        "session_meta_api" session_meta_api: bool,
+        /// Publishes what sessions leave behind (TST).
+        "testament_meta_api" testament_meta_api: bool,
+        /// Gives calls that a callee cannot attend to to another one (RRT).
+        "call_reroute" call_reroute: bool,
+        /// Passes packed payloads through (PPT).
+        "payload_passthru_mode" payload_passthru_mode: bool,
+        /// The same in the form of Autobahn.
+        "payload_transparency" payload_transparency: bool,
+        /// Has the invocation policy `all`, which is Trunkline's.
+        "_invoke_all" invoke_all: bool,
+        /// Has the invocation policy `leastbusy`, which is Trunkline's.
+        "_invoke_leastbusy" invoke_leastbusy: bool,
     }
 
     /// ABORT.Details.
@@ -662,6 +727,12 @@ dicts! {
         "ppt_cipher" ppt_cipher: ByteString,
         /// Key of the passed payload.
         "ppt_keyid" ppt_keyid: ByteString,
+        /// Algorithm of a payload in Autobahn's transparent form.
+        "enc_algo" enc_algo: ByteString,
+        /// Serializer of that payload.
+        "enc_serializer" enc_serializer: ByteString,
+        /// Key of that payload.
+        "enc_key" enc_key: ByteString,
         /// Routers that the message came through.
         "forward_for" forward_for: ForwardFor,
     }
@@ -700,6 +771,12 @@ dicts! {
         "ppt_cipher" ppt_cipher: ByteString,
         /// Key of the passed payload.
         "ppt_keyid" ppt_keyid: ByteString,
+        /// Algorithm of a payload in Autobahn's transparent form.
+        "enc_algo" enc_algo: ByteString,
+        /// Serializer of that payload.
+        "enc_serializer" enc_serializer: ByteString,
+        /// Key of that payload.
+        "enc_key" enc_key: ByteString,
         /// Routers that the message came through.
         "forward_for" forward_for: ForwardFor,
     }
@@ -750,6 +827,12 @@ dicts! {
         "ppt_cipher" ppt_cipher: ByteString,
         /// Key of the passed payload.
         "ppt_keyid" ppt_keyid: ByteString,
+        /// Algorithm of a payload in Autobahn's transparent form.
+        "enc_algo" enc_algo: ByteString,
+        /// Serializer of that payload.
+        "enc_serializer" enc_serializer: ByteString,
+        /// Key of that payload.
+        "enc_key" enc_key: ByteString,
         /// Routers that the message came through.
         "forward_for" forward_for: ForwardFor,
     }
@@ -776,6 +859,12 @@ dicts! {
         "ppt_cipher" ppt_cipher: ByteString,
         /// Key of the passed payload.
         "ppt_keyid" ppt_keyid: ByteString,
+        /// Algorithm of a payload in Autobahn's transparent form.
+        "enc_algo" enc_algo: ByteString,
+        /// Serializer of that payload.
+        "enc_serializer" enc_serializer: ByteString,
+        /// Key of that payload.
+        "enc_key" enc_key: ByteString,
         /// Routers that the message came through.
         "forward_for" forward_for: ForwardFor,
     }
@@ -800,6 +889,12 @@ dicts! {
         "ppt_cipher" ppt_cipher: ByteString,
         /// Key of the passed payload.
         "ppt_keyid" ppt_keyid: ByteString,
+        /// Algorithm of a payload in Autobahn's transparent form.
+        "enc_algo" enc_algo: ByteString,
+        /// Serializer of that payload.
+        "enc_serializer" enc_serializer: ByteString,
+        /// Key of that payload.
+        "enc_key" enc_key: ByteString,
         /// Routers that the message came through.
         "forward_for" forward_for: ForwardFor,
     }
@@ -856,6 +951,12 @@ dicts! {
         "ppt_cipher" ppt_cipher: ByteString,
         /// Key of the passed payload.
         "ppt_keyid" ppt_keyid: ByteString,
+        /// Algorithm of a payload in Autobahn's transparent form.
+        "enc_algo" enc_algo: ByteString,
+        /// Serializer of that payload.
+        "enc_serializer" enc_serializer: ByteString,
+        /// Key of that payload.
+        "enc_key" enc_key: ByteString,
         /// Routers that the message came through.
         "forward_for" forward_for: ForwardFor,
     }
@@ -882,6 +983,12 @@ dicts! {
         "ppt_cipher" ppt_cipher: ByteString,
         /// Key of the passed payload.
         "ppt_keyid" ppt_keyid: ByteString,
+        /// Algorithm of a payload in Autobahn's transparent form.
+        "enc_algo" enc_algo: ByteString,
+        /// Serializer of that payload.
+        "enc_serializer" enc_serializer: ByteString,
+        /// Key of that payload.
+        "enc_key" enc_key: ByteString,
         /// Routers that the message came through.
         "forward_for" forward_for: ForwardFor,
     }

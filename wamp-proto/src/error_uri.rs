@@ -79,6 +79,12 @@ uris! {
     MAX_CONCURRENCY_REACHED = "trunkline.error.max_concurrency_reached";
     /// The same, as Crossbar.io has it.
     CROSSBAR_MAX_CONCURRENCY_REACHED = "crossbar.error.max_concurrency_reached";
+    /// Shared callees have to agree on the invocation policy, as Crossbar.io says it.
+    CROSSBAR_DIFFERENT_INVOCATION_POLICY = "wamp.error.procedure_exists_with_different_invocation_policy";
+    /// The topic has no history, as Crossbar.io says it.
+    CROSSBAR_HISTORY_UNAVAILABLE = "wamp.error.history_unavailable";
+    /// Nothing that the client offers is configured, as Crossbar.io says it.
+    CROSSBAR_NO_AUTH_METHOD = "wamp.error.no_auth_method";
     /// Why a registration is revoked: another session of the same principal took it over (CON-08).
     REGISTRATION_TAKEN_OVER = "trunkline.reason.registration_taken_over";
 

@@ -101,6 +101,8 @@ impl Registration {
                 (self.callees.partition_point(|callee| callee.place <= self.last_invoked), count)
             }
             InvocationPolicy::Random => (self.drawn(chance), count),
+            InvocationPolicy::LeastBusy => (self.least_busy(), count),
+            InvocationPolicy::All => (0, count),
         };
         let (before, from) = self.callees.split_at_checked(first).unwrap_or_default();
         from.iter().chain(before).take(candidates).filter(|callee| callee.has_room()).copied()
@@ -117,6 +119,14 @@ impl Registration {
         let with_room = || self.callees.iter().enumerate().filter(|(_, callee)| callee.has_room());
         let chosen = among_free.checked_rem(with_room().count()).unwrap_or(0);
         with_room().nth(chosen).map_or(0, |(index, _)| index)
+    }
+
+    /// The index of the callee with the fewest open invocations; of several, the one whose turn it is.
+    fn least_busy(&self) -> usize {
+        let turn = self.callees.partition_point(|callee| callee.place <= self.last_invoked);
+        let (before, from) = self.callees.split_at_checked(turn).unwrap_or_default();
+        let in_turn = (turn..).zip(from).chain((0..).zip(before));
+        in_turn.min_by_key(|(_, callee)| (!callee.has_room(), callee.open)).map_or(0, |(index, _)| index)
     }
 
     /// Counts an invocation of the callee at that place.
