@@ -320,8 +320,8 @@ impl<'a> OpenSession<'a> {
                     }
                 }
                 Poll::Ready(Err(Closed::Overflow)) => return Poll::Ready(Ok(End::SlowConsumer)),
-                Poll::Ready(Err(Closed::Shutdown)) => {
-                    if let Some(goodbye) = self.session.say_goodbye()
+                Poll::Ready(Err(Closed::Goodbye(goodbye))) => {
+                    if self.session.says_goodbye()
                         && let Ok(body) = Message::from(goodbye).encode(self.session.serializer())
                     {
                         self.transport.queue(body)?;

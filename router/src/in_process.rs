@@ -149,10 +149,13 @@ impl InProcess {
                     }
                 }
                 Poll::Ready(Err(Closed::Overflow)) => self.end(None),
-                Poll::Ready(Err(Closed::Shutdown)) => match session.say_goodbye() {
-                    Some(goodbye) => self.say(goodbye.into()),
-                    None => self.end(None),
-                },
+                Poll::Ready(Err(Closed::Goodbye(goodbye))) => {
+                    if session.says_goodbye() {
+                        self.say(goodbye.into());
+                    } else {
+                        self.end(None);
+                    }
+                }
             }
         }
     }

@@ -9,6 +9,7 @@
 //! the same way, through the dealer.
 #![forbid(unsafe_code)]
 
+mod clock;
 mod connection;
 mod counters;
 mod in_process;

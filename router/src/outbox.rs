@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
+use wamp_proto::message::Goodbye;
 
 use crate::realm::Outgoing;
 
@@ -26,12 +27,12 @@ pub(crate) struct OutboxLimits {
 }
 
 /// Why nothing more will come out of an outbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Closed {
     /// It overflowed. What was in it is gone.
     Overflow,
-    /// The router goes down. What is in it comes first.
-    Shutdown,
+    /// The router ends the session with this GOODBYE. What is in it comes first.
+    Goodbye(Goodbye),
 }
 
 /// The outbox is full.
@@ -129,13 +130,13 @@ impl Outbox {
         let (was_open, waker) = {
             let mut queue = self.queue.lock();
             let was_open = queue.closed.is_none();
-            if queue.closed != Some(Closed::Overflow) {
-                queue.closed = Some(why);
-            }
             if why == Closed::Overflow {
                 queue.entries = VecDeque::new();
                 queue.all = Load::default();
                 queue.answers = Load::default();
+            }
+            if queue.closed != Some(Closed::Overflow) {
+                queue.closed = Some(why);
             }
             (was_open, queue.waker.take())
         };
@@ -158,8 +159,8 @@ impl Outbox {
     ) -> Poll<Result<(), Closed>> {
         let mut queue = self.queue.lock();
         if queue.entries.is_empty() {
-            if let Some(why) = queue.closed {
-                return Poll::Ready(Err(why));
+            if let Some(why) = &queue.closed {
+                return Poll::Ready(Err(why.clone()));
             }
             queue.wait(cx, true);
             return Poll::Pending;
@@ -233,6 +234,10 @@ mod tests {
             }
             .into(),
         )
+    }
+
+    fn goodbye() -> Goodbye {
+        Goodbye { details: Dict::new(), reason: "com.example.enough".into() }
     }
 
     fn answer() -> Arc<Outgoing> {
@@ -353,8 +358,11 @@ mod tests {
         let mut cx = Context::from_waker(Waker::noop());
         let mut batch = Vec::new();
         outbox.push(&event()).expect("room");
-        outbox.close(Closed::Shutdown);
+        outbox.close(Closed::Goodbye(goodbye()));
         assert_eq!(outbox.poll_take(&mut cx, &mut batch, 8, usize::MAX), Poll::Ready(Ok(())));
-        assert_eq!(outbox.poll_take(&mut cx, &mut batch, 8, usize::MAX), Poll::Ready(Err(Closed::Shutdown)));
+        assert_eq!(
+            outbox.poll_take(&mut cx, &mut batch, 8, usize::MAX),
+            Poll::Ready(Err(Closed::Goodbye(goodbye())))
+        );
     }
 }

@@ -7,19 +7,24 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use slab::Slab;
+use time::OffsetDateTime;
 use tokio::sync::Notify;
-use wamp_proto::{RequestId, SessionId, Violation};
+use wamp_proto::message::Goodbye;
+use wamp_proto::{PublicationId, RequestId, SessionId, Violation, error_uri};
 
+use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::outbox::{Closed, Outbox, OutboxLimits};
 use crate::realm::{
-    Full, Holdings, Identity, Outgoing, ReadMostly, Realm, RealmSettings, RecipientKey, Recipients, Request,
+    Departure, Full, Holdings, Identity, Moment, Outgoing, ReadMostly, Realm, RealmSettings, RecipientKey,
+    Request, World,
 };
 use crate::realms::RealmPlan;
+use crate::session::goodbye;
 
 /// A realm and its members.
 #[derive(Debug)]
@@ -29,6 +34,9 @@ pub(crate) struct RealmDriver {
     members: ReadMostly<Members>,
     outbox_limits: OutboxLimits,
     counters: Arc<Counters>,
+    clock: Arc<Clock>,
+    /// For the clock, to wake this realm.
+    own: Weak<Self>,
     draining: AtomicBool,
     /// Told after every step that may have ended the last open call of a draining realm.
     drained: Notify,
@@ -79,16 +87,19 @@ impl RealmDriver {
         plan: Arc<RealmPlan>,
         outbox_limits: OutboxLimits,
         counters: Arc<Counters>,
-    ) -> Self {
-        Self {
+        clock: Arc<Clock>,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|own| Self {
             realm: Realm::new(settings),
             plan,
             members: ReadMostly::default(),
             outbox_limits,
             counters,
+            clock,
+            own: own.clone(),
             draining: AtomicBool::new(false),
             drained: Notify::new(),
-        }
+        })
     }
 
     pub(crate) fn settings(&self) -> &RealmSettings {
@@ -124,6 +135,8 @@ impl RealmDriver {
         let key = RecipientKey { slot: slot as u32, generation };
         members.key_by_session.insert(session, key);
         self.counters.sessions_joined.increment();
+        drop(members);
+        self.step(|realm, out| realm.joined(key, out));
         Ok(Membership { key, session, outbox })
     }
 
@@ -139,7 +152,7 @@ impl RealmDriver {
 
     /// Takes a session out and releases whatever it held. Does nothing if it left before.
     pub(crate) fn leave(&self, key: RecipientKey) {
-        self.settle(vec![key]);
+        self.settle(vec![(key, Departure::Announced)]);
     }
 
     /// Routes one request of a member. What comes from a session that left counts for nothing.
@@ -153,6 +166,11 @@ impl RealmDriver {
     /// Ends the call of an INVOCATION that could not be carried to its callee.
     pub(crate) fn undeliverable(&self, callee: RecipientKey, invocation: RequestId, error: &'static str) {
         self.step(|realm, out| realm.undeliverable(callee, invocation, error, out));
+    }
+
+    /// Does what is due by now.
+    pub(crate) fn expire(&self) {
+        self.step(|realm, out| realm.expire(out));
     }
 
     /// From now on, refuses every CALL.
@@ -178,7 +196,7 @@ impl RealmDriver {
         let mut members = self.members.write();
         members.closed = Some(NotJoined::Closing);
         for (_, member) in &members.slots {
-            member.outbox.close(Closed::Shutdown);
+            member.outbox.close(Closed::Goodbye(goodbye(error_uri::SYSTEM_SHUTDOWN)));
         }
     }
 
@@ -194,29 +212,24 @@ impl RealmDriver {
 
     /// Does one step, and then those that follow from it.
     fn step<T>(&self, input: impl FnOnce(&Realm, &Step<'_>) -> T) -> T {
-        let (result, overflowed) = self.run(input);
-        self.settle(overflowed);
+        let (result, leaving) = self.run(input);
+        self.settle(leaving);
         result
     }
 
-    fn run<T>(&self, input: impl FnOnce(&Realm, &Step<'_>) -> T) -> (T, Vec<RecipientKey>) {
+    fn run<T>(&self, input: impl FnOnce(&Realm, &Step<'_>) -> T) -> (T, Vec<(RecipientKey, Departure)>) {
         let members = self.members.read();
-        let step = Step {
-            members: &members,
-            counters: &self.counters,
-            drops_events: self.plan.drops_events(),
-            overflowed: RefCell::default(),
-        };
+        let step = Step { members: &members, driver: self, leaving: RefCell::default() };
         let result = input(&self.realm, &step);
-        (result, step.overflowed.into_inner())
+        (result, step.leaving.into_inner())
     }
 
     /// Has sessions leave, and those whose outbox overflows by that: a loop, however long the chain.
-    fn settle(&self, mut leaving: Vec<RecipientKey>) {
-        while let Some(key) = leaving.pop() {
-            if self.take_out(key) {
-                let ((), overflowed) = self.run(|realm, out| realm.leave(key, out));
-                leaving.extend(overflowed);
+    fn settle(&self, mut leaving: Vec<(RecipientKey, Departure)>) {
+        while let Some((key, departure)) = leaving.pop() {
+            if let Some(identity) = self.take_out(key) {
+                let ((), more) = self.run(|realm, out| realm.leave(key, &identity, departure, out));
+                leaving.extend(more);
             }
         }
         if self.draining.load(Ordering::Relaxed) {
@@ -224,25 +237,23 @@ impl RealmDriver {
         }
     }
 
-    /// Whether the session was a member until now.
-    fn take_out(&self, key: RecipientKey) -> bool {
+    /// Who the session was, if it was a member until now.
+    fn take_out(&self, key: RecipientKey) -> Option<Identity> {
         let mut members = self.members.write();
-        if members.member(key).is_none() {
-            return false;
-        }
+        members.member(key)?;
         let member = members.slots.remove(key.slot as usize);
         members.key_by_session.remove(&member.identity.session);
         self.counters.sessions_left.increment();
-        true
+        Some(member.identity)
     }
 }
 
 /// Carries the effects of one step to the members' outboxes.
 struct Step<'a> {
     members: &'a Members,
-    counters: &'a Counters,
-    drops_events: bool,
-    overflowed: RefCell<Vec<RecipientKey>>,
+    driver: &'a RealmDriver,
+    /// Who leaves behind this step, and how.
+    leaving: RefCell<Vec<(RecipientKey, Departure)>>,
 }
 
 impl Step<'_> {
@@ -257,15 +268,26 @@ impl Step<'_> {
     fn overflow(&self, of: RecipientKey, member: &Member) {
         // Another publisher may have met the same overflow: one of them counts it.
         if member.outbox.close(Closed::Overflow) {
-            self.counters.slow_consumers.increment();
+            self.driver.counters.slow_consumers.increment();
         }
-        self.overflowed.borrow_mut().push(of);
+        self.leaving.borrow_mut().push((of, Departure::Announced));
     }
 }
 
-impl Recipients for Step<'_> {
+impl World for Step<'_> {
     fn identity(&self, of: RecipientKey) -> Option<&Identity> {
         self.members.member(of).map(|member| &member.identity)
+    }
+
+    fn member(&self, session: SessionId) -> Option<RecipientKey> {
+        self.members.key_by_session.get(&session).copied()
+    }
+
+    fn members(&self) -> impl Iterator<Item = (RecipientKey, &Identity)> {
+        let members = self.members.slots.iter();
+        members.map(|(slot, member)| {
+            (RecipientKey { slot: slot as u32, generation: member.generation }, &member.identity)
+        })
     }
 
     fn event(&self, to: RecipientKey, message: &Arc<Outgoing>) {
@@ -273,8 +295,8 @@ impl Recipients for Step<'_> {
         if member.outbox.push(message).is_ok() {
             return;
         }
-        if self.drops_events {
-            self.counters.events_dropped.increment();
+        if self.driver.plan.drops_events() {
+            self.driver.counters.events_dropped.increment();
         } else {
             self.overflow(to, member);
         }
@@ -285,7 +307,7 @@ impl Recipients for Step<'_> {
     }
 
     fn refused(&self, from: RecipientKey, error: &'static str) {
-        self.counters.requests_refused.increment();
+        self.driver.counters.requests_refused.increment();
         if let Some(member) = self.members.member(from) {
             tracing::debug!(session = member.identity.session.value(), error, "request refused");
         }
@@ -294,8 +316,31 @@ impl Recipients for Step<'_> {
     fn invocation(&self, to: RecipientKey, message: &Arc<Outgoing>) -> Result<(), Full> {
         let Some(member) = self.members.member(to) else { return Err(Full) };
         member.outbox.push(message).map_err(|_| {
-            self.counters.callees_full.increment();
+            self.driver.counters.callees_full.increment();
             Full
         })
+    }
+
+    fn kill(&self, member: RecipientKey, goodbye: Goodbye, departure: Departure) {
+        if let Some(found) = self.members.member(member) {
+            found.outbox.close(Closed::Goodbye(goodbye));
+            self.leaving.borrow_mut().push((member, departure));
+        }
+    }
+
+    fn now(&self) -> Moment {
+        self.driver.clock.now()
+    }
+
+    fn wall_clock(&self) -> OffsetDateTime {
+        self.driver.clock.wall_clock()
+    }
+
+    fn publication_id(&self) -> PublicationId {
+        PublicationId::from_bits(rand::random())
+    }
+
+    fn wake_at(&self, at: Moment) {
+        self.driver.clock.wake(self.driver.own.clone(), at);
     }
 }

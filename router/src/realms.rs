@@ -9,9 +9,12 @@ use trunkline_config::{Config, Limits, Permission, RealmRules, SlowSubscriber};
 use wamp_proto::uri::UriRules;
 use wamp_proto::{Profile, error_uri};
 
+use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::outbox::OutboxLimits;
-use crate::realm::{Identity, QueueLimits, RankedPatterns, RealmSettings, Role, Rule};
+use crate::realm::{
+    Disclosure, Identity, QueueLimits, RankedPatterns, RealmSettings, Role, Rule, StoreLimits, Verdict,
+};
 use crate::realm_driver::{Membership, NotJoined, RealmDriver};
 
 /// What the realms of one entry of the configuration have in common.
@@ -37,6 +40,7 @@ pub(crate) struct Realms {
     plan_by_name: RankedPatterns<usize>,
     limits: Limits,
     counters: Arc<Counters>,
+    clock: Arc<Clock>,
     table_key: [u8; 16],
 }
 
@@ -48,7 +52,12 @@ struct Present {
 }
 
 impl Realms {
-    pub(crate) fn new(config: &Config, counters: Arc<Counters>, table_key: [u8; 16]) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        counters: Arc<Counters>,
+        clock: Arc<Clock>,
+        table_key: [u8; 16],
+    ) -> Self {
         let named = config.realms.iter().map(|realm| {
             let plan = RealmPlan::new(&realm.name, &realm.rules, &config.limits, None, &table_key);
             (realm.name.as_str(), trunkline_config::MatchPolicy::Exact, plan)
@@ -70,6 +79,7 @@ impl Realms {
             plans,
             limits: config.limits.clone(),
             counters,
+            clock,
             table_key,
         };
         for realm in &config.realms {
@@ -148,12 +158,18 @@ impl Realms {
             open_calls_max: limits.open_calls_max,
             waiting_calls_max_bytes: limits.waiting_calls_max_bytes,
             call_queues: plan.call_queues.clone(),
+            call_timeout: None,
+            histories: Vec::new(),
+            retained: StoreLimits { events: 10_000, max_bytes: 16 * 1024 * 1024, max_age: None },
+            testaments_max: 16,
+            testaments_max_bytes: 64 * 1024,
             subscription_key: self.table_key,
             table_key: self.table_key,
         };
         let outbox_limits =
             OutboxLimits { max_messages: limits.outbox_max_messages, max_bytes: limits.outbox_max_bytes };
-        Arc::new(RealmDriver::new(settings, plan.clone(), outbox_limits, self.counters.clone()))
+        let (counters, clock) = (self.counters.clone(), self.clock.clone());
+        RealmDriver::new(settings, plan.clone(), outbox_limits, counters, clock)
     }
 
     /// Takes a realm away that was made from a template, if nobody is in it any more.
@@ -190,7 +206,7 @@ impl RealmPlan {
         };
         let roles = rules.roles.iter().map(|role| {
             let rules: Vec<_> = role.permissions.iter().flat_map(rules_of).collect();
-            (role.name.clone(), Arc::new(Role::new(&role.name, &rules, &uri_rules, table_key)))
+            (role.name.clone(), Arc::new(Role::new(&role.name, None, &rules, &uri_rules, table_key)))
         });
         let call_queues = rules.call_queues.iter().map(|queue| {
             let limits = QueueLimits { calls: queue.limit, max_bytes: queue.max_bytes };
@@ -225,13 +241,14 @@ impl RealmPlan {
 }
 
 fn rules_of(permission: &Permission) -> impl Iterator<Item = Rule> {
-    let verdicts = [(&permission.allow, true), (&permission.deny, false)];
-    verdicts.into_iter().flat_map(move |(actions, is_allowed)| {
+    let allowed = Verdict::Allowed(Disclosure::OnRequest);
+    let verdicts = [(&permission.allow, allowed), (&permission.deny, Verdict::Denied)];
+    verdicts.into_iter().flat_map(move |(actions, verdict)| {
         actions.iter().map(move |&action| Rule {
             uri: permission.uri.clone(),
             match_policy: permission.match_policy,
             action,
-            is_allowed,
+            verdict,
         })
     })
 }

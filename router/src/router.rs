@@ -7,6 +7,7 @@ use trunkline_config::{Config, Limits};
 use wamp_proto::uri::UriRules;
 use wamp_proto::{DecodeRules, Profile};
 
+use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::realm::Holdings;
 use crate::realms::Realms;
@@ -19,12 +20,13 @@ pub struct Router {
     decode_rules: DecodeRules,
     realm_uri_rules: UriRules,
     counters: Arc<Counters>,
+    clock: Arc<Clock>,
 }
 
 impl Router {
     /// A router with the realms and limits of that configuration.
     pub fn new(config: &Config) -> Arc<Self> {
-        Self::with_table_key(config, rand::random())
+        Self::with(config, rand::random(), Clock::of_system())
     }
 
     /// A router whose tables hash with that key, and which derives subscription IDs with it, so that two runs
@@ -32,10 +34,27 @@ impl Router {
     ///
     /// For measurements: who knows the key can plan collisions.
     pub fn with_table_key(config: &Config, table_key: [u8; 16]) -> Arc<Self> {
+        Self::with(config, table_key, Clock::of_system())
+    }
+
+    /// The same, with a clock that stands still until [`advance`](Self::advance) moves it.
+    ///
+    /// For tests of what takes time: deterministic, and no test has to wait.
+    pub fn with_standing_clock(config: &Config, table_key: [u8; 16]) -> Arc<Self> {
+        Self::with(config, table_key, Clock::standing_still())
+    }
+
+    /// Moves a clock that stands still, and does what is due until then. Other clocks go on as they do.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    fn with(config: &Config, table_key: [u8; 16], clock: Clock) -> Arc<Self> {
+        let clock = Arc::new(clock);
         let limits = &config.limits;
         let counters = Arc::new(Counters::default());
         Arc::new(Self {
-            realms: Realms::new(config, counters.clone(), table_key),
+            realms: Realms::new(config, counters.clone(), clock.clone(), table_key),
             limits: limits.clone(),
             decode_rules: DecodeRules {
                 max_depth: limits.message_max_depth,
@@ -48,6 +67,7 @@ impl Router {
                 max_components: limits.uri_max_components,
             },
             counters,
+            clock,
         })
     }
 

@@ -9,18 +9,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use trunkline_config::Listener;
 use wamp_proto::dict::{
-    BrokerFeatures, BrokerRole, DealerFeatures, DealerRole, Dict, HelloDetails, RouterRoles, WelcomeDetails,
+    BrokerFeatures, BrokerRole, DealerFeatures, DealerRole, Dict, RouterRoles, WelcomeDetails,
 };
 use wamp_proto::message::{Abort, CallResult, Error, Goodbye, Hello, Welcome};
 use wamp_proto::session::{RouterInput, abort};
 use wamp_proto::uri::check_uri;
 use wamp_proto::{
-    DecodeRules, Message, MessageCode, Payload, PublicationId, RouterSession, SerializerId, Violation,
-    decode, error_uri,
+    DecodeRules, Message, MessageCode, Payload, RouterSession, SerializerId, Violation, decode, error_uri,
 };
 
 use crate::outbox::Outbox;
-use crate::realm::{Identity, Outgoing, Request};
+use crate::realm::{Features, Identity, Outgoing, Request};
 use crate::realm_driver::{Membership, RealmDriver};
 use crate::realms::RealmPlan;
 use crate::router::Router;
@@ -30,6 +29,9 @@ const ANONYMOUS: &str = "anonymous";
 
 /// The method of sessions that the embedding program vouches for.
 const IN_PROCESS: &str = "in-process";
+
+/// Who vouches for a session: what the router was told.
+const AUTHPROVIDER: &str = "static";
 
 /// How much of a name from a stranger is repeated in logs and explanations.
 const SHOWN_CHARACTERS: usize = 64;
@@ -131,14 +133,16 @@ impl Session {
             }
         };
         let authid = arrival.authid();
-        let takes_registration_revocation = takes_registration_revocation(&hello.details);
+        let features = Features::announced(&hello.details);
         let (driver, membership) = router
             .realms()
             .join(&hello.realm, plan, |session| Identity {
                 session,
                 authid: (&*authid).into(),
                 role: role.clone(),
-                takes_registration_revocation,
+                authmethod: arrival.authmethod(),
+                authprovider: AUTHPROVIDER,
+                features,
             })
             .map_err(|reason| refused(reason, "the realm takes no sessions now"))?;
         let profile = plan.profile;
@@ -174,9 +178,7 @@ impl Session {
             message => message?,
         };
         let request = match self.protocol.receive(message)? {
-            RouterInput::Publish(publish) => {
-                Request::Publish(publish, PublicationId::from_bits(rand::random()))
-            }
+            RouterInput::Publish(publish) => Request::Publish(publish),
             RouterInput::Subscribe(subscribe) => Request::Subscribe(subscribe),
             RouterInput::Unsubscribe(unsubscribe) => Request::Unsubscribe(unsubscribe),
             RouterInput::Call(call) => Request::Call(call),
@@ -184,8 +186,8 @@ impl Session {
             RouterInput::Unregister(unregister) => Request::Unregister(unregister),
             RouterInput::Yield(yielded) => Request::Yield(yielded),
             RouterInput::Error(error) => Request::Error(error),
-            // Canceling is not announced; without it CANCEL has no effect (PV-13).
-            RouterInput::Cancel(_) | RouterInput::Ignored => return Ok(Flow::Continue),
+            RouterInput::Cancel(cancel) => Request::Cancel(cancel),
+            RouterInput::Ignored => return Ok(Flow::Continue),
             RouterInput::Leave(_) => {
                 self.driver.leave(self.membership.key);
                 return Ok(Flow::Leave(goodbye(error_uri::GOODBYE_AND_OUT)));
@@ -210,9 +212,9 @@ impl Session {
         tracing::debug!(session = self.membership.session.value(), %violation, "protocol violation");
     }
 
-    /// The router's own GOODBYE, if it may still be sent.
-    pub(crate) fn say_goodbye(&mut self) -> Option<Goodbye> {
-        self.protocol.goodbye().then(|| goodbye(error_uri::SYSTEM_SHUTDOWN))
+    /// The router says GOODBYE of its own accord. Returns whether it may.
+    pub(crate) fn says_goodbye(&mut self) -> bool {
+        self.protocol.goodbye()
     }
 
     /// The octets of a message for this session, none if there is no way to carry it there.
@@ -317,13 +319,8 @@ impl<'a> Arrival<'a> {
     }
 }
 
-fn takes_registration_revocation(hello: &HelloDetails) -> bool {
-    let callee = hello.roles.as_ref().and_then(|roles| roles.callee.as_ref());
-    let features = callee.and_then(|callee| callee.features.as_ref());
-    features.is_some_and(|features| features.registration_revocation == Some(true))
-}
-
-fn goodbye(reason: &'static str) -> Goodbye {
+/// A GOODBYE that needs no words.
+pub(crate) fn goodbye(reason: &'static str) -> Goodbye {
     Goodbye { details: Dict::new(), reason: reason.into() }
 }
 
@@ -343,7 +340,7 @@ fn welcome(
             authid: Some(authid.into()),
             authrole: Some(authrole.into()),
             authmethod: Some(authmethod.into()),
-            authprovider: Some("static".into()),
+            authprovider: Some(AUTHPROVIDER.into()),
             ..WelcomeDetails::default()
         }
         .into(),

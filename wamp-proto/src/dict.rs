@@ -565,6 +565,8 @@ dicts! {
         "caller_identification" caller_identification: bool,
         /// Understands INTERRUPT.
         "call_canceling" call_canceling: bool,
+        /// The same, as the text of progressive invocations spells it (FEAT-07).
+        "call_cancelling" call_cancelling: bool,
         /// Understands timeouts.
         "call_timeout" call_timeout: bool,
         /// Understands trust levels.

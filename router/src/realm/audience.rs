@@ -3,7 +3,8 @@
 use wamp_proto::Uri;
 use wamp_proto::dict::PublishOptions;
 
-use super::recipient::{Identity, RecipientKey, Recipients};
+use super::recipient::{Identity, RecipientKey};
+use super::world::World;
 
 /// The publisher's exclusion, and its black- and whitelists.
 pub(super) struct Audience {
@@ -58,7 +59,7 @@ impl Lists {
     }
 
     /// Whether a subscriber gets the EVENT as far as the lists go.
-    pub(super) fn include(&self, subscriber: RecipientKey, out: &impl Recipients) -> bool {
+    pub(super) fn include(&self, subscriber: RecipientKey, out: &impl World) -> bool {
         out.identity(subscriber).is_some_and(|identity| self.name(identity))
     }
 

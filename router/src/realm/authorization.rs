@@ -18,6 +18,8 @@ const ANY_OTHER: &str = "#";
 pub(crate) struct Role {
     /// The authrole of its sessions.
     pub(crate) name: Box<str>,
+    /// How far its publishers and callers are trusted, if anybody is to know (TRL-01).
+    pub(crate) trustlevel: Option<u64>,
     rules: [Rules; Action::ALL.len()],
 }
 
@@ -27,13 +29,32 @@ pub(crate) struct Rule {
     pub(crate) uri: String,
     pub(crate) match_policy: MatchPolicy,
     pub(crate) action: Action,
-    pub(crate) is_allowed: bool,
+    pub(crate) verdict: Verdict,
+}
+
+/// What a rule says about an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Denied,
+    Allowed(Disclosure),
+}
+
+/// Whether those who publish or call are disclosed to those who get the message (PID, CID).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Disclosure {
+    /// If they, or the callee, ask for it.
+    #[default]
+    OnRequest,
+    /// Never; whoever asks is refused.
+    Refused,
+    /// Always.
+    Forced,
 }
 
 /// The rules for one action.
 #[derive(Debug)]
 struct Rules {
-    is_allowed: RankedPatterns<bool>,
+    verdicts: RankedPatterns<Verdict>,
     /// The patterns that deny, and the one that everything matches: what no rule matches is denied.
     denials: Vec<(String, MatchPolicy)>,
     max_components: usize,
@@ -41,12 +62,18 @@ struct Rules {
 
 impl Role {
     /// A role with those rules. Of two that tie, the later one counts; a configuration has none.
-    pub(crate) fn new(name: &str, rules: &[Rule], uri_rules: &UriRules, table_key: &[u8; 16]) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        trustlevel: Option<u64>,
+        rules: &[Rule],
+        uri_rules: &UriRules,
+        table_key: &[u8; 16],
+    ) -> Self {
         let rules = Action::ALL.map(|action| {
             let of_action: Vec<_> = rules.iter().filter(|rule| rule.action == action).collect();
             Rules::new(&of_action, uri_rules.max_components, table_key)
         });
-        Self { name: name.into(), rules }
+        Self { name: name.into(), trustlevel, rules }
     }
 
     /// Whether the role's sessions may do that with every URI that the pattern matches.
@@ -58,22 +85,31 @@ impl Role {
             MatchPolicy::Prefix | MatchPolicy::Wildcard => rules.allow_all(uri, match_policy),
         }
     }
+
+    /// What the rule that decides about that URI, or about that pattern taken as text, says about disclosure.
+    pub(super) fn disclosure(&self, action: Action, uri: &str) -> Disclosure {
+        let verdict = self.rules.get(action as usize).and_then(|rules| rules.verdicts.most_specific(uri));
+        match verdict {
+            Some(Verdict::Allowed(disclosure)) => *disclosure,
+            Some(Verdict::Denied) | None => Disclosure::Refused,
+        }
+    }
 }
 
 impl Rules {
     fn new(rules: &[&Rule], max_components: usize, table_key: &[u8; 16]) -> Self {
-        let verdicts = rules.iter().map(|rule| (rule.uri.as_str(), rule.match_policy, rule.is_allowed));
-        let denials = rules.iter().filter(|rule| !rule.is_allowed);
+        let verdicts = rules.iter().map(|rule| (rule.uri.as_str(), rule.match_policy, rule.verdict));
+        let denials = rules.iter().filter(|rule| rule.verdict == Verdict::Denied);
         let everything = (String::new(), MatchPolicy::Prefix);
         Self {
-            is_allowed: RankedPatterns::new(verdicts, table_key),
+            verdicts: RankedPatterns::new(verdicts, table_key),
             denials: denials.map(|rule| (rule.uri.clone(), rule.match_policy)).chain([everything]).collect(),
             max_components,
         }
     }
 
     fn allow(&self, uri: &str) -> bool {
-        self.is_allowed.most_specific(uri).is_some_and(|is_allowed| *is_allowed)
+        matches!(self.verdicts.most_specific(uri), Some(Verdict::Allowed(_)))
     }
 
     /// Whether every URI that the pattern matches is allowed.
@@ -176,11 +212,12 @@ mod tests {
     const URI_RULES: UriRules = UriRules { strict: false, max_bytes: 1024, max_components: 3 };
 
     fn role(rules: &[Rule]) -> Role {
-        Role::new("guest", rules, &URI_RULES, &[7; 16])
+        Role::new("guest", None, rules, &URI_RULES, &[7; 16])
     }
 
     fn rule(uri: &str, match_policy: MatchPolicy, is_allowed: bool) -> Rule {
-        Rule { uri: uri.to_owned(), match_policy, action: Action::Subscribe, is_allowed }
+        let verdict = if is_allowed { Verdict::Allowed(Disclosure::OnRequest) } else { Verdict::Denied };
+        Rule { uri: uri.to_owned(), match_policy, action: Action::Subscribe, verdict }
     }
 
     /// Every URI out of what patterns are made of, and of components that they are not made of.
@@ -236,7 +273,7 @@ mod tests {
                 (rule.match_policy == MatchPolicy::Exact, first_run, incomplete, has_more, is_prefix, later)
             };
             let best = rules.iter().filter(|rule| matches(&rule.uri, rule.match_policy, &uri)).max_by_key(|rule| rank(rule));
-            let expected = best.is_some_and(|rule| rule.is_allowed);
+            let expected = best.is_some_and(|rule| rule.verdict != Verdict::Denied);
             prop_assert_eq!(role(&rules).permits(Action::Subscribe, &uri, MatchPolicy::Exact), expected);
         }
     }

@@ -1,7 +1,7 @@
 //! The Broker: who subscribed to what, and who gets an EVENT.
 //!
 //! [`Broker::publish`] only reads, so publishers of one realm run side by side; what changes the
-//! subscriptions takes `&mut self`. Both hand their messages to the [`Recipients`] before they return.
+//! subscriptions takes `&mut self`. Both hand their messages to the [`World`] before they return.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hasher};
@@ -17,9 +17,10 @@ use wamp_proto::{MatchPolicy, MessageCode, Payload, PublicationId, SubscriptionI
 use super::audience::Audience;
 use super::outgoing::Outgoing;
 use super::patterns::PatternMap;
-use super::recipient::{RecipientKey, Recipients};
+use super::recipient::RecipientKey;
 use super::refusal::Refusal;
 use super::settings::RealmSettings;
+use super::world::World;
 
 /// How often a subscription ID is derived anew before the SUBSCRIBE is refused.
 const ID_ATTEMPTS: u64 = 4;
@@ -62,7 +63,7 @@ impl Broker {
         publish: Publish,
         publication: PublicationId,
         audience: &Audience,
-        out: &impl Recipients,
+        out: &impl World,
     ) {
         if publish.options.acknowledge == Some(true) {
             // Before the publisher's own EVENT, if it gets one (ORD-06).
@@ -92,7 +93,7 @@ impl Broker {
         settings: &RealmSettings,
         from: RecipientKey,
         subscribe: &Subscribe,
-        out: &impl Recipients,
+        out: &impl World,
     ) {
         match self.try_subscribe(settings, from, subscribe) {
             // Under the write guard, so that it precedes the first EVENT (ORD-02).
@@ -132,12 +133,7 @@ impl Broker {
     }
 
     /// Takes a session off a subscription and acknowledges.
-    pub(super) fn unsubscribe(
-        &mut self,
-        from: RecipientKey,
-        unsubscribe: &Unsubscribe,
-        out: &impl Recipients,
-    ) {
+    pub(super) fn unsubscribe(&mut self, from: RecipientKey, unsubscribe: &Unsubscribe, out: &impl World) {
         let place = self.held.get_mut(&from).and_then(|held| held.remove(&unsubscribe.subscription));
         let Some(place) = place else {
             return Refusal::new(
@@ -212,7 +208,7 @@ impl Broker {
 
 impl Subscription {
     /// Pushes the event to each subscriber of the audience; makes none if there is nobody to get it.
-    fn deliver(&self, event: impl FnOnce() -> Arc<Outgoing>, audience: &Audience, out: &impl Recipients) {
+    fn deliver(&self, event: impl FnOnce() -> Arc<Outgoing>, audience: &Audience, out: &impl World) {
         let subscribers = self.subscribers.iter().copied();
         match audience.lists() {
             None => push(subscribers.filter(|subscriber| audience.admits(*subscriber)), event, out),
@@ -238,7 +234,7 @@ impl Subscription {
 fn push(
     mut recipients: impl Iterator<Item = RecipientKey>,
     event: impl FnOnce() -> Arc<Outgoing>,
-    out: &impl Recipients,
+    out: &impl World,
 ) {
     let Some(first) = recipients.next() else { return };
     let event = event();

@@ -1,9 +1,9 @@
 //! Routing core of one realm: Broker and Dealer, two state machines without IO.
 //!
-//! [`crate::realm_driver`] feeds it requests; what follows from one goes to [`Recipients`] before the guard
+//! [`crate::realm_driver`] feeds it requests; what follows from one goes to the [`World`] before the guard
 //! drops under which it arose, so that every recipient gets messages in the order in which the core made
-//! them (ORD-01 to ORD-03). It never blocks, knows no socket and no clock, and takes its randomness as an
-//! argument. Lock order where one step needs both: dealer, then broker.
+//! them (ORD-01 to ORD-03). It never blocks, knows no socket and no clock, and asks the [`World`] for time and
+//! chance. Lock order where one step needs both: dealer, then broker.
 
 mod admission;
 mod audience;
@@ -16,12 +16,15 @@ mod patterns;
 mod recipient;
 mod refusal;
 mod settings;
+mod world;
 
 #[cfg(test)]
 mod tests;
 
-use wamp_proto::message::{Call, Error, Publish, Register, Subscribe, Unregister, Unsubscribe, Yield};
-use wamp_proto::{Action, MatchPolicy, MessageCode, PublicationId, RequestId, Violation};
+use wamp_proto::message::{
+    Call, Cancel, Error, Publish, Register, Subscribe, Unregister, Unsubscribe, Yield,
+};
+use wamp_proto::{Action, MatchPolicy, MessageCode, RequestId, Violation};
 
 use admission::admit;
 use audience::Audience;
@@ -30,12 +33,13 @@ use dealer::Dealer;
 use lock::Brief;
 use outgoing::detach;
 
-pub(crate) use authorization::{Role, Rule};
+pub(crate) use authorization::{Disclosure, Role, Rule, Verdict};
 pub(crate) use lock::ReadMostly;
 pub(crate) use outgoing::Outgoing;
 pub(crate) use patterns::RankedPatterns;
-pub(crate) use recipient::{Full, Identity, RecipientKey, Recipients};
-pub(crate) use settings::{QueueLimits, RealmSettings};
+pub(crate) use recipient::{Features, Full, Identity, RecipientKey};
+pub(crate) use settings::{QueueLimits, RealmSettings, StoreLimits};
+pub(crate) use world::{Departure, Moment, World};
 
 /// One realm.
 #[derive(Debug)]
@@ -48,8 +52,8 @@ pub(crate) struct Realm {
 /// A request of a session, in an open session and in the right order.
 #[derive(Debug)]
 pub(crate) enum Request {
-    /// For the broker, with the ID that the publication gets.
-    Publish(Publish, PublicationId),
+    /// For the broker.
+    Publish(Publish),
     /// For the broker.
     Subscribe(Subscribe),
     /// For the broker.
@@ -60,6 +64,8 @@ pub(crate) enum Request {
     Unregister(Unregister),
     /// For the dealer.
     Call(Call),
+    /// For the dealer.
+    Cancel(Cancel),
     /// For the dealer.
     Yield(Yield),
     /// For the dealer: a callee's error.
@@ -104,7 +110,7 @@ impl Realm {
         &self,
         from: RecipientKey,
         request: Request,
-        out: &impl Recipients,
+        out: &impl World,
     ) -> Result<(), Violation> {
         let settings = &self.settings;
         let Some(identity) = out.identity(from) else { return Ok(()) };
@@ -112,10 +118,10 @@ impl Realm {
             admit(settings, identity, action, uri, policy.unwrap_or_default())
         };
         match request {
-            Request::Publish(publish, publication) => match admit(Action::Publish, &publish.topic, None) {
+            Request::Publish(publish) => match admit(Action::Publish, &publish.topic, None) {
                 Ok(()) => {
                     let audience = Audience::new(from, &publish.options);
-                    self.broker.read().publish(from, publish, publication, &audience, out);
+                    self.broker.read().publish(from, publish, out.publication_id(), &audience, out);
                 }
                 Err(refusal) if publish.options.acknowledge == Some(true) => {
                     refusal.answer(from, MessageCode::Publish, publish.request, out);
@@ -146,6 +152,7 @@ impl Realm {
                 }
                 return self.dealer.lock().call(settings, from, call, admitted, out);
             }
+            Request::Cancel(cancel) => self.dealer.lock().cancel(from, &cancel, out),
             Request::Yield(mut yielded) => {
                 detach(&mut yielded.payload);
                 return self.dealer.lock().yielded(from, yielded, out);
@@ -164,13 +171,27 @@ impl Realm {
         callee: RecipientKey,
         invocation: RequestId,
         error: &'static str,
-        out: &impl Recipients,
+        out: &impl World,
     ) {
         self.dealer.lock().undeliverable(callee, invocation, error, out);
     }
 
+    /// A session has become a member.
+    pub(crate) fn joined(&self, _member: RecipientKey, _out: &impl World) {}
+
+    /// Does what is due.
+    pub(crate) fn expire(&self, out: &impl World) {
+        self.dealer.lock().expire(out);
+    }
+
     /// Releases whatever a session held that is gone (SES-14). Nothing more may come from it.
-    pub(crate) fn leave(&self, from: RecipientKey, out: &impl Recipients) {
+    pub(crate) fn leave(
+        &self,
+        from: RecipientKey,
+        _identity: &Identity,
+        _departure: Departure,
+        out: &impl World,
+    ) {
         let mut dealer = self.dealer.lock();
         dealer.leave(&self.settings, from, out);
         self.broker.write().leave(from);
@@ -182,7 +203,7 @@ impl Realm {
     }
 
     /// Ends every open call.
-    pub(crate) fn cancel_all(&self, out: &impl Recipients) {
+    pub(crate) fn cancel_all(&self, out: &impl World) {
         self.dealer.lock().cancel_all(out);
     }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use wamp_proto::message::CallResult;
 use wamp_proto::{Arity, Message, Payload, RecodeError, SerializerId, Uri};
 
 /// Payloads up to this many octets are copied out of their frame at once.
@@ -21,6 +22,17 @@ const DETAILS_FRAME_BYTES: usize = 4096;
 /// Room that the elements before the payload take, about.
 const HEAD_BYTES: usize = 32;
 
+/// Makes the payload of a message in the serializer of its recipient.
+pub(super) type MakePayload = dyn Fn(SerializerId) -> Payload + Send + Sync;
+
+struct DeferredPayload(Box<MakePayload>);
+
+impl std::fmt::Debug for DeferredPayload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DeferredPayload")
+    }
+}
+
 /// A message, and its body in each serializer that a recipient needed so far.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
@@ -28,6 +40,8 @@ pub(crate) struct Outgoing {
     /// Kept, since every recipient's outbox asks for it.
     cost: usize,
     is_answer: bool,
+    /// The payload, if the writer is to make it.
+    deferred: Option<DeferredPayload>,
     bodies: [OnceLock<Result<Bytes, RecodeError>>; SerializerId::ALL.len()],
 }
 
@@ -68,8 +82,21 @@ impl Outgoing {
                 }
                 _ => 0,
             };
-        let is_answer = !matches!(message, Message::Event(_) | Message::Invocation(_));
-        Self { cost: payload + head + ENTRY_BYTES, is_answer, message, bodies }
+        let is_answer =
+            !matches!(message, Message::Event(_) | Message::Invocation(_) | Message::Interrupt(_));
+        Self { cost: payload + head + ENTRY_BYTES, is_answer, deferred: None, message, bodies }
+    }
+
+    /// A RESULT whose payload the writer makes, outside of any lock: of about that many octets.
+    pub(super) fn deferred(
+        result: CallResult,
+        payload_bytes: usize,
+        payload: impl Fn(SerializerId) -> Payload + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let mut outgoing = Self::with_bodies(result.into(), Default::default());
+        outgoing.cost += payload_bytes;
+        outgoing.deferred = Some(DeferredPayload(Box::new(payload)));
+        Arc::new(outgoing)
     }
 
     /// The message's payload, if nobody else has the message.
@@ -91,8 +118,18 @@ impl Outgoing {
     /// If the payload cannot be carried to that serializer.
     pub(crate) fn body(&self, serializer: SerializerId) -> Result<Bytes, RecodeError> {
         match self.bodies.get(serializer.index()) {
-            Some(slot) => slot.get_or_init(|| self.message.encode(serializer)).clone(),
-            None => self.message.encode(serializer),
+            Some(slot) => slot.get_or_init(|| self.encode(serializer)).clone(),
+            None => self.encode(serializer),
+        }
+    }
+
+    fn encode(&self, serializer: SerializerId) -> Result<Bytes, RecodeError> {
+        match (&self.deferred, &self.message) {
+            (Some(deferred), Message::CallResult(result)) => {
+                let payload = (deferred.0)(serializer);
+                Message::from(CallResult { payload, ..result.clone() }).encode(serializer)
+            }
+            _ => self.message.encode(serializer),
         }
     }
 

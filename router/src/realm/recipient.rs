@@ -1,11 +1,11 @@
-//! Who gets a message, as the core sees it: an opaque key, who that is, and ways to hand a message over.
+//! Who gets a message, as the core sees it: an opaque key, and who that is.
 
 use std::sync::Arc;
 
 use wamp_proto::SessionId;
+use wamp_proto::dict::HelloDetails;
 
 use super::authorization::Role;
-use super::outgoing::Outgoing;
 
 /// A member of a realm: where its messages go, and who sent one.
 ///
@@ -22,8 +22,64 @@ pub(crate) struct Identity {
     pub(crate) session: SessionId,
     pub(crate) authid: Box<str>,
     pub(crate) role: Arc<Role>,
-    /// Whether it wants to be told when a registration of it is revoked (RRV-01).
-    pub(crate) takes_registration_revocation: bool,
+    /// How it proved who it is (AUTH-GEN-03).
+    pub(crate) authmethod: &'static str,
+    /// Who vouched for it.
+    pub(crate) authprovider: &'static str,
+    pub(crate) features: Features,
+}
+
+/// What a member's HELLO announced, as far as the core goes by it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Features {
+    pub(crate) callee: CalleeFeatures,
+    /// Whether it takes packed payloads as a caller (PPT-08).
+    pub(crate) caller_payload_passthru: bool,
+    /// Whether it wants to be told when a subscription of it is revoked (SRV-01).
+    pub(crate) subscription_revocation: bool,
+}
+
+/// What a member can do as a callee.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CalleeFeatures {
+    /// It sends progressive results (PCR-01).
+    pub(crate) progressive_call_results: bool,
+    /// It takes calls in several chunks (PCI-04).
+    pub(crate) progressive_call_invocations: bool,
+    /// It understands INTERRUPT (CAN-05).
+    pub(crate) call_canceling: bool,
+    /// It minds time-outs itself, if it asks for them (TMO-03).
+    pub(crate) call_timeout: bool,
+    /// It passes on what it cannot attend to (RRT-01).
+    pub(crate) call_reroute: bool,
+    /// It takes packed payloads (PPT-07).
+    pub(crate) payload_passthru_mode: bool,
+    /// It wants to be told when a registration of it is revoked (RRV-01).
+    pub(crate) registration_revocation: bool,
+}
+
+impl Features {
+    /// What HELLO announced.
+    pub(crate) fn announced(hello: &HelloDetails) -> Self {
+        let Some(roles) = &hello.roles else { return Self::default() };
+        let callee = roles.callee.as_ref().and_then(|role| role.features.as_ref());
+        let caller = roles.caller.as_ref().and_then(|role| role.features.as_ref());
+        let subscriber = roles.subscriber.as_ref().and_then(|role| role.features.as_ref());
+        let is = |announced: Option<bool>| announced == Some(true);
+        Self {
+            callee: callee.map_or_else(CalleeFeatures::default, |callee| CalleeFeatures {
+                progressive_call_results: is(callee.progressive_call_results),
+                progressive_call_invocations: is(callee.progressive_call_invocations),
+                call_canceling: is(callee.call_canceling) || is(callee.call_cancelling),
+                call_timeout: is(callee.call_timeout),
+                call_reroute: is(callee.call_reroute),
+                payload_passthru_mode: is(callee.payload_passthru_mode),
+                registration_revocation: is(callee.registration_revocation),
+            }),
+            caller_payload_passthru: caller.is_some_and(|caller| is(caller.payload_passthru_mode)),
+            subscription_revocation: subscriber.is_some_and(|found| is(found.subscription_revocation)),
+        }
+    }
 }
 
 impl Identity {
@@ -36,29 +92,3 @@ impl Identity {
 /// The recipient has no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
-
-/// The members of a realm. Takes what the realm sends, at once and in order; a recipient that is gone takes and
-/// forgets.
-///
-/// A call returns before the guard under which the effect arose is dropped; it must not block.
-pub(crate) trait Recipients {
-    /// Who a member is; nobody, if it is gone.
-    fn identity(&self, of: RecipientKey) -> Option<&Identity>;
-
-    /// An EVENT. What happens to a recipient without room is the implementor's policy.
-    fn event(&self, to: RecipientKey, message: &Arc<Outgoing>);
-
-    /// An answer to a request of the recipient: acknowledgement, RESULT or ERROR; or UNREGISTERED of a
-    /// registration that is revoked. Never lost: a recipient without room for it has to go.
-    fn answer(&self, to: RecipientKey, message: &Arc<Outgoing>);
-
-    /// Told, for logs and counters, of a request that is refused with that error. The answer, if there is
-    /// one, comes separately.
-    fn refused(&self, from: RecipientKey, error: &'static str);
-
-    /// An INVOCATION.
-    ///
-    /// # Errors
-    /// If the callee has no room: it is not invoked.
-    fn invocation(&self, to: RecipientKey, message: &Arc<Outgoing>) -> Result<(), Full>;
-}

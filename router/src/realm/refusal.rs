@@ -8,7 +8,8 @@ use wamp_proto::uri::UriError;
 use wamp_proto::{MessageCode, Payload, RequestId, SerializerId, error_uri};
 
 use super::outgoing::Outgoing;
-use super::recipient::{RecipientKey, Recipients};
+use super::recipient::RecipientKey;
+use super::world::World;
 
 /// How much of what a peer sent is repeated to it: an explanation has to fit into its smallest frame, the
 /// 512 octets of a RawSocket.
@@ -51,7 +52,7 @@ impl Refusal {
     }
 
     /// Refuses a request that nobody wants an answer to (PUB-01).
-    pub(super) fn ignore(&self, from: RecipientKey, out: &impl Recipients) {
+    pub(super) fn ignore(&self, from: RecipientKey, out: &impl World) {
         out.refused(from, self.error);
     }
 
@@ -61,7 +62,7 @@ impl Refusal {
         from: RecipientKey,
         request_type: MessageCode,
         request: RequestId,
-        out: &impl Recipients,
+        out: &impl World,
     ) {
         out.refused(from, self.error);
         out.answer(from, &self.message(request_type, request));

@@ -1,11 +1,13 @@
 //! What a realm is told about itself.
 
 use std::hash::BuildHasher;
+use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::Duration;
 
 use siphasher::sip::SipHasher13;
-use wamp_proto::Profile;
 use wamp_proto::uri::UriRules;
+use wamp_proto::{MatchPolicy, Profile};
 
 use super::patterns::RankedPatterns;
 
@@ -28,6 +30,15 @@ pub(crate) struct RealmSettings {
     pub(crate) waiting_calls_max_bytes: usize,
     /// Queues for calls whose callees are busy, by the URI of the registration, as text (CON-04).
     pub(crate) call_queues: Arc<RankedPatterns<QueueLimits>>,
+    /// Milliseconds that a call may take, if there is a bound (TMO).
+    pub(crate) call_timeout: Option<NonZeroU64>,
+    /// Topics and patterns of topics whose events are kept (HIS).
+    pub(crate) histories: Vec<(String, MatchPolicy, StoreLimits)>,
+    /// What is kept of retained events, counted in topics (RET).
+    pub(crate) retained: StoreLimits,
+    /// What one session may leave behind (TST): testaments, and octets of their payloads and topics.
+    pub(crate) testaments_max: usize,
+    pub(crate) testaments_max_bytes: usize,
     /// Key of the hash that subscription IDs are derived from; the same on every node of a cluster.
     pub(crate) subscription_key: [u8; 16],
     /// Key of the tables that peers choose the keys of. Random, so that nobody can plan collisions; fixed
@@ -42,6 +53,17 @@ pub(crate) struct QueueLimits {
     pub(crate) calls: usize,
     /// Octets of their payloads, plus 256 for each call.
     pub(crate) max_bytes: usize,
+}
+
+/// How much is kept of past events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StoreLimits {
+    /// Events.
+    pub(crate) events: usize,
+    /// Octets of their payloads, plus 256 for each event.
+    pub(crate) max_bytes: usize,
+    /// How old they get, if that is bounded.
+    pub(crate) max_age: Option<Duration>,
 }
 
 impl RealmSettings {

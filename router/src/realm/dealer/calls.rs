@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wamp_proto::dict::{Dict, ErrorDetails, InvocationDetails};
-use wamp_proto::message::{Call, CallResult, Error, Invocation, Yield};
+use wamp_proto::message::{Call, CallResult, Cancel, Error, Invocation, Yield};
 use wamp_proto::uri::{check_uri, is_reserved};
 use wamp_proto::{
     MatchPolicy, Message, MessageCode, Payload, Profile, RequestId, SerializerId, Uri, Violation, error_uri,
@@ -12,9 +12,10 @@ use wamp_proto::{
 use super::registration::PendingCall;
 use super::{Dealer, Party, Record};
 use crate::realm::outgoing::Outgoing;
-use crate::realm::recipient::{RecipientKey, Recipients};
+use crate::realm::recipient::RecipientKey;
 use crate::realm::refusal::{Refusal, shown};
 use crate::realm::settings::RealmSettings;
+use crate::realm::world::World;
 
 /// An INVOCATION that its callee has not answered.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +67,7 @@ impl Dealer {
         from: RecipientKey,
         call: Call,
         admitted: Result<(), Refusal>,
-        out: &impl Recipients,
+        out: &impl World,
     ) -> Result<(), Violation> {
         let request = call.request;
         if self.parties.get(&from).is_some_and(|party| party.calls.contains_key(&request)) {
@@ -83,7 +84,7 @@ impl Dealer {
         settings: &RealmSettings,
         from: RecipientKey,
         call: Call,
-        out: &impl Recipients,
+        out: &impl World,
     ) -> Result<(), Refusal> {
         let open = self.parties.get(&from).map_or(0, |party| party.calls.len());
         if open >= settings.open_calls_max {
@@ -155,12 +156,7 @@ impl Dealer {
     }
 
     /// Invokes the first callee that may and can take the call.
-    fn dispatch(
-        &mut self,
-        slot: usize,
-        mut call: PendingCall,
-        out: &impl Recipients,
-    ) -> Result<(), Undispatched> {
+    fn dispatch(&mut self, slot: usize, mut call: PendingCall, out: &impl World) -> Result<(), Undispatched> {
         let Some(registration) = self.registrations.get_mut(slot) else {
             return Err(Undispatched::Full(call));
         };
@@ -213,7 +209,7 @@ impl Dealer {
     }
 
     /// Gives waiting calls to callees, as far as these take them.
-    pub(super) fn serve_waiting(&mut self, slot: usize, out: &impl Recipients) {
+    pub(super) fn serve_waiting(&mut self, slot: usize, out: &impl World) {
         while let Some(registration) = self.registrations.get_mut(slot) {
             let Some(call) = registration.waiting.next() else { return };
             let cost = call.cost();
@@ -235,6 +231,12 @@ impl Dealer {
         }
     }
 
+    /// Ends a call that its caller gave up.
+    pub(in crate::realm) fn cancel(&mut self, _from: RecipientKey, _cancel: &Cancel, _out: &impl World) {}
+
+    /// Ends calls whose time is up.
+    pub(in crate::realm) fn expire(&mut self, _out: &impl World) {}
+
     /// Gives a callee's result to the caller.
     ///
     /// # Errors
@@ -243,7 +245,7 @@ impl Dealer {
         &mut self,
         from: RecipientKey,
         yielded: Yield,
-        out: &impl Recipients,
+        out: &impl World,
     ) -> Result<(), Violation> {
         self.check_issued(from, MessageCode::Yield, yielded.request)?;
         if yielded.options.progress == Some(true) {
@@ -265,7 +267,7 @@ impl Dealer {
         settings: &RealmSettings,
         from: RecipientKey,
         error: Error,
-        out: &impl Recipients,
+        out: &impl World,
     ) -> Result<(), Violation> {
         self.check_issued(from, MessageCode::Error, error.request)?;
         self.finish(from, error.request, out, |request| {
@@ -286,7 +288,7 @@ impl Dealer {
         callee: RecipientKey,
         invocation: RequestId,
         error: &'static str,
-        out: &impl Recipients,
+        out: &impl World,
     ) {
         self.finish(callee, invocation, out, |request| {
             call_error(request, Dict::new(), error.into(), Payload::EMPTY)
@@ -294,12 +296,7 @@ impl Dealer {
     }
 
     /// Releases what a session that is gone held as caller and as callee.
-    pub(in crate::realm) fn leave(
-        &mut self,
-        settings: &RealmSettings,
-        from: RecipientKey,
-        out: &impl Recipients,
-    ) {
+    pub(in crate::realm) fn leave(&mut self, settings: &RealmSettings, from: RecipientKey, out: &impl World) {
         let freed = self.forget_caller(settings, from);
         let pending = self.parties.get_mut(&from).map(|party| std::mem::take(&mut party.invocations));
         // In the order of the calls, so that equal inputs give equal output.
@@ -375,7 +372,7 @@ impl Dealer {
     }
 
     /// Ends every open call with `wamp.error.canceled`, those that wait first.
-    pub(in crate::realm) fn cancel_all(&mut self, out: &impl Recipients) {
+    pub(in crate::realm) fn cancel_all(&mut self, out: &impl World) {
         let waiting: Vec<_> = self.registrations.iter_mut().map(|(_, found)| found.waiting.take()).collect();
         for calls in waiting {
             self.refuse_waiting(calls, error_uri::CANCELED, "the router is going down", out);
@@ -398,7 +395,7 @@ impl Dealer {
         &mut self,
         callee: RecipientKey,
         invocation: RequestId,
-        out: &impl Recipients,
+        out: &impl World,
         answer: impl FnOnce(RequestId) -> Message,
     ) {
         let invoked = self.parties.get_mut(&callee).and_then(|party| party.invocations.remove(&invocation));

@@ -19,9 +19,10 @@ use wamp_proto::{MatchPolicy, MessageCode, RegistrationId, RequestId, Uri, error
 
 use super::outgoing::Outgoing;
 use super::patterns::PatternMap;
-use super::recipient::{RecipientKey, Recipients};
+use super::recipient::RecipientKey;
 use super::refusal::{Refusal, shown};
 use super::settings::RealmSettings;
+use super::world::World;
 use calls::{Invoked, OpenCall};
 use registration::{PendingCall, Registration};
 
@@ -90,7 +91,7 @@ impl Dealer {
         settings: &RealmSettings,
         from: RecipientKey,
         register: Register,
-        out: &impl Recipients,
+        out: &impl World,
     ) {
         if let Err(refusal) = self.check_register(settings, from, &register) {
             return refusal.answer(from, MessageCode::Register, register.request, out);
@@ -131,14 +132,14 @@ impl Dealer {
         settings: &RealmSettings,
         from: RecipientKey,
         unregister: &Unregister,
-        out: &impl Recipients,
+        out: &impl World,
     ) {
         let Unregister { request, registration } = *unregister;
         self.apply(settings, Record::Unregistered { callee: from, request, registration }, out);
     }
 
     /// Changes the registrations, and answers whoever asked for it.
-    fn apply(&mut self, settings: &RealmSettings, record: Record, out: &impl Recipients) {
+    fn apply(&mut self, settings: &RealmSettings, record: Record, out: &impl World) {
         match record {
             Record::Registered { callee, request, procedure, options } => {
                 match self.add(settings, callee, &procedure, &options, out) {
@@ -182,7 +183,7 @@ impl Dealer {
         callee: RecipientKey,
         procedure: &Uri,
         options: &RegisterOptions,
-        out: &impl Recipients,
+        out: &impl World,
     ) -> Result<usize, Refusal> {
         let match_policy = options.match_policy.unwrap_or_default();
         let invoke = options.invoke.unwrap_or(InvocationPolicy::Single);
@@ -249,7 +250,7 @@ impl Dealer {
         slot: usize,
         callee: RecipientKey,
         invoke: InvocationPolicy,
-        out: &impl Recipients,
+        out: &impl World,
     ) -> Result<(), Refusal> {
         let Some(registration) = self.registrations.get_mut(slot) else { return Ok(()) };
         let principal = out.identity(callee);
@@ -274,7 +275,7 @@ impl Dealer {
                 party.registrations.remove(&id);
                 party.forget_orphans(place);
             }
-            if out.identity(other).is_some_and(|identity| identity.takes_registration_revocation) {
+            if out.identity(other).is_some_and(|identity| identity.features.callee.registration_revocation) {
                 let revoked = UnregisteredDetails {
                     registration: Some(id),
                     reason: Some(error_uri::REGISTRATION_TAKEN_OVER.into()),
@@ -288,7 +289,7 @@ impl Dealer {
     }
 
     /// Takes a callee off a registration, which goes with the last one (CON-06).
-    fn remove(&mut self, id: RegistrationId, callee: RecipientKey, out: &impl Recipients) {
+    fn remove(&mut self, id: RegistrationId, callee: RecipientKey, out: &impl World) {
         let Some(&slot) = self.slot_by_id.get(&id) else { return };
         let Some(registration) = self.registrations.get_mut(slot) else { return };
         let place = registration.remove(callee);
@@ -311,7 +312,7 @@ impl Dealer {
         waiting: VecDeque<PendingCall>,
         error: &'static str,
         why: &str,
-        out: &impl Recipients,
+        out: &impl World,
     ) {
         for call in waiting {
             self.waiting_bytes -= call.cost();

@@ -11,6 +11,7 @@
 //! alice> leave
 //! bob is full                           no room for INVOCATIONs, until `bob is ready`
 //! bob cannot take inv#1                 the INVOCATION came as far as bob's connection and no further
+//! 200 ms later                          time passes
 //! drain                                 and `cancel`: the realm goes down
 //! ```
 //!
@@ -32,18 +33,22 @@ mod subscribe;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use expect_test::Expect;
+use time::OffsetDateTime;
+use wamp_proto::message::Goodbye;
 use wamp_proto::uri::UriRules;
 use wamp_proto::{
     Action, DecodeRules, MatchPolicy, Message, MessageCode, Profile, PublicationId, RequestId, SerializerId,
     SessionId, decode, error_uri,
 };
 
+use super::recipient::CalleeFeatures;
 use super::{
-    Full, Holdings, Identity, Outgoing, QueueLimits, RankedPatterns, Realm, RealmSettings, RecipientKey,
-    Recipients, Request, Role, Rule,
+    Departure, Disclosure, Features, Full, Holdings, Identity, Moment, Outgoing, QueueLimits, RankedPatterns,
+    Realm, RealmSettings, RecipientKey, Request, Role, Rule, StoreLimits, Verdict, World,
 };
 
 /// Plays a script in a realm with default settings.
@@ -68,13 +73,36 @@ fn settings() -> RealmSettings {
         registrations_max: 8192,
         waiting_calls_max_bytes: 64 * 1024 * 1024,
         call_queues: Arc::new(RankedPatterns::new([], &[0; 16])),
+        call_timeout: None,
+        histories: Vec::new(),
+        retained: StoreLimits { events: 100, max_bytes: 1 << 20, max_age: None },
+        testaments_max: 4,
+        testaments_max_bytes: 4096,
         subscription_key: *b"subscription key",
         table_key: *b"key of the table",
     }
 }
 
 fn rule(action: Action, uri: &str, match_policy: MatchPolicy, is_allowed: bool) -> Rule {
-    Rule { uri: uri.to_owned(), match_policy, action, is_allowed }
+    let verdict = if is_allowed { Verdict::Allowed(Disclosure::OnRequest) } else { Verdict::Denied };
+    Rule { uri: uri.to_owned(), match_policy, action, verdict }
+}
+
+/// Every feature that a client can have. Who is called `old…` has none.
+fn everything() -> Features {
+    Features {
+        callee: CalleeFeatures {
+            progressive_call_results: true,
+            progressive_call_invocations: true,
+            call_canceling: true,
+            call_timeout: true,
+            call_reroute: true,
+            payload_passthru_mode: true,
+            registration_revocation: true,
+        },
+        caller_payload_passthru: true,
+        subscription_revocation: true,
+    }
 }
 
 /// Settings with a queue for calls of every procedure below `com.acme.queued`.
@@ -90,7 +118,6 @@ struct Stage {
     roles: Vec<Arc<Role>>,
     people: BTreeMap<String, RecipientKey>,
     next_generation: u32,
-    publications: u64,
     cast: Cast,
 }
 
@@ -103,6 +130,12 @@ struct Cast {
     ids: RefCell<Ids>,
     lines: RefCell<Vec<String>>,
     answers: Cell<usize>,
+    publications: Cell<u64>,
+    /// Milliseconds that the script let pass.
+    elapsed: Cell<u64>,
+    killed: RefCell<Vec<(RecipientKey, Departure)>>,
+    /// When the realm wants to be woken.
+    alarm: Cell<Option<Moment>>,
 }
 
 /// IDs by the order in which they appear.
@@ -125,14 +158,14 @@ impl Stage {
             rule(Action::Call, "com.acme.reset", MatchPolicy::Exact, false),
             rule(Action::Register, "com.acme.add", MatchPolicy::Exact, true),
         ];
-        let role =
-            |name, rules: &[Rule]| Arc::new(Role::new(name, rules, &settings.uri_rules, &settings.table_key));
+        let role = |name, rules: &[Rule]| {
+            Arc::new(Role::new(name, None, rules, &settings.uri_rules, &settings.table_key))
+        };
         Self {
             roles: vec![role("anyone", &everything), role("guest", &guest)],
             realm: Realm::new(settings),
             people: BTreeMap::new(),
             next_generation: 0,
-            publications: 0,
             cast: Cast::default(),
         }
     }
@@ -149,7 +182,7 @@ impl Stage {
     fn clear(&mut self) {
         let people = std::mem::take(&mut self.people);
         for key in people.into_values() {
-            self.realm.leave(key, &self.cast);
+            self.take_out(key, Departure::Announced);
         }
         assert_eq!(self.realm.holdings(), Holdings::default(), "after everybody left");
     }
@@ -175,7 +208,7 @@ impl Stage {
             match act.trim() {
                 "leave" => {
                     self.people.remove(name);
-                    self.realm.leave(key, &self.cast);
+                    self.take_out(key, Departure::Announced);
                 }
                 message => self.message(name, key, message),
             }
@@ -189,6 +222,12 @@ impl Stage {
             let key = self.key(name);
             let request = RequestId::new(self.id(invocation)).expect("a request");
             self.realm.undeliverable(key, request, error_uri::PAYLOAD_SIZE_EXCEEDED, &self.cast);
+        } else if let Some(milliseconds) = line.strip_suffix(" ms later") {
+            self.cast.elapsed.set(self.cast.elapsed.get() + milliseconds.parse::<u64>().expect("a number"));
+            if self.cast.alarm.get().is_some_and(|alarm| alarm <= self.cast.now()) {
+                self.cast.alarm.set(None);
+                self.realm.expire(&self.cast);
+            }
         } else if line == "drain" {
             self.realm.drain();
         } else if line == "cancel" {
@@ -213,7 +252,9 @@ impl Stage {
             session: SessionId::new(u64::from(key.generation) + 1).expect("a session"),
             authid: name.into(),
             role: self.roles[0].clone(),
-            takes_registration_revocation: !name.starts_with("old"),
+            authmethod: "anonymous",
+            authprovider: "static",
+            features: if name.starts_with("old") { Features::default() } else { everything() },
         };
         self.cast.identities.insert(key, identity);
         key
@@ -224,16 +265,13 @@ impl Stage {
         let message = decode(SerializerId::Json, &Bytes::from(frame.clone()), &DecodeRules::default())
             .unwrap_or_else(|error| panic!("{text} is {frame}: {error}"));
         let request = match message {
-            Message::Publish(publish) => {
-                self.publications += 1;
-                let bits = self.publications.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-                Request::Publish(publish, PublicationId::from_bits(bits))
-            }
+            Message::Publish(publish) => Request::Publish(publish),
             Message::Subscribe(subscribe) => Request::Subscribe(subscribe),
             Message::Unsubscribe(unsubscribe) => Request::Unsubscribe(unsubscribe),
             Message::Register(register) => Request::Register(register),
             Message::Unregister(unregister) => Request::Unregister(unregister),
             Message::Call(call) => Request::Call(call),
+            Message::Cancel(cancel) => Request::Cancel(cancel),
             Message::Yield(yielded) => Request::Yield(yielded),
             Message::Error(error) => Request::Error(error),
             other => panic!("{} is not for the core", other.code().as_str()),
@@ -243,8 +281,17 @@ impl Stage {
             assert_eq!(self.cast.answers.get(), answers, "a violation is not answered");
             self.cast.lines.borrow_mut().push(format!("{name}! {violation}"));
             self.people.remove(name);
-            self.realm.leave(key, &self.cast);
+            self.take_out(key, Departure::Announced);
         }
+        for (key, departure) in self.cast.killed.take() {
+            self.people.retain(|_, person| *person != key);
+            self.take_out(key, departure);
+        }
+    }
+
+    fn take_out(&mut self, key: RecipientKey, departure: Departure) {
+        let identity = self.cast.identities.remove(&key).expect("a member");
+        self.realm.leave(key, &identity, departure, &self.cast);
     }
 }
 
@@ -258,9 +305,42 @@ impl Cast {
     }
 }
 
-impl Recipients for Cast {
+impl World for Cast {
     fn identity(&self, of: RecipientKey) -> Option<&Identity> {
         self.identities.get(&of)
+    }
+
+    fn member(&self, session: SessionId) -> Option<RecipientKey> {
+        let found = self.identities.iter().find(|(_, identity)| identity.session == session);
+        found.map(|(key, _)| *key)
+    }
+
+    fn members(&self) -> impl Iterator<Item = (RecipientKey, &Identity)> {
+        self.identities.iter().map(|(key, identity)| (*key, identity))
+    }
+
+    fn kill(&self, member: RecipientKey, goodbye: Goodbye, departure: Departure) {
+        let message = Outgoing::new(goodbye.into());
+        self.write(member, &message);
+        self.killed.borrow_mut().push((member, departure));
+    }
+
+    fn now(&self) -> Moment {
+        Moment::default() + self.elapsed.get()
+    }
+
+    fn wall_clock(&self) -> OffsetDateTime {
+        time::macros::datetime!(2026-11-22 12:00 UTC) + Duration::from_millis(self.elapsed.get())
+    }
+
+    fn publication_id(&self) -> PublicationId {
+        self.publications.set(self.publications.get() + 1);
+        PublicationId::from_bits(self.publications.get().wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    fn wake_at(&self, at: Moment) {
+        assert!(self.alarm.get().is_none_or(|alarm| at < alarm), "an alarm that is not the next");
+        self.alarm.set(Some(at));
     }
 
     fn event(&self, to: RecipientKey, message: &Arc<Outgoing>) {

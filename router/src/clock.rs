@@ -1,0 +1,191 @@
+//! What time it is, and who wants to be woken when: by the system's clock, or by one that a test moves.
+//!
+//! A program that embeds the router need not run tokio: alarms have a thread of their own, which starts with the
+//! first of them.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use time::OffsetDateTime;
+
+use crate::realm::Moment;
+use crate::realm_driver::RealmDriver;
+
+/// The clock of one router.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    source: Source,
+    alarms: Arc<Alarms>,
+}
+
+#[derive(Debug)]
+enum Source {
+    System(Instant),
+    /// How long the router runs, as whoever moves it says.
+    Virtual(Mutex<Duration>),
+}
+
+/// Realms to be woken, the earliest first.
+#[derive(Debug, Default)]
+struct Alarms {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pending: BinaryHeap<Reverse<Alarm>>,
+    /// Whether the thread is there that waits for them.
+    is_attended: bool,
+    is_over: bool,
+}
+
+#[derive(Debug)]
+struct Alarm {
+    at: Moment,
+    realm: Weak<RealmDriver>,
+}
+
+impl Clock {
+    /// The system's clock.
+    pub(crate) fn of_system() -> Self {
+        Self { source: Source::System(Instant::now()), alarms: Arc::default() }
+    }
+
+    /// A clock that stands still until it is [moved](Self::advance).
+    pub(crate) fn standing_still() -> Self {
+        Self { source: Source::Virtual(Mutex::default()), alarms: Arc::default() }
+    }
+
+    /// How long the router runs.
+    pub(crate) fn now(&self) -> Moment {
+        self.source.now()
+    }
+
+    /// Date and time, for people. A clock that stands still began with the year 2000.
+    pub(crate) fn wall_clock(&self) -> OffsetDateTime {
+        match &self.source {
+            Source::System(_) => OffsetDateTime::now_utc(),
+            Source::Virtual(elapsed) => {
+                const YEAR_2000: i64 = 946_684_800;
+                let elapsed = *lock(elapsed);
+                OffsetDateTime::from_unix_timestamp(YEAR_2000).unwrap_or(OffsetDateTime::UNIX_EPOCH) + elapsed
+            }
+        }
+    }
+
+    /// Has the realm look at its deadlines at that time.
+    pub(crate) fn wake(&self, realm: Weak<RealmDriver>, at: Moment) {
+        let mut state = lock(&self.alarms.state);
+        let is_next = state.pending.peek().is_none_or(|Reverse(next)| at < next.at);
+        state.pending.push(Reverse(Alarm { at, realm }));
+        let Source::System(start) = self.source else { return };
+        if !state.is_attended {
+            let alarms = self.alarms.clone();
+            let thread = std::thread::Builder::new().name("trunkline-clock".to_owned());
+            match thread.spawn(move || alarms.attend(start)) {
+                Ok(_) => state.is_attended = true,
+                Err(error) => tracing::error!(%error, "no thread for time-outs; the next one tries again"),
+            }
+        } else if is_next {
+            self.alarms.changed.notify_one();
+        }
+    }
+
+    /// Moves a clock that stands still, and wakes whoever is due, each at their own time.
+    pub(crate) fn advance(&self, by: Duration) {
+        let Source::Virtual(elapsed) = &self.source else { return };
+        let until = *lock(elapsed) + by;
+        loop {
+            let due = lock(&self.alarms.state).next_due(Moment::from_start(until));
+            let Some(alarm) = due else { break };
+            let at = alarm.at.since_start();
+            {
+                let mut elapsed = lock(elapsed);
+                *elapsed = at.max(*elapsed);
+            }
+            alarm.ring();
+        }
+        *lock(elapsed) = until;
+    }
+}
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        lock(&self.alarms.state).is_over = true;
+        self.alarms.changed.notify_one();
+    }
+}
+
+impl Source {
+    fn now(&self) -> Moment {
+        Moment::from_start(match self {
+            Self::System(start) => start.elapsed(),
+            Self::Virtual(elapsed) => *lock(elapsed),
+        })
+    }
+}
+
+impl Alarms {
+    /// Rings alarms until the router is gone.
+    fn attend(&self, start: Instant) {
+        let mut state = lock(&self.state);
+        while !state.is_over {
+            let now = Moment::from_start(start.elapsed());
+            if let Some(alarm) = state.next_due(now) {
+                drop(state);
+                alarm.ring();
+                state = lock(&self.state);
+                continue;
+            }
+            state = match state.pending.peek() {
+                Some(Reverse(next)) => {
+                    let wait = next.at.since_start().saturating_sub(start.elapsed());
+                    self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+}
+
+impl State {
+    fn next_due(&mut self, now: Moment) -> Option<Alarm> {
+        let is_due = self.pending.peek().is_some_and(|Reverse(next)| next.at <= now);
+        if is_due { self.pending.pop().map(|Reverse(alarm)| alarm) } else { None }
+    }
+}
+
+impl Alarm {
+    fn ring(&self) {
+        if let Some(realm) = self.realm.upgrade() {
+            realm.expire();
+        }
+    }
+}
+
+impl PartialEq for Alarm {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+
+impl Eq for Alarm {}
+
+impl PartialOrd for Alarm {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Alarm {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.at.cmp(&other.at)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
