@@ -58,6 +58,8 @@ struct Rules {
     /// The patterns that deny, and the one that everything matches: what no rule matches is denied.
     denials: Vec<(String, MatchPolicy)>,
     max_components: usize,
+    /// Whether that is all that the rules say of disclosure, so that most messages need not ask.
+    disclose_on_request: bool,
 }
 
 impl Role {
@@ -88,8 +90,11 @@ impl Role {
 
     /// What the rule that decides about that URI, or about that pattern taken as text, says about disclosure.
     pub(super) fn disclosure(&self, action: Action, uri: &str) -> Disclosure {
-        let verdict = self.rules.get(action as usize).and_then(|rules| rules.verdicts.most_specific(uri));
-        match verdict {
+        let Some(rules) = self.rules.get(action as usize) else { return Disclosure::Refused };
+        if rules.disclose_on_request {
+            return Disclosure::OnRequest;
+        }
+        match rules.verdicts.most_specific(uri) {
             Some(Verdict::Allowed(disclosure)) => *disclosure,
             Some(Verdict::Denied) | None => Disclosure::Refused,
         }
@@ -105,6 +110,10 @@ impl Rules {
             verdicts: RankedPatterns::new(verdicts, table_key),
             denials: denials.map(|rule| (rule.uri.clone(), rule.match_policy)).chain([everything]).collect(),
             max_components,
+            disclose_on_request: rules.iter().all(|rule| match rule.verdict {
+                Verdict::Allowed(disclosure) => disclosure == Disclosure::OnRequest,
+                Verdict::Denied => true,
+            }),
         }
     }
 

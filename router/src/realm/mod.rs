@@ -16,6 +16,7 @@ mod patterns;
 mod recipient;
 mod refusal;
 mod settings;
+mod shards;
 mod world;
 
 #[cfg(test)]
@@ -64,6 +65,8 @@ pub(crate) enum Request {
     Unregister(Unregister),
     /// For the dealer.
     Call(Call),
+    /// For the dealer: more of a call in several messages, perhaps.
+    Chunk(Call),
     /// For the dealer.
     Cancel(Cancel),
     /// For the dealer.
@@ -138,7 +141,10 @@ impl Realm {
             Request::Unsubscribe(unsubscribe) => self.broker.write().unsubscribe(from, &unsubscribe, out),
             Request::Register(register) => {
                 match admit(Action::Register, &register.procedure, register.options.match_policy) {
-                    Ok(()) => self.dealer.lock().register(settings, from, register, out),
+                    Ok(()) => {
+                        let disclosure = identity.role.disclosure(Action::Register, &register.procedure);
+                        self.dealer.lock().register(settings, from, register, disclosure, out);
+                    }
                     Err(refusal) => refusal.answer(from, MessageCode::Register, register.request, out),
                 }
             }
@@ -146,16 +152,21 @@ impl Realm {
                 self.dealer.lock().unregister(settings, from, &unregister, out);
             }
             Request::Call(mut call) => {
-                let admitted = admit(Action::Call, &call.procedure, None);
+                let admitted = admit(Action::Call, &call.procedure, None)
+                    .map(|()| identity.role.disclosure(Action::Call, &call.procedure));
                 if admitted.is_ok() {
                     detach(&mut call.payload);
                 }
                 return self.dealer.lock().call(settings, from, call, admitted, out);
             }
-            Request::Cancel(cancel) => self.dealer.lock().cancel(from, &cancel, out),
+            Request::Chunk(mut call) => {
+                detach(&mut call.payload);
+                return self.dealer.lock().chunk(settings, from, call, out);
+            }
+            Request::Cancel(cancel) => self.dealer.lock().cancel(settings, from, &cancel, out),
             Request::Yield(mut yielded) => {
                 detach(&mut yielded.payload);
-                return self.dealer.lock().yielded(from, yielded, out);
+                return self.dealer.lock().yielded(settings, from, yielded, out);
             }
             Request::Error(mut error) => {
                 detach(&mut error.payload);
@@ -173,7 +184,7 @@ impl Realm {
         error: &'static str,
         out: &impl World,
     ) {
-        self.dealer.lock().undeliverable(callee, invocation, error, out);
+        self.dealer.lock().undeliverable(&self.settings, callee, invocation, error, out);
     }
 
     /// A session has become a member.
@@ -181,7 +192,7 @@ impl Realm {
 
     /// Does what is due.
     pub(crate) fn expire(&self, out: &impl World) {
-        self.dealer.lock().expire(out);
+        self.dealer.lock().expire(&self.settings, out);
     }
 
     /// Releases whatever a session held that is gone (SES-14). Nothing more may come from it.
@@ -204,7 +215,7 @@ impl Realm {
 
     /// Ends every open call.
     pub(crate) fn cancel_all(&self, out: &impl World) {
-        self.dealer.lock().cancel_all(out);
+        self.dealer.lock().cancel_all(&self.settings, out);
     }
 
     /// How much the realm keeps.

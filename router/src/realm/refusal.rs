@@ -47,6 +47,26 @@ impl Refusal {
         Self::new(error_uri::UNAVAILABLE, "the realm holds wildcards of too many different shapes".to_owned())
     }
 
+    /// The sender asked to be disclosed, or somebody else asked it, and it may not be (PID-02, CID-03).
+    pub(super) fn disclosure() -> Self {
+        Self::new(error_uri::OPTION_DISALLOWED_DISCLOSE_ME, "the realm's rules do not permit disclosure".to_owned())
+    }
+
+    /// Every callee said that it cannot attend to the call (RRT-03).
+    pub(super) fn no_available_callee() -> Self {
+        Self::new(error_uri::NO_AVAILABLE_CALLEE, "no callee can attend to the call".to_owned())
+    }
+
+    /// A chunk of a progressive invocation has no place to go: what came before it is worthless.
+    pub(super) fn chunk_lost() -> Self {
+        Self::new(error_uri::UNAVAILABLE, "there is no room for more of the call".to_owned())
+    }
+
+    /// The error URI.
+    pub(super) fn error(&self) -> &'static str {
+        self.error
+    }
+
     pub(super) fn callee_full() -> Self {
         Self::new(error_uri::UNAVAILABLE, "the callee takes no more calls now".to_owned())
     }

@@ -26,6 +26,8 @@ pub(crate) struct RealmSettings {
     pub(crate) open_calls_max: usize,
     /// Registrations that one session may hold.
     pub(crate) registrations_max: usize,
+    /// Octets of a message.
+    pub(crate) message_max_bytes: usize,
     /// Octets that all waiting calls may take.
     pub(crate) waiting_calls_max_bytes: usize,
     /// Queues for calls whose callees are busy, by the URI of the registration, as text (CON-04).

@@ -1,59 +1,63 @@
-//! Calls, from the CALL to the final answer.
+//! From the CALL to the INVOCATION: which callee, and the queue in front of it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use wamp_proto::dict::{Dict, ErrorDetails, InvocationDetails};
-use wamp_proto::message::{Call, CallResult, Cancel, Error, Invocation, Yield};
-use wamp_proto::uri::{check_uri, is_reserved};
+use wamp_proto::dict::{Dict, InvocationDetails, InvocationPolicy};
+use wamp_proto::message::{Call, Invocation};
+use wamp_proto::uri::is_reserved;
 use wamp_proto::{
-    MatchPolicy, Message, MessageCode, Payload, Profile, RequestId, SerializerId, Uri, Violation, error_uri,
+    MatchPolicy, MessageCode, Payload, Profile, RegistrationId, RequestId, Uri, Violation, error_uri,
 };
 
-use super::registration::PendingCall;
-use super::{Dealer, Party, Record};
+use super::gathering::{Answer, Gathering};
+use super::registration::{Callee, PendingCall};
+use super::terms::{self, Chunks, Spare, Terms};
+use super::{Dealer, Party};
+use crate::realm::authorization::Disclosure;
 use crate::realm::outgoing::Outgoing;
-use crate::realm::recipient::RecipientKey;
+use crate::realm::recipient::{Full, RecipientKey};
 use crate::realm::refusal::{Refusal, shown};
 use crate::realm::settings::RealmSettings;
-use crate::realm::world::World;
+use crate::realm::world::{Moment, World};
 
 /// An INVOCATION that its callee has not answered.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Invoked {
-    /// The caller and its CALL; nobody, if the caller is gone and the callee's place is still taken (CON-03).
-    caller: Option<(RecipientKey, RequestId)>,
+    /// The caller and its CALL; nobody, if the caller has its answer and the callee's place is still taken (CON-03).
+    pub(super) caller: Option<(RecipientKey, RequestId)>,
     /// Slot of the registration.
-    registration: usize,
+    pub(super) registration: usize,
     /// The callee's place in it, which tells whether the slot still is that registration's.
-    place: u64,
+    pub(super) place: u64,
 }
 
-/// Where a CALL is that its caller waits for.
+/// A CALL that its caller waits for.
+#[derive(Debug)]
+pub(super) struct OpenCall {
+    pub(super) at: Whereabouts,
+    /// When its time is up.
+    pub(super) deadline: Option<Moment>,
+    /// What is special about it, once it is at a callee.
+    pub(super) terms: Option<Box<Terms>>,
+}
+
+/// Where a CALL is.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum OpenCall {
+pub(super) enum Whereabouts {
     /// At a callee, under that INVOCATION.
     Invoked(RecipientKey, RequestId),
     /// In the queue of the registration in that slot.
     Waiting(usize),
+    /// At all callees.
+    Everywhere,
 }
 
 /// Why no callee took a call, and the call.
-enum Undispatched {
+pub(super) enum Undispatched {
     /// All callees that may take it have as many invocations as they want (CON-04).
     Busy(PendingCall),
     /// The outboxes of all callees that may take it are full.
     Full(PendingCall),
-}
-
-impl Party {
-    /// Forgets invocations at that place whose caller is gone: nobody waits for the place any more.
-    pub(super) fn forget_orphans(&mut self, place: Option<u64>) {
-        if self.orphans > 0 {
-            let open = self.invocations.len();
-            self.invocations.retain(|_, invoked| invoked.caller.is_some() || Some(invoked.place) != place);
-            self.orphans -= open - self.invocations.len();
-        }
-    }
+    /// No callee can take it, now or later.
+    Never(PendingCall, Refusal),
 }
 
 impl Dealer {
@@ -66,14 +70,15 @@ impl Dealer {
         settings: &RealmSettings,
         from: RecipientKey,
         call: Call,
-        admitted: Result<(), Refusal>,
+        admitted: Result<Disclosure, Refusal>,
         out: &impl World,
     ) -> Result<(), Violation> {
         let request = call.request;
         if self.parties.get(&from).is_some_and(|party| party.calls.contains_key(&request)) {
             return Err(Violation::RequestId { found: request.value(), last: request.value() });
         }
-        if let Err(refusal) = admitted.and_then(|()| self.try_call(settings, from, call, out)) {
+        let called = admitted.and_then(|disclosure| self.try_call(settings, from, call, disclosure, out));
+        if let Err(refusal) = called {
             refusal.answer(from, MessageCode::Call, request, out);
         }
         Ok(())
@@ -84,6 +89,7 @@ impl Dealer {
         settings: &RealmSettings,
         from: RecipientKey,
         call: Call,
+        disclosure: Disclosure,
         out: &impl World,
     ) -> Result<(), Refusal> {
         let open = self.parties.get(&from).map_or(0, |party| party.calls.len());
@@ -105,27 +111,119 @@ impl Dealer {
         let registration = self.registrations.get(slot);
         let is_pattern = registration.is_some_and(|found| found.match_policy != MatchPolicy::Exact);
         let others_wait = registration.is_some_and(|found| found.waiting.len() > 0);
+        let terms = Terms::of(&call.procedure, &call.options, disclosure, || out.now())?;
+        let timeout = terms::dealers_timeout(settings, terms.as_deref());
         let call = PendingCall {
             caller: from,
             request: call.request,
             // Copied: a slice of the caller's frame would keep the frame alive.
             procedure: is_pattern.then(|| Uri::from(&*call.procedure)),
             payload: call.payload,
+            terms,
+            deadline: timeout.map(|milliseconds| out.now() + milliseconds),
         };
         if others_wait {
             // Perhaps for a callee whose outbox was full: it may have room by now.
-            self.wait(settings, slot, call)?;
-            self.serve_waiting(slot, out);
+            self.wait(settings, slot, call, out)?;
+            self.serve_waiting(settings, slot, out);
             return Ok(());
         }
-        match self.dispatch(slot, call, out) {
+        match self.dispatch(settings, slot, call, out) {
             Ok(()) => Ok(()),
-            Err(Undispatched::Busy(call)) => self.wait(settings, slot, call),
-            Err(Undispatched::Full(call)) if self.answers_will_come(slot) => {
-                self.wait(settings, slot, call).map_err(|_| Refusal::callee_full())
-            }
-            Err(Undispatched::Full(_)) => Err(Refusal::callee_full()),
+            Err(undispatched) => self.wait_or_refuse(settings, slot, undispatched, out),
         }
+    }
+
+    /// Has a call wait that no callee took, if it may.
+    pub(super) fn wait_or_refuse(
+        &mut self,
+        settings: &RealmSettings,
+        slot: usize,
+        undispatched: Undispatched,
+        out: &impl World,
+    ) -> Result<(), Refusal> {
+        match undispatched {
+            Undispatched::Busy(call) => self.wait(settings, slot, call, out),
+            Undispatched::Full(call) if self.answers_will_come(slot) => {
+                self.wait(settings, slot, call, out).map_err(|_| Refusal::callee_full())
+            }
+            Undispatched::Full(_) => Err(Refusal::callee_full()),
+            Undispatched::Never(_, refusal) => Err(refusal),
+        }
+    }
+
+    /// Continues a call with another message (PCI-10). One that is over is nobody's any more (PCI-11).
+    ///
+    /// # Errors
+    /// If the call was not begun with `progress`, has had its last message, or is one of another procedure.
+    pub(in crate::realm) fn chunk(
+        &mut self,
+        settings: &RealmSettings,
+        from: RecipientKey,
+        call: Call,
+        out: &impl World,
+    ) -> Result<(), Violation> {
+        let request = call.request;
+        let Some(open) = self.parties.get_mut(&from).and_then(|party| party.calls.get_mut(&request)) else {
+            return Ok(());
+        };
+        let at = open.at;
+        let is_killed = open.terms.as_ref().is_some_and(|terms| terms.is_killed);
+        let is_last = call.options.progress != Some(true);
+        let chunks = match at {
+            Whereabouts::Waiting(slot) => {
+                let registration = self.registrations.get_mut(slot);
+                registration.and_then(|registration| registration.waiting.chunks_of(from, request))
+            }
+            Whereabouts::Invoked(..) | Whereabouts::Everywhere => {
+                open.terms.as_mut().and_then(|terms| terms.chunks.as_mut())
+            }
+        };
+        let chunks = chunks.filter(|chunks| !chunks.is_complete && *chunks.procedure == *call.procedure);
+        let Some(chunks) = chunks else {
+            return Err(Violation::NotProgressive { request: request.value() });
+        };
+        chunks.is_complete = is_last;
+        let is_sent = match at {
+            _ if is_killed => true,
+            Whereabouts::Waiting(slot) => {
+                let has_room = self.waiting_bytes + Chunks::cost(&call.payload) <= settings.waiting_calls_max_bytes;
+                let registration = self.registrations.get_mut(slot).filter(|_| has_room);
+                let cost = registration
+                    .and_then(|found| found.waiting.push_chunk(from, request, call.payload, is_last));
+                self.waiting_bytes += cost.unwrap_or(0);
+                cost.is_some()
+            }
+            Whereabouts::Invoked(callee, invocation) => {
+                // Another callee could not make up for what this one got.
+                self.forget_spare(from, request);
+                self.send_chunk((from, request), (callee, invocation), call.payload, is_last, out).is_ok()
+            }
+            Whereabouts::Everywhere => true,
+        };
+        if !is_sent {
+            self.end_call(settings, from, request, &Refusal::chunk_lost(), out);
+        }
+        Ok(())
+    }
+
+    fn send_chunk(
+        &mut self,
+        (caller, request): (RecipientKey, RequestId),
+        (callee, invocation): (RecipientKey, RequestId),
+        payload: Payload,
+        is_last: bool,
+        out: &impl World,
+    ) -> Result<(), Full> {
+        let party = self.parties.get(&callee);
+        let invoked = party.and_then(|party| party.invocations.get(&invocation)).ok_or(Full)?;
+        let registration = self.registrations.get(invoked.registration).ok_or(Full)?.id;
+        let open = self.parties.get(&caller).and_then(|party| party.calls.get(&request)).ok_or(Full)?;
+        let chunks = open.terms.as_ref().and_then(|terms| terms.chunks.as_ref()).ok_or(Full)?;
+        let mut details = chunks.details.clone();
+        details.progress = (!is_last).then_some(true);
+        let chunk = Invocation { request: invocation, registration, details, payload };
+        out.invocation(callee, &Outgoing::to_one(chunk.into()))
     }
 
     /// The registration that a CALL goes to: exact before prefix before wildcard (PBR-02). The router's own
@@ -138,8 +236,14 @@ impl Dealer {
     }
 
     /// Has a call wait in its registration's queue.
-    fn wait(&mut self, settings: &RealmSettings, slot: usize, call: PendingCall) -> Result<(), Refusal> {
-        let (caller, request, cost) = (call.caller, call.request, call.cost());
+    fn wait(
+        &mut self,
+        settings: &RealmSettings,
+        slot: usize,
+        call: PendingCall,
+        out: &impl World,
+    ) -> Result<(), Refusal> {
+        let (caller, request, cost, deadline) = (call.caller, call.request, call.cost(), call.deadline);
         let has_room = self.waiting_bytes + cost <= settings.waiting_calls_max_bytes
             && self.registrations.get_mut(slot).is_some_and(|registration| registration.waiting.push(call));
         if !has_room {
@@ -149,56 +253,179 @@ impl Dealer {
             };
             return Err(Refusal::new(error, "every callee is busy, and no more calls may wait".to_owned()));
         }
-        self.parties.entry(caller).or_default().calls.insert(request, OpenCall::Waiting(slot));
-        self.open_calls += 1;
         self.waiting_bytes += cost;
+        let open = OpenCall { at: Whereabouts::Waiting(slot), deadline, terms: None };
+        self.keep_call(caller, request, open, out);
         Ok(())
     }
 
+    /// Remembers where a call is, and when its time is up.
+    fn keep_call(&mut self, caller: RecipientKey, request: RequestId, open: OpenCall, out: &impl World) {
+        let deadline = open.deadline;
+        let before = self.parties.entry(caller).or_default().calls.insert(request, open);
+        self.open_calls += usize::from(before.is_none());
+        let deadline_before = before.and_then(|before| before.deadline);
+        if deadline_before != deadline {
+            if let Some(at) = deadline_before {
+                self.deadlines.clear(at, caller, request);
+            }
+            if let Some(at) = deadline {
+                self.deadlines.set(at, caller, request, out);
+            }
+        }
+    }
+
     /// Invokes the first callee that may and can take the call.
-    fn dispatch(&mut self, slot: usize, mut call: PendingCall, out: &impl World) -> Result<(), Undispatched> {
+    pub(super) fn dispatch(
+        &mut self,
+        settings: &RealmSettings,
+        slot: usize,
+        mut call: PendingCall,
+        out: &impl World,
+    ) -> Result<(), Undispatched> {
+        let Some(registration) = self.registrations.get(slot) else {
+            return Err(Undispatched::Full(call));
+        };
+        if registration.invoke == InvocationPolicy::All {
+            return self.dispatch_to_all(settings, slot, call, out);
+        }
+        let (mut is_busy, mut is_full, mut refusal) = (false, false, None);
+        let identity = out.identity(call.caller);
+        let candidates = registration.candidates(self.chance.u64(..), call.terms.as_deref());
+        let (id, invoke) = (registration.id, registration.invoke);
+        for index in candidates {
+            let Some(callee) = registration.callees().get(index).copied() else { continue };
+            if let Some(terms) = call.terms.as_deref() {
+                if terms.tried.contains(&callee.place) {
+                    continue;
+                }
+                if let Err(unfit) = terms.fit(&callee) {
+                    refusal = Some(unfit);
+                    continue;
+                }
+            }
+            if !callee.has_room() {
+                is_busy = true;
+                continue;
+            }
+            let details = terms::details(settings, &mut call, &callee, identity, || out.now());
+            let may_be_retried = callee.features.call_reroute && invoke != InvocationPolicy::Single;
+            let spare = may_be_retried.then(|| call.payload.clone());
+            let party = self.parties.entry(callee.key).or_default();
+            match party.invoke(id, (&callee, slot), details, &mut call, out) {
+                Ok(invocation) => {
+                    if let Some(payload) = spare {
+                        self.keep_spare(settings, &mut call, payload);
+                    }
+                    self.invoked(settings, slot, &callee, invocation, call, out);
+                    return Ok(());
+                }
+                Err(Full) => is_full = true,
+            }
+        }
+        Err(match refusal {
+            _ if is_full => Undispatched::Full(call),
+            _ if is_busy => Undispatched::Busy(call),
+            Some(refusal) => Undispatched::Never(call, refusal),
+            None => Undispatched::Never(call, Refusal::no_available_callee()),
+        })
+    }
+
+    /// A callee took a call: counts it there, and remembers where the call is.
+    fn invoked(
+        &mut self,
+        settings: &RealmSettings,
+        slot: usize,
+        callee: &Callee,
+        invocation: RequestId,
+        mut call: PendingCall,
+        out: &impl World,
+    ) {
+        if let Some(registration) = self.registrations.get_mut(slot) {
+            registration.invoked(callee.place);
+        }
+        let is_forwarded = call.terms.as_ref().is_some_and(|terms| terms.is_timeout_forwarded);
+        if is_forwarded {
+            let timeout = terms::dealers_timeout(settings, call.terms.as_deref());
+            call.deadline = timeout.map(|milliseconds| out.now() + milliseconds);
+        }
+        let chunks = call.terms.as_mut().and_then(|terms| terms.chunks.as_mut());
+        let chunks = chunks.map(|chunks| std::mem::take(&mut chunks.waiting)).unwrap_or_default();
+        let (caller, request) = (call.caller, call.request);
+        let at = Whereabouts::Invoked(callee.key, invocation);
+        self.keep_call(caller, request, OpenCall { at, deadline: call.deadline, terms: call.terms }, out);
+        for (payload, is_last) in chunks {
+            if self.send_chunk((caller, request), (callee.key, invocation), payload, is_last, out).is_err() {
+                return self.end_call(settings, caller, request, &Refusal::chunk_lost(), out);
+            }
+        }
+    }
+
+    /// Invokes every callee, and gathers what they answer.
+    fn dispatch_to_all(
+        &mut self,
+        settings: &RealmSettings,
+        slot: usize,
+        mut call: PendingCall,
+        out: &impl World,
+    ) -> Result<(), Undispatched> {
+        if let Err(refusal) = call.terms.as_deref().map_or(Ok(()), Terms::fit_all) {
+            return Err(Undispatched::Never(call, refusal));
+        }
         let Some(registration) = self.registrations.get_mut(slot) else {
             return Err(Undispatched::Full(call));
         };
-        let mut all_busy = true;
-        let mut taken = None;
-        for callee in registration.candidates(self.chance.u64(..)) {
-            all_busy = false;
-            let party = self.parties.entry(callee.key).or_default();
-            let request = party.last_invocation.map_or(RequestId::FIRST, RequestId::next);
-            let details = match &call.procedure {
-                Some(procedure) => {
-                    let procedure = Some(procedure.clone());
-                    InvocationDetails { procedure, ..InvocationDetails::default() }.into()
+        let mut gathering = Gathering::default();
+        let caller = out.identity(call.caller);
+        let wants_progress = call.terms.as_ref().is_some_and(|terms| terms.wants_progress);
+        if let Some(terms) = &mut call.terms {
+            // Progress is what the others answer, not what one has so far.
+            terms.wants_progress = false;
+        }
+        for index in 0..registration.callees().len() {
+            let Some(callee) = registration.callees().get(index).copied() else { continue };
+            let unfit = call.terms.as_deref().map(|terms| terms.fit(&callee)).and_then(Result::err);
+            let invoked = match unfit {
+                Some(refusal) => Err(Answer::error(refusal.error())),
+                None if !callee.has_room() => Err(Answer::error(error_uri::MAX_CONCURRENCY_REACHED)),
+                None => {
+                    let payload = call.payload.clone();
+                    let details = terms::details(settings, &mut call, &callee, caller, || out.now());
+                    let party = self.parties.entry(callee.key).or_default();
+                    let invoked = party.invoke(registration.id, (&callee, slot), details, &mut call, out);
+                    call.payload = payload;
+                    invoked.map_err(|Full| Answer::error(error_uri::UNAVAILABLE))
                 }
-                None => Dict::new(),
             };
-            let PendingCall { payload, .. } = &mut call;
-            let payload = std::mem::replace(payload, Payload::EMPTY);
-            let invocation = Outgoing::to_one(
-                Invocation { request, registration: registration.id, details, payload }.into(),
-            );
-            if out.invocation(callee.key, &invocation).is_err() {
-                call.payload = invocation.into_payload().unwrap_or(Payload::EMPTY);
-                continue;
+            if invoked.is_ok() {
+                registration.invoked(callee.place);
             }
-            // Taken last, once the outbox has the INVOCATION, so that request IDs have no gap (ID-05). One that
-            // turns out to be undeliverable when it is written has used its number up all the same.
-            party.last_invocation = Some(request);
-            let caller = Some((call.caller, call.request));
-            party.invocations.insert(request, Invoked { caller, registration: slot, place: callee.place });
-            taken = Some((callee, request));
-            break;
+            gathering.add(&callee, out.identity(callee.key), invoked);
         }
-        let Some((callee, invocation)) = taken else {
-            return Err(if all_busy { Undispatched::Busy(call) } else { Undispatched::Full(call) });
-        };
-        registration.invoked(callee.place);
-        let caller = self.parties.entry(call.caller).or_default();
-        if caller.calls.insert(call.request, OpenCall::Invoked(callee.key, invocation)).is_none() {
-            self.open_calls += 1;
+        let PendingCall { caller, request, mut terms, deadline, .. } = call;
+        if gathering.is_complete() {
+            // Nobody was there to be invoked.
+            self.forget_call(caller, request);
+            out.answer(caller, &gathering.into_result(request));
+            return Ok(());
         }
+        let gathered = terms.get_or_insert_default();
+        gathered.wants_progress = wants_progress;
+        // A time-out of the call as a whole is the dealer's.
+        gathered.is_timeout_forwarded = false;
+        gathered.gathering = Some(gathering);
+        self.keep_call(caller, request, OpenCall { at: Whereabouts::Everywhere, deadline, terms }, out);
         Ok(())
+    }
+
+    /// Keeps what another callee would need (RRT-01), as far as the realm has room for calls that wait.
+    fn keep_spare(&mut self, settings: &RealmSettings, call: &mut PendingCall, payload: Payload) {
+        let cost = payload.raw().len();
+        if self.waiting_bytes + cost <= settings.waiting_calls_max_bytes {
+            self.waiting_bytes += cost;
+            let spare = Spare { procedure: call.procedure.clone(), payload };
+            call.terms.get_or_insert_default().spare = Some(spare);
+        }
     }
 
     /// Whether calls may wait for a callee whose outbox is full: it answers later, or never.
@@ -209,17 +436,17 @@ impl Dealer {
     }
 
     /// Gives waiting calls to callees, as far as these take them.
-    pub(super) fn serve_waiting(&mut self, slot: usize, out: &impl World) {
+    pub(super) fn serve_waiting(&mut self, settings: &RealmSettings, slot: usize, out: &impl World) {
         while let Some(registration) = self.registrations.get_mut(slot) {
             let Some(call) = registration.waiting.next() else { return };
             let cost = call.cost();
             self.waiting_bytes -= cost;
-            match self.dispatch(slot, call, out) {
+            match self.dispatch(settings, slot, call, out) {
                 Ok(()) => {}
                 Err(Undispatched::Full(call)) if !self.answers_will_come(slot) => {
-                    self.forget_call(call.caller, call.request);
-                    Refusal::callee_full().answer(call.caller, MessageCode::Call, call.request, out);
+                    self.refuse_pending(&call, &Refusal::callee_full(), out);
                 }
+                Err(Undispatched::Never(call, refusal)) => self.refuse_pending(&call, &refusal, out),
                 Err(Undispatched::Busy(call) | Undispatched::Full(call)) => {
                     if let Some(registration) = self.registrations.get_mut(slot) {
                         registration.waiting.put_back(call);
@@ -231,216 +458,45 @@ impl Dealer {
         }
     }
 
-    /// Ends a call that its caller gave up.
-    pub(in crate::realm) fn cancel(&mut self, _from: RecipientKey, _cancel: &Cancel, _out: &impl World) {}
-
-    /// Ends calls whose time is up.
-    pub(in crate::realm) fn expire(&mut self, _out: &impl World) {}
-
-    /// Gives a callee's result to the caller.
-    ///
-    /// # Errors
-    /// If the invocation was never issued to that session (PV-06).
-    pub(in crate::realm) fn yielded(
-        &mut self,
-        from: RecipientKey,
-        yielded: Yield,
-        out: &impl World,
-    ) -> Result<(), Violation> {
-        self.check_issued(from, MessageCode::Yield, yielded.request)?;
-        if yielded.options.progress == Some(true) {
-            // Nobody asked for progress: it is not announced, so no CALL asks for it (PCR-04).
-            return Ok(());
-        }
-        self.finish(from, yielded.request, out, |request| {
-            CallResult { request, details: Dict::new(), payload: yielded.payload }.into()
-        });
-        Ok(())
-    }
-
-    /// Gives a callee's error to the caller (ERR-06).
-    ///
-    /// # Errors
-    /// If the invocation was never issued to that session (PV-06).
-    pub(in crate::realm) fn error(
-        &mut self,
-        settings: &RealmSettings,
-        from: RecipientKey,
-        error: Error,
-        out: &impl World,
-    ) -> Result<(), Violation> {
-        self.check_issued(from, MessageCode::Error, error.request)?;
-        self.finish(from, error.request, out, |request| {
-            // The caller gets its answer even if the callee's URI is none.
-            let uri = match check_uri(&error.error, &settings.uri_rules) {
-                // Copied: a slice of the callee's frame would keep the frame alive.
-                Ok(()) => (&*error.error).into(),
-                Err(_) => error_uri::INVALID_URI.into(),
-            };
-            call_error(request, error.details, uri, error.payload)
-        });
-        Ok(())
-    }
-
-    /// Ends a call whose INVOCATION or answer could not be carried to its recipient.
-    pub(in crate::realm) fn undeliverable(
-        &mut self,
-        callee: RecipientKey,
-        invocation: RequestId,
-        error: &'static str,
-        out: &impl World,
-    ) {
-        self.finish(callee, invocation, out, |request| {
-            call_error(request, Dict::new(), error.into(), Payload::EMPTY)
-        });
-    }
-
-    /// Releases what a session that is gone held as caller and as callee.
-    pub(in crate::realm) fn leave(&mut self, settings: &RealmSettings, from: RecipientKey, out: &impl World) {
-        let freed = self.forget_caller(settings, from);
-        let pending = self.parties.get_mut(&from).map(|party| std::mem::take(&mut party.invocations));
-        // In the order of the calls, so that equal inputs give equal output.
-        let pending: BTreeMap<_, _> = pending.into_iter().flatten().collect();
-        for (caller, request) in pending.into_values().filter_map(|invoked| invoked.caller) {
-            self.forget_call(caller, request);
-            let message = vec!["the callee is gone".into()];
-            let payload = Payload::new(SerializerId::Json, &message, &[]);
-            let error = call_error(request, Dict::new(), error_uri::CANCELED.into(), payload);
-            out.answer(caller, &Outgoing::new(error));
-        }
-        self.apply(settings, Record::SessionGone { callee: from }, out);
-        self.parties.remove(&from);
-        for slot in freed {
-            self.serve_waiting(slot, out);
-        }
-    }
-
-    /// Forgets the calls of a caller that is gone. What their callees answer later belongs to nobody, and is
-    /// dropped. Returns the slots of registrations whose queue may move on.
-    fn forget_caller(&mut self, settings: &RealmSettings, from: RecipientKey) -> Vec<usize> {
-        let calls = self.parties.get_mut(&from).map(|party| std::mem::take(&mut party.calls));
-        let calls: BTreeMap<_, _> = calls.into_iter().flatten().collect();
-        self.open_calls -= calls.len();
-        let mut waited = BTreeSet::new();
-        let mut freed = Vec::new();
-        for call in calls.into_values() {
-            match call {
-                OpenCall::Waiting(slot) => {
-                    waited.insert(slot);
-                }
-                OpenCall::Invoked(callee, invocation) => {
-                    freed.extend(self.orphan(settings, callee, invocation));
-                }
-            }
-        }
-        for slot in waited {
-            if let Some(registration) = self.registrations.get_mut(slot) {
-                self.waiting_bytes -= registration.waiting.forget(from);
-            }
-        }
-        freed
-    }
-
-    /// Forgets the caller of an invocation, and the invocation too if it takes no place that others wait for: then
-    /// returns the registration's slot, if the callee is in it still.
-    fn orphan(
-        &mut self,
-        settings: &RealmSettings,
-        callee: RecipientKey,
-        invocation: RequestId,
-    ) -> Option<usize> {
-        let party = self.parties.get_mut(&callee)?;
-        let invoked = party.invocations.get_mut(&invocation)?;
-        let slot = invoked.registration;
-        let mut moves_on = false;
-        if let Some(registration) = self.registrations.get_mut(slot) {
-            // A callee that never answers must not have the dealer keep what callers leave behind without end.
-            if registration.is_limited(invoked.place) && party.orphans < settings.open_calls_max {
-                invoked.caller = None;
-                party.orphans += 1;
-                return None;
-            }
-            moves_on = registration.answered(invoked.place);
-        }
-        party.invocations.remove(&invocation);
-        moves_on.then_some(slot)
-    }
-
-    /// From now on, refuses every CALL.
-    pub(in crate::realm) fn drain(&mut self) {
-        self.draining = true;
-    }
-
-    /// Ends every open call with `wamp.error.canceled`, those that wait first.
-    pub(in crate::realm) fn cancel_all(&mut self, out: &impl World) {
-        let waiting: Vec<_> = self.registrations.iter_mut().map(|(_, found)| found.waiting.take()).collect();
-        for calls in waiting {
-            self.refuse_waiting(calls, error_uri::CANCELED, "the router is going down", out);
-        }
-        let calls = self.parties.values().flat_map(|party| party.calls.values());
-        let open: BTreeSet<_> = calls
-            .filter_map(|call| match call {
-                OpenCall::Invoked(callee, invocation) => Some((*callee, *invocation)),
-                OpenCall::Waiting(_) => None,
-            })
-            .collect();
-        for (callee, invocation) in open {
-            self.undeliverable(callee, invocation, error_uri::CANCELED, out);
-        }
-    }
-
-    /// Answers the caller of an invocation, if there still is one, with its final message, and gives the callee's
-    /// place to the next.
-    fn finish(
-        &mut self,
-        callee: RecipientKey,
-        invocation: RequestId,
-        out: &impl World,
-        answer: impl FnOnce(RequestId) -> Message,
-    ) {
-        let invoked = self.parties.get_mut(&callee).and_then(|party| party.invocations.remove(&invocation));
-        // Answered before, or nobody waits any more: the answer is dropped without a word.
-        let Some(invoked) = invoked else { return };
-        match invoked.caller {
-            Some((caller, request)) => {
-                self.forget_call(caller, request);
-                out.answer(caller, &Outgoing::to_one(answer(request)));
-            }
-            None => {
-                if let Some(party) = self.parties.get_mut(&callee) {
-                    party.orphans -= 1;
-                }
-            }
-        }
-        if let Some(registration) = self.registrations.get_mut(invoked.registration)
-            && registration.answered(invoked.place)
-        {
-            self.serve_waiting(invoked.registration, out);
-        }
-    }
-
-    pub(super) fn forget_call(&mut self, caller: RecipientKey, request: RequestId) {
-        if let Some(party) = self.parties.get_mut(&caller)
-            && party.calls.remove(&request).is_some()
-        {
-            self.open_calls -= 1;
-        }
-    }
-
-    fn check_issued(
-        &self,
-        from: RecipientKey,
-        message: MessageCode,
-        request: RequestId,
-    ) -> Result<(), Violation> {
-        let last = self.parties.get(&from).and_then(|party| party.last_invocation);
-        match last {
-            Some(last) if request <= last => Ok(()),
-            _ => Err(Violation::NeverIssued { message, request: request.value() }),
-        }
+    /// Ends a call that has left its queue.
+    fn refuse_pending(&mut self, call: &PendingCall, refusal: &Refusal, out: &impl World) {
+        self.forget_call(call.caller, call.request);
+        refusal.answer(call.caller, MessageCode::Call, call.request, out);
     }
 }
 
-fn call_error(request: RequestId, details: Dict<ErrorDetails>, error: Uri, payload: Payload) -> Message {
-    Error { request_type: MessageCode::Call as u64, request, details, error, payload }.into()
+impl Party {
+    /// Sends an INVOCATION to the callee that this is. Takes the payload of the call, and gives it back if the callee
+    /// has no room.
+    fn invoke(
+        &mut self,
+        registration: RegistrationId,
+        (callee, slot): (&Callee, usize),
+        details: Dict<InvocationDetails>,
+        call: &mut PendingCall,
+        out: &impl World,
+    ) -> Result<RequestId, Full> {
+        let request = self.last_invocation.map_or(RequestId::FIRST, RequestId::next);
+        let payload = std::mem::replace(&mut call.payload, Payload::EMPTY);
+        let invocation = Outgoing::to_one(Invocation { request, registration, details, payload }.into());
+        if let Err(full) = out.invocation(callee.key, &invocation) {
+            call.payload = invocation.into_payload().unwrap_or(Payload::EMPTY);
+            return Err(full);
+        }
+        // Taken last, once the outbox has the INVOCATION, so that request IDs have no gap (ID-05). One that
+        // turns out to be undeliverable when it is written has used its number up all the same.
+        self.last_invocation = Some(request);
+        let caller = Some((call.caller, call.request));
+        self.invocations.insert(request, Invoked { caller, registration: slot, place: callee.place });
+        Ok(request)
+    }
+
+    /// Forgets invocations at that place that nobody waits for: nobody waits for the place any more either.
+    pub(super) fn forget_orphans(&mut self, place: Option<u64>) {
+        if self.orphans > 0 {
+            let open = self.invocations.len();
+            self.invocations.retain(|_, invoked| invoked.caller.is_some() || Some(invoked.place) != place);
+            self.orphans -= open - self.invocations.len();
+        }
+    }
 }

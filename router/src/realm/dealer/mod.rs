@@ -6,8 +6,13 @@
 //! A call is known at two places: at its callee, under the INVOCATION's request, or in the queue of its
 //! registration; and at its caller, under the CALL's. `calls` keeps both in step.
 
+mod answers;
 mod calls;
+mod deadlines;
+mod endings;
+mod gathering;
 mod registration;
+mod terms;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -15,8 +20,9 @@ use std::sync::Arc;
 use slab::Slab;
 use wamp_proto::dict::{Dict, InvocationPolicy, RegisterOptions, UnregisteredDetails};
 use wamp_proto::message::{Answered, Register, Registered, Unregister, Unregistered};
-use wamp_proto::{MatchPolicy, MessageCode, RegistrationId, RequestId, Uri, error_uri};
+use wamp_proto::{MatchPolicy, MessageCode, Profile, RegistrationId, RequestId, Uri, error_uri};
 
+use super::authorization::Disclosure;
 use super::outgoing::Outgoing;
 use super::patterns::PatternMap;
 use super::recipient::RecipientKey;
@@ -24,13 +30,22 @@ use super::refusal::{Refusal, shown};
 use super::settings::RealmSettings;
 use super::world::World;
 use calls::{Invoked, OpenCall};
-use registration::{PendingCall, Registration};
+use deadlines::Deadlines;
+use gathering::CALLEES_MAX;
+use registration::{Callee, PendingCall, Registration};
 
 /// A change of the registrations.
 #[derive(Debug)]
 enum Record {
     /// A session offers a procedure.
-    Registered { callee: RecipientKey, request: RequestId, procedure: Uri, options: Dict<RegisterOptions> },
+    Registered {
+        callee: RecipientKey,
+        request: RequestId,
+        procedure: Uri,
+        options: Dict<RegisterOptions>,
+        /// Whether callers learn who it is, where they are told the answers of several.
+        is_disclosed: bool,
+    },
     /// A session takes a registration back.
     Unregistered { callee: RecipientKey, request: RequestId, registration: RegistrationId },
     /// A session is gone, and its registrations with it.
@@ -43,7 +58,7 @@ struct Party {
     registrations: BTreeSet<RegistrationId>,
     /// The last INVOCATION request sent to it (ID-05).
     last_invocation: Option<RequestId>,
-    /// Open INVOCATIONs whose caller is gone.
+    /// Open INVOCATIONs that nobody waits for.
     orphans: usize,
     /// Open INVOCATIONs, by their request.
     invocations: HashMap<RequestId, Invoked, foldhash::fast::FixedState>,
@@ -63,7 +78,8 @@ pub(super) struct Dealer {
     /// The last place given to a callee.
     last_place: u64,
     open_calls: usize,
-    /// Octets of the calls that wait, in all queues.
+    deadlines: Deadlines,
+    /// Octets of the calls that wait, in all queues, and of those kept for another callee.
     waiting_bytes: usize,
     draining: bool,
     chance: fastrand::Rng,
@@ -79,6 +95,7 @@ impl Dealer {
             last_registration: 0,
             last_place: 0,
             open_calls: 0,
+            deadlines: Deadlines::default(),
             waiting_bytes: 0,
             draining: false,
             chance: fastrand::Rng::with_seed(settings.seed()),
@@ -91,13 +108,16 @@ impl Dealer {
         settings: &RealmSettings,
         from: RecipientKey,
         register: Register,
+        disclosure: Disclosure,
         out: &impl World,
     ) {
-        if let Err(refusal) = self.check_register(settings, from, &register) {
+        if let Err(refusal) = self.check_register(settings, from, &register, disclosure) {
             return refusal.answer(from, MessageCode::Register, register.request, out);
         }
         let Register { request, options, procedure } = register;
-        self.apply(settings, Record::Registered { callee: from, request, procedure, options }, out);
+        let is_disclosed = disclosure == Disclosure::Forced;
+        let record = Record::Registered { callee: from, request, procedure, options, is_disclosed };
+        self.apply(settings, record, out);
     }
 
     fn check_register(
@@ -105,7 +125,11 @@ impl Dealer {
         settings: &RealmSettings,
         from: RecipientKey,
         register: &Register,
+        disclosure: Disclosure,
     ) -> Result<(), Refusal> {
+        if register.options.disclose_caller == Some(true) && disclosure == Disclosure::Refused {
+            return Err(Refusal::disclosure());
+        }
         if register.options.concurrency == Some(0) {
             return Err(Refusal::new(
                 error_uri::INVALID_ARGUMENT,
@@ -141,14 +165,14 @@ impl Dealer {
     /// Changes the registrations, and answers whoever asked for it.
     fn apply(&mut self, settings: &RealmSettings, record: Record, out: &impl World) {
         match record {
-            Record::Registered { callee, request, procedure, options } => {
-                match self.add(settings, callee, &procedure, &options, out) {
+            Record::Registered { callee, request, procedure, options, is_disclosed } => {
+                match self.add(settings, (callee, is_disclosed), &procedure, &options, out) {
                     Ok(slot) => {
                         let Some(registration) = self.registrations.get(slot).map(|found| found.id) else {
                             return;
                         };
                         out.answer(callee, &Outgoing::new(Registered { request, registration }.into()));
-                        self.serve_waiting(slot, out);
+                        self.serve_waiting(settings, slot, out);
                     }
                     Err(refusal) => refusal.answer(callee, MessageCode::Register, request, out),
                 }
@@ -164,13 +188,13 @@ impl Dealer {
                 }
                 let request = Answered::Request(request);
                 out.answer(callee, &Outgoing::new(Unregistered { request, revoked: None }.into()));
-                self.remove(registration, callee, out);
+                self.remove(settings, registration, callee, out);
             }
             Record::SessionGone { callee } => {
                 let held =
                     self.parties.get_mut(&callee).map(|party| std::mem::take(&mut party.registrations));
                 for registration in held.unwrap_or_default() {
-                    self.remove(registration, callee, out);
+                    self.remove(settings, registration, callee, out);
                 }
             }
         }
@@ -180,7 +204,7 @@ impl Dealer {
     fn add(
         &mut self,
         settings: &RealmSettings,
-        callee: RecipientKey,
+        (callee, is_disclosed): (RecipientKey, bool),
         procedure: &Uri,
         options: &RegisterOptions,
         out: &impl World,
@@ -193,14 +217,25 @@ impl Dealer {
                 slot
             }
             Some(slot) => {
-                self.check_shared(slot, invoke)?;
+                self.check_shared(settings, slot, callee, invoke)?;
                 slot
             }
             None => self.create(settings, procedure, match_policy, invoke)?,
         };
         if let Some(registration) = self.registrations.get_mut(slot) {
             self.last_place += 1;
-            registration.add(callee, self.last_place, options.concurrency);
+            let identity = out.identity(callee);
+            registration.add(Callee {
+                key: callee,
+                session: identity.map_or(0, |identity| identity.session.value()),
+                place: self.last_place,
+                concurrency: options.concurrency,
+                wants_caller: options.disclose_caller == Some(true),
+                wants_timeout: options.forward_timeout == Some(true),
+                is_disclosed,
+                features: identity.map(|identity| identity.features.callee).unwrap_or_default(),
+                open: 0,
+            });
             self.parties.entry(callee).or_default().registrations.insert(registration.id);
         }
         Ok(slot)
@@ -230,17 +265,36 @@ impl Dealer {
     }
 
     /// Whether a registration takes another callee that asks for that policy: the first one decided (SHR-02).
-    fn check_shared(&self, slot: usize, invoke: InvocationPolicy) -> Result<(), Refusal> {
+    fn check_shared(
+        &self,
+        settings: &RealmSettings,
+        slot: usize,
+        callee: RecipientKey,
+        invoke: InvocationPolicy,
+    ) -> Result<(), Refusal> {
         let Some(registration) = self.registrations.get(slot) else { return Ok(()) };
         let procedure = shown(&registration.procedure);
-        let why = match registration.invoke {
-            InvocationPolicy::Single => format!("{procedure} is registered already"),
+        let (error, why) = match registration.invoke {
+            InvocationPolicy::Single => {
+                (error_uri::PROCEDURE_ALREADY_EXISTS, format!("{procedure} is registered already"))
+            }
             policy if policy != invoke => {
-                format!("{procedure} is registered with the invocation policy {:?}", policy.as_str())
+                let error = match settings.profile {
+                    Profile::Crossbar => error_uri::CROSSBAR_DIFFERENT_INVOCATION_POLICY,
+                    Profile::Default | Profile::Strict => error_uri::PROCEDURE_ALREADY_EXISTS,
+                };
+                (error, format!("{procedure} is registered with the invocation policy {:?}", policy.as_str()))
+            }
+            InvocationPolicy::All if registration.callees().len() >= CALLEES_MAX => {
+                let is_there = registration.callees().iter().any(|other| other.key == callee);
+                if is_there {
+                    return Ok(());
+                }
+                (error_uri::UNAVAILABLE, format!("a call of all reaches {CALLEES_MAX} callees"))
             }
             _ => return Ok(()),
         };
-        Err(Refusal::new(error_uri::PROCEDURE_ALREADY_EXISTS, why))
+        Err(Refusal::new(error, why))
     }
 
     /// Takes the others off a registration, all of which have to be of the same principal (CON-08). Calls that
@@ -289,7 +343,13 @@ impl Dealer {
     }
 
     /// Takes a callee off a registration, which goes with the last one (CON-06).
-    fn remove(&mut self, id: RegistrationId, callee: RecipientKey, out: &impl World) {
+    fn remove(
+        &mut self,
+        settings: &RealmSettings,
+        id: RegistrationId,
+        callee: RecipientKey,
+        out: &impl World,
+    ) {
         let Some(&slot) = self.slot_by_id.get(&id) else { return };
         let Some(registration) = self.registrations.get_mut(slot) else { return };
         let place = registration.remove(callee);
@@ -297,7 +357,7 @@ impl Dealer {
             party.forget_orphans(place);
         }
         if !registration.callees().is_empty() {
-            return self.serve_waiting(slot, out);
+            return self.serve_waiting(settings, slot, out);
         }
         let waiting = registration.waiting.take();
         let registration = self.registrations.remove(slot);

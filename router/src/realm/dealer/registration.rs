@@ -6,8 +6,11 @@ use std::sync::Arc;
 use wamp_proto::dict::InvocationPolicy;
 use wamp_proto::{MatchPolicy, Payload, RegistrationId, RequestId, Uri};
 
-use crate::realm::recipient::RecipientKey;
+use super::terms::{Chunks, Terms};
+use crate::realm::recipient::{CalleeFeatures, RecipientKey};
 use crate::realm::settings::QueueLimits;
+use crate::realm::shards;
+use crate::realm::world::Moment;
 
 /// What a waiting call counts for besides its payload and the procedure's name.
 const WAITING_CALL_BYTES: usize = 256;
@@ -30,12 +33,20 @@ pub(super) struct Registration {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Callee {
     pub(super) key: RecipientKey,
+    pub(super) session: u64,
     /// Higher than that of everybody who registered before, in whatever registration.
     pub(super) place: u64,
     /// Invocations that it takes at a time, if it said so (CON-01).
     pub(super) concurrency: Option<u64>,
+    /// Every caller is disclosed to it (CID-02).
+    pub(super) wants_caller: bool,
+    /// It minds time-outs itself, if it can (TMO-03).
+    pub(super) wants_timeout: bool,
+    /// Callers learn who it is, where they are told the answers of several.
+    pub(super) is_disclosed: bool,
+    pub(super) features: CalleeFeatures,
     /// Invocations that it has not answered.
-    open: u64,
+    pub(super) open: u64,
 }
 
 /// A CALL on its way to a callee.
@@ -46,6 +57,10 @@ pub(super) struct PendingCall {
     /// The procedure called, for a callee that registered a pattern (PBR-05).
     pub(super) procedure: Option<Uri>,
     pub(super) payload: Payload,
+    /// What it asks for beyond the ordinary.
+    pub(super) terms: Option<Box<Terms>>,
+    /// When its time is up.
+    pub(super) deadline: Option<Moment>,
 }
 
 /// Calls that wait for a callee, in the order in which they came (CON-07).
@@ -72,12 +87,12 @@ impl Registration {
         &self.callees
     }
 
-    /// Adds a session behind all others. A session that is there keeps its place, and takes as many invocations
-    /// at a time as it said last (SHR-04).
-    pub(super) fn add(&mut self, key: RecipientKey, place: u64, concurrency: Option<u64>) {
-        match self.callees.iter_mut().find(|callee| callee.key == key) {
-            Some(callee) => callee.concurrency = concurrency,
-            None => self.callees.push(Callee { key, place, concurrency, open: 0 }),
+    /// Adds a session behind all others. A session that is there keeps its place, and what it said last holds
+    /// (SHR-04).
+    pub(super) fn add(&mut self, callee: Callee) {
+        match self.callees.iter_mut().find(|other| other.key == callee.key) {
+            Some(there) => *there = Callee { place: there.place, open: there.open, ..callee },
+            None => self.callees.push(callee),
         }
     }
 
@@ -87,46 +102,66 @@ impl Registration {
         Some(self.callees.remove(index).place)
     }
 
-    /// The callees that a call may go to now, best first; none while all that may take it are busy (CON-02).
+    /// The indices of the callees that a call may go to, best first, whether or not they have room.
     ///
     /// `chance` decides where the policy leaves it to chance.
-    pub(super) fn candidates(&self, chance: u64) -> impl Iterator<Item = Callee> + use<'_> {
+    pub(super) fn candidates(&self, chance: u64, terms: Option<&Terms>) -> impl Iterator<Item = usize> + use<> {
         let count = self.callees.len();
+        let resource_key = terms.and_then(|terms| terms.resource_key.as_deref());
+        let tried = terms.map_or(&[][..], |terms| &terms.tried);
+        let is_tried = |callee: &Callee| tried.contains(&callee.place);
         // A stand-by must not become active because the first or last one is busy: there is no other candidate.
-        let (first, candidates) = match self.invoke {
-            InvocationPolicy::Single | InvocationPolicy::First => (0, 1),
-            InvocationPolicy::Last => (count.saturating_sub(1), 1),
-            // By place and not by number, so that it stays fair when callees leave (SHR-03).
-            InvocationPolicy::RoundRobin => {
-                (self.callees.partition_point(|callee| callee.place <= self.last_invoked), count)
+        let (first, candidates) = match (resource_key, self.invoke) {
+            // Nor does another shard have what belongs to this one.
+            (Some(key), _) => (self.shard(key), 1),
+            (None, InvocationPolicy::Single | InvocationPolicy::First) => {
+                (self.callees.iter().position(|callee| !is_tried(callee)).unwrap_or(0), 1)
             }
-            InvocationPolicy::Random => (self.drawn(chance), count),
-            InvocationPolicy::LeastBusy => (self.least_busy(), count),
-            InvocationPolicy::All => (0, count),
+            (None, InvocationPolicy::Last) => {
+                (self.callees.iter().rposition(|callee| !is_tried(callee)).unwrap_or(0), 1)
+            }
+            // By place and not by number, so that it stays fair when callees leave (SHR-03).
+            (None, InvocationPolicy::RoundRobin) => (self.turn(), count),
+            (None, InvocationPolicy::Random) => (self.drawn(chance, tried), count),
+            (None, InvocationPolicy::LeastBusy) => (self.least_busy(tried), count),
+            (None, InvocationPolicy::All) => (0, count),
         };
-        let (before, from) = self.callees.split_at_checked(first).unwrap_or_default();
-        from.iter().chain(before).take(candidates).filter(|callee| callee.has_room()).copied()
+        (first..count).chain(0..first.min(count)).take(candidates)
+    }
+
+    /// The callee that a resource key belongs to: by rendezvous hashing, so that a callee that comes or goes moves
+    /// no more keys than its own.
+    fn shard(&self, key: &str) -> usize {
+        let score = |callee: &Callee| shards::score(&callee.session.to_le_bytes(), key);
+        let scores = self.callees.iter().map(score).enumerate();
+        scores.max_by_key(|(_, score)| *score).map_or(0, |(index, _)| index)
+    }
+
+    fn turn(&self) -> usize {
+        self.callees.partition_point(|callee| callee.place <= self.last_invoked)
     }
 
     /// The index of a callee with room, each as likely as the others.
-    fn drawn(&self, chance: u64) -> usize {
+    fn drawn(&self, chance: u64, tried: &[u64]) -> usize {
+        let is_free = |callee: &Callee| callee.has_room() && !tried.contains(&callee.place);
         // Two draws out of one number. Lists of callees are short: remainders are as good as even.
         let (among_all, among_free) = ((chance >> 32) as usize, chance as u32 as usize);
         let index = among_all.checked_rem(self.callees.len()).unwrap_or(0);
-        if self.callees.get(index).is_some_and(Callee::has_room) {
+        if self.callees.get(index).is_some_and(is_free) {
             return index;
         }
-        let with_room = || self.callees.iter().enumerate().filter(|(_, callee)| callee.has_room());
-        let chosen = among_free.checked_rem(with_room().count()).unwrap_or(0);
-        with_room().nth(chosen).map_or(0, |(index, _)| index)
+        let free = || self.callees.iter().enumerate().filter(|(_, callee)| is_free(callee));
+        let chosen = among_free.checked_rem(free().count()).unwrap_or(0);
+        free().nth(chosen).map_or(0, |(index, _)| index)
     }
 
     /// The index of the callee with the fewest open invocations; of several, the one whose turn it is.
-    fn least_busy(&self) -> usize {
-        let turn = self.callees.partition_point(|callee| callee.place <= self.last_invoked);
+    fn least_busy(&self, tried: &[u64]) -> usize {
+        let turn = self.turn();
         let (before, from) = self.callees.split_at_checked(turn).unwrap_or_default();
         let in_turn = (turn..).zip(from).chain((0..).zip(before));
-        in_turn.min_by_key(|(_, callee)| (!callee.has_room(), callee.open)).map_or(0, |(index, _)| index)
+        let load = |callee: &Callee| (tried.contains(&callee.place), !callee.has_room(), callee.open);
+        in_turn.min_by_key(|(_, callee)| load(callee)).map_or(0, |(index, _)| index)
     }
 
     /// Counts an invocation of the callee at that place.
@@ -162,7 +197,7 @@ impl Registration {
 }
 
 impl Callee {
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.concurrency.is_none_or(|concurrency| self.open < concurrency)
     }
 }
@@ -171,7 +206,9 @@ impl PendingCall {
     /// Octets that it counts for while it waits.
     pub(super) fn cost(&self) -> usize {
         let procedure = self.procedure.as_ref().map_or(0, |procedure| procedure.len());
-        self.payload.raw().len() + procedure + WAITING_CALL_BYTES
+        let chunks = self.terms.as_ref().and_then(|terms| terms.chunks.as_ref());
+        let chunks = chunks.map_or(0, Chunks::waiting_bytes);
+        self.payload.raw().len() + procedure + chunks + WAITING_CALL_BYTES
     }
 }
 
@@ -209,6 +246,39 @@ impl WaitingCalls {
             self.calls = VecDeque::new();
         }
         Some(call)
+    }
+
+    /// Has a chunk wait with the call that it belongs to. Returns what it counts for, unless there is no room.
+    pub(super) fn push_chunk(
+        &mut self,
+        caller: RecipientKey,
+        request: RequestId,
+        payload: Payload,
+        is_last: bool,
+    ) -> Option<usize> {
+        let cost = Chunks::cost(&payload);
+        let has_room = self.bytes + cost <= self.limits.max_bytes;
+        let mut calls = self.calls.iter_mut();
+        let call = calls.find(|call| call.caller == caller && call.request == request)?;
+        let chunks = call.terms.as_mut().and_then(|terms| terms.chunks.as_mut()).filter(|_| has_room)?;
+        chunks.waiting.push_back((payload, is_last));
+        self.bytes += cost;
+        Some(cost)
+    }
+
+    /// The call that a chunk continues, if it waits here.
+    pub(super) fn chunks_of(&mut self, caller: RecipientKey, request: RequestId) -> Option<&mut Chunks> {
+        let mut calls = self.calls.iter_mut();
+        let call = calls.find(|call| call.caller == caller && call.request == request)?;
+        call.terms.as_mut()?.chunks.as_mut()
+    }
+
+    /// Takes one call out of the queue. Returns what it counted for.
+    pub(super) fn remove(&mut self, caller: RecipientKey, request: RequestId) -> usize {
+        let place = self.calls.iter().position(|call| call.caller == caller && call.request == request);
+        let cost = place.and_then(|place| self.calls.remove(place)).map_or(0, |call| call.cost());
+        self.bytes -= cost;
+        cost
     }
 
     /// Forgets the calls of a caller that is gone. Returns what they counted for.

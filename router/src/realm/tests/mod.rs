@@ -71,6 +71,7 @@ fn settings() -> RealmSettings {
         subscriptions_max: 8192,
         open_calls_max: 65_536,
         registrations_max: 8192,
+        message_max_bytes: 1 << 20,
         waiting_calls_max_bytes: 64 * 1024 * 1024,
         call_queues: Arc::new(RankedPatterns::new([], &[0; 16])),
         call_timeout: None,
@@ -135,7 +136,7 @@ struct Cast {
     elapsed: Cell<u64>,
     killed: RefCell<Vec<(RecipientKey, Departure)>>,
     /// When the realm wants to be woken.
-    alarm: Cell<Option<Moment>>,
+    alarms: RefCell<BTreeSet<Moment>>,
 }
 
 /// IDs by the order in which they appear.
@@ -224,8 +225,9 @@ impl Stage {
             self.realm.undeliverable(key, request, error_uri::PAYLOAD_SIZE_EXCEEDED, &self.cast);
         } else if let Some(milliseconds) = line.strip_suffix(" ms later") {
             self.cast.elapsed.set(self.cast.elapsed.get() + milliseconds.parse::<u64>().expect("a number"));
-            if self.cast.alarm.get().is_some_and(|alarm| alarm <= self.cast.now()) {
-                self.cast.alarm.set(None);
+            let now = self.cast.now();
+            while self.cast.alarms.borrow().first().is_some_and(|alarm| *alarm <= now) {
+                self.cast.alarms.borrow_mut().pop_first();
                 self.realm.expire(&self.cast);
             }
         } else if line == "drain" {
@@ -339,8 +341,9 @@ impl World for Cast {
     }
 
     fn wake_at(&self, at: Moment) {
-        assert!(self.alarm.get().is_none_or(|alarm| at < alarm), "an alarm that is not the next");
-        self.alarm.set(Some(at));
+        let mut alarms = self.alarms.borrow_mut();
+        assert!(alarms.first().is_none_or(|alarm| at < *alarm), "an alarm that is not the next");
+        alarms.insert(at);
     }
 
     fn event(&self, to: RecipientKey, message: &Arc<Outgoing>) {

@@ -1,0 +1,408 @@
+//! From the callee's answer to the caller's.
+
+use std::collections::BTreeMap;
+
+use wamp_proto::dict::{Dict, ErrorDetails, ResultDetails, YieldOptions};
+use wamp_proto::message::{CallResult, Error, Yield};
+use wamp_proto::uri::check_uri;
+use wamp_proto::{MessageCode, Payload, Profile, RequestId, SerializerId, Uri, Violation, error_uri};
+
+use super::calls::{Invoked, Undispatched, Whereabouts};
+use super::gathering::Answer;
+use super::registration::PendingCall;
+use super::terms;
+use super::{Dealer, Record};
+use crate::realm::outgoing::Outgoing;
+use crate::realm::recipient::RecipientKey;
+use crate::realm::refusal::Refusal;
+use crate::realm::settings::RealmSettings;
+use crate::realm::world::World;
+
+/// How a callee's part in a call ends.
+enum Outcome {
+    Result(Dict<ResultDetails>, Payload),
+    Error(Dict<ErrorDetails>, Uri, Payload),
+}
+
+impl Outcome {
+    fn error(error: &'static str) -> Self {
+        Self::Error(Dict::new(), error.into(), Payload::EMPTY)
+    }
+
+    fn explained(error: &'static str, why: &str) -> Self {
+        let payload = Payload::new(SerializerId::Json, &[why.into()], &[]);
+        Self::Error(Dict::new(), error.into(), payload)
+    }
+}
+
+impl Dealer {
+    /// Gives a callee's result to the caller.
+    ///
+    /// # Errors
+    /// If the invocation was never issued to that session (PV-06).
+    pub(in crate::realm) fn yielded(
+        &mut self,
+        settings: &RealmSettings,
+        from: RecipientKey,
+        yielded: Yield,
+        out: &impl World,
+    ) -> Result<(), Violation> {
+        self.check_issued(from, MessageCode::Yield, yielded.request)?;
+        let Yield { request: invocation, options, payload } = yielded;
+        if is_packed_for_passthru(&options) && !self.caller_takes_packed(from, invocation, out) {
+            // The callee is told why (PPT-08), and the caller gets its final answer all the same.
+            let refusal = Refusal::new(
+                error_uri::FEATURE_NOT_SUPPORTED,
+                "the caller does not take payload passthru mode".to_owned(),
+            );
+            refusal.answer(from, MessageCode::Yield, invocation, out);
+            self.finish(settings, from, invocation, Outcome::error(error_uri::FEATURE_NOT_SUPPORTED), out);
+            return Ok(());
+        }
+        let details = result_details(&options);
+        if options.progress == Some(true) {
+            self.progressed(settings, from, invocation, details, payload, out);
+        } else {
+            self.finish(settings, from, invocation, Outcome::Result(details, payload), out);
+        }
+        Ok(())
+    }
+
+    fn caller_takes_packed(&self, callee: RecipientKey, invocation: RequestId, out: &impl World) -> bool {
+        let party = self.parties.get(&callee);
+        let invoked = party.and_then(|party| party.invocations.get(&invocation));
+        let caller = invoked.and_then(|invoked| invoked.caller);
+        // If nobody waits for it any more, nobody minds.
+        let identity = caller.and_then(|(caller, _)| out.identity(caller));
+        identity.is_none_or(|identity| identity.features.caller_payload_passthru)
+    }
+
+    /// Passes a progressive result on, if the caller asked for such and still wants them (PCR-02, PCR-04, PCR-06).
+    fn progressed(
+        &mut self,
+        settings: &RealmSettings,
+        callee: RecipientKey,
+        invocation: RequestId,
+        mut details: Dict<ResultDetails>,
+        payload: Payload,
+        out: &impl World,
+    ) {
+        let party = self.parties.get(&callee);
+        let invoked = party.and_then(|party| party.invocations.get(&invocation));
+        let Some((caller, request)) = invoked.and_then(|invoked| invoked.caller) else { return };
+        let open = self.parties.get_mut(&caller).and_then(|party| party.calls.get_mut(&request));
+        let Some(open) = open else { return };
+        let terms = open.terms.as_deref().filter(|terms| {
+            terms.takes_progress && !terms.is_killed && terms.gathering.is_none()
+        });
+        let Some(terms) = terms else { return };
+        // The time-out is one of inactivity now (PCR-08).
+        let timeout = terms::dealers_timeout(settings, Some(terms));
+        if let Some(milliseconds) = timeout {
+            let deadline = out.now() + milliseconds;
+            if let Some(before) = open.deadline.replace(deadline) {
+                self.deadlines.clear(before, caller, request);
+            }
+            self.deadlines.set(deadline, caller, request, out);
+        }
+        // Another callee would begin again.
+        self.forget_spare(caller, request);
+        details.progress = Some(true);
+        out.answer(caller, &Outgoing::to_one(CallResult { request, details, payload }.into()));
+    }
+
+    /// Gives a callee's error to the caller (ERR-06), or the call to another callee (RRT-01).
+    ///
+    /// # Errors
+    /// If the invocation was never issued to that session (PV-06).
+    pub(in crate::realm) fn error(
+        &mut self,
+        settings: &RealmSettings,
+        from: RecipientKey,
+        error: Error,
+        out: &impl World,
+    ) -> Result<(), Violation> {
+        self.check_issued(from, MessageCode::Error, error.request)?;
+        // The caller gets its answer even if the callee's URI is none.
+        let uri = match check_uri(&error.error, &settings.uri_rules) {
+            // Copied: a slice of the callee's frame would keep the frame alive.
+            Ok(()) => (&*error.error).into(),
+            Err(_) => error_uri::INVALID_URI.into(),
+        };
+        let reroutes = out.identity(from).is_some_and(|identity| identity.features.callee.call_reroute);
+        if reroutes && error.error == error_uri::UNAVAILABLE {
+            self.reroute(settings, from, error.request, out);
+        } else {
+            let outcome = Outcome::Error(error.details, uri, error.payload);
+            self.finish(settings, from, error.request, outcome, out);
+        }
+        Ok(())
+    }
+
+    /// Gives a call to the next callee that may have it, since this one cannot attend to it. Each is asked once
+    /// (RRT-03).
+    fn reroute(
+        &mut self,
+        settings: &RealmSettings,
+        callee: RecipientKey,
+        invocation: RequestId,
+        out: &impl World,
+    ) {
+        let Some(invoked) = self.take_invoked(callee, invocation) else { return };
+        if let Some((caller, request)) = invoked.caller {
+            match self.to_be_rerouted(caller, request, invoked.place) {
+                Some(call) => {
+                    let slot = invoked.registration;
+                    self.count_answered(&invoked);
+                    let rerouted = self.dispatch(settings, slot, call, out);
+                    if let Err(undispatched) = rerouted {
+                        self.not_rerouted(settings, slot, undispatched, (caller, request), out);
+                    }
+                    return self.serve_waiting(settings, slot, out);
+                }
+                None => {
+                    let outcome =
+                        Outcome::explained(error_uri::NO_AVAILABLE_CALLEE, "no callee can attend to the call");
+                    self.settle(settings, (caller, request), (callee, invocation), outcome, out);
+                }
+            }
+        }
+        self.free_place(settings, &invoked, out);
+    }
+
+    /// The call, if another callee may have it.
+    fn to_be_rerouted(
+        &mut self,
+        caller: RecipientKey,
+        request: RequestId,
+        tried: u64,
+    ) -> Option<PendingCall> {
+        let open = self.parties.get_mut(&caller)?.calls.get_mut(&request)?;
+        let spare = open.terms.as_mut()?.spare.take()?;
+        let mut terms = open.terms.take()?;
+        self.waiting_bytes -= spare.payload.raw().len();
+        if terms.is_killed {
+            open.terms = Some(terms);
+            return None;
+        }
+        terms.tried.push(tried);
+        terms.takes_progress = false;
+        terms.is_timeout_forwarded = false;
+        let deadline = open.deadline;
+        let (procedure, payload) = (spare.procedure, spare.payload);
+        Some(PendingCall { caller, request, procedure, payload, terms: Some(terms), deadline })
+    }
+
+    fn not_rerouted(
+        &mut self,
+        settings: &RealmSettings,
+        slot: usize,
+        undispatched: Undispatched,
+        (caller, request): (RecipientKey, RequestId),
+        out: &impl World,
+    ) {
+        if let Err(refusal) = self.wait_or_refuse(settings, slot, undispatched, out) {
+            self.forget_call(caller, request);
+            refusal.answer(caller, MessageCode::Call, request, out);
+        }
+    }
+
+    /// Ends a call whose INVOCATION or answer could not be carried to its recipient.
+    pub(in crate::realm) fn undeliverable(
+        &mut self,
+        settings: &RealmSettings,
+        callee: RecipientKey,
+        invocation: RequestId,
+        error: &'static str,
+        out: &impl World,
+    ) {
+        let party = self.parties.get(&callee);
+        let invoked = party.and_then(|party| party.invocations.get(&invocation));
+        let caller = invoked.and_then(|invoked| invoked.caller);
+        let is_progressive = caller.is_some_and(|(caller, request)| {
+            let open = self.parties.get(&caller).and_then(|party| party.calls.get(&request));
+            open.and_then(|open| open.terms.as_deref()).is_some_and(|terms| terms.chunks.is_some())
+        });
+        if is_progressive {
+            // It may have got the chunks before this one.
+            super::endings::interrupt(callee, invocation, wamp_proto::dict::CancelMode::KillNoWait, out);
+        }
+        self.finish(settings, callee, invocation, Outcome::error(error), out);
+    }
+
+    /// Releases what a session that is gone held as caller and as callee.
+    pub(in crate::realm) fn leave(
+        &mut self,
+        settings: &RealmSettings,
+        from: RecipientKey,
+        out: &impl World,
+    ) {
+        let freed = self.forget_caller(settings, from, out);
+        let pending = self.parties.get_mut(&from).map(|party| std::mem::take(&mut party.invocations));
+        // In the order of the calls, so that equal inputs give equal output.
+        let pending: BTreeMap<_, _> = pending.into_iter().flatten().collect();
+        let why = match settings.profile {
+            Profile::Crossbar => "callee disconnected from in-flight request",
+            Profile::Default | Profile::Strict => "the callee is gone",
+        };
+        for (invocation, invoked) in pending {
+            if let Some(call) = invoked.caller {
+                let outcome = Outcome::explained(error_uri::CANCELED, why);
+                self.settle(settings, call, (from, invocation), outcome, out);
+            }
+        }
+        self.apply(settings, Record::SessionGone { callee: from }, out);
+        self.parties.remove(&from);
+        for slot in freed {
+            self.serve_waiting(settings, slot, out);
+        }
+    }
+
+    /// Takes a callee's last word on an invocation, and gives its place to the next.
+    fn finish(
+        &mut self,
+        settings: &RealmSettings,
+        callee: RecipientKey,
+        invocation: RequestId,
+        outcome: Outcome,
+        out: &impl World,
+    ) {
+        // Answered before, or nobody waits any more: the answer is dropped without a word.
+        let Some(invoked) = self.take_invoked(callee, invocation) else { return };
+        if let Some(call) = invoked.caller {
+            self.settle(settings, call, (callee, invocation), outcome, out);
+        }
+        self.free_place(settings, &invoked, out);
+    }
+
+    fn take_invoked(&mut self, callee: RecipientKey, invocation: RequestId) -> Option<Invoked> {
+        let party = self.parties.get_mut(&callee)?;
+        let invoked = party.invocations.remove(&invocation)?;
+        party.orphans -= usize::from(invoked.caller.is_none());
+        Some(invoked)
+    }
+
+    /// Gives the place of an invocation that is over to a call that waits.
+    fn free_place(&mut self, settings: &RealmSettings, invoked: &Invoked, out: &impl World) {
+        if self.count_answered(invoked) {
+            self.serve_waiting(settings, invoked.registration, out);
+        }
+    }
+
+    fn count_answered(&mut self, invoked: &Invoked) -> bool {
+        let registration = self.registrations.get_mut(invoked.registration);
+        registration.is_some_and(|registration| registration.answered(invoked.place))
+    }
+
+    /// Answers the caller with its final message, unless other callees have to answer too.
+    fn settle(
+        &mut self,
+        settings: &RealmSettings,
+        (caller, request): (RecipientKey, RequestId),
+        (callee, invocation): (RecipientKey, RequestId),
+        outcome: Outcome,
+        out: &impl World,
+    ) {
+        let open = self.parties.get_mut(&caller).and_then(|party| party.calls.get_mut(&request));
+        if let Some(terms) = open.and_then(|open| open.terms.as_deref_mut()) {
+            if terms.gathering.is_some() {
+                return self.gathered(settings, (caller, request), (callee, invocation), outcome, out);
+            }
+            if terms.is_killed && settings.profile == Profile::Crossbar {
+                // Crossbar.io's callers lean on that error, whatever the callee says.
+                self.forget_call(caller, request);
+                let refusal = Refusal::new(error_uri::CANCELED, "the call was canceled".to_owned());
+                return refusal.answer(caller, MessageCode::Call, request, out);
+            }
+        }
+        self.forget_call(caller, request);
+        let answer = match outcome {
+            Outcome::Result(details, payload) => CallResult { request, details, payload }.into(),
+            Outcome::Error(details, error, payload) => {
+                let request_type = MessageCode::Call as u64;
+                Error { request_type, request, details, error, payload }.into()
+            }
+        };
+        out.answer(caller, &Outgoing::to_one(answer));
+    }
+
+    /// Takes the answer of one of all callees.
+    fn gathered(
+        &mut self,
+        settings: &RealmSettings,
+        (caller, request): (RecipientKey, RequestId),
+        (callee, invocation): (RecipientKey, RequestId),
+        outcome: Outcome,
+        out: &impl World,
+    ) {
+        let open = self.parties.get_mut(&caller).and_then(|party| party.calls.get_mut(&request));
+        let Some(terms) = open.and_then(|open| open.terms.as_deref_mut()) else { return };
+        let Some(gathering) = &mut terms.gathering else { return };
+        let answer = match outcome {
+            Outcome::Result(details, _) if details.ppt_scheme.is_some() || details.enc_algo.is_some() => {
+                // What says how it is packed has no place beside other answers.
+                Answer::error(error_uri::FEATURE_NOT_SUPPORTED)
+            }
+            Outcome::Result(_, payload) => Answer { error: None, payload },
+            Outcome::Error(_, error, payload) => Answer { error: Some(error), payload },
+        };
+        let Some(answered) = gathering.answered(callee, invocation, answer) else { return };
+        if gathering.bytes() > settings.message_max_bytes {
+            let refusal = Refusal::new(
+                error_uri::PAYLOAD_SIZE_EXCEEDED,
+                "the answers of all callees are larger than a message".to_owned(),
+            );
+            return self.end_call(settings, caller, request, &refusal, out);
+        }
+        if terms.wants_progress && !terms.is_killed {
+            out.answer(caller, &answered.into_progress(request));
+        }
+        let Some(gathering) = terms.gathering.take_if(|gathering| gathering.is_complete()) else { return };
+        self.forget_call(caller, request);
+        out.answer(caller, &gathering.into_result(request));
+    }
+
+    fn check_issued(
+        &self,
+        from: RecipientKey,
+        message: MessageCode,
+        request: RequestId,
+    ) -> Result<(), Violation> {
+        let last = self.parties.get(&from).and_then(|party| party.last_invocation);
+        match last {
+            Some(last) if request <= last => Ok(()),
+            _ => Err(Violation::NeverIssued { message, request: request.value() }),
+        }
+    }
+
+    /// Where a call is, if it is open.
+    pub(super) fn whereabouts(&self, caller: RecipientKey, request: RequestId) -> Option<Whereabouts> {
+        Some(self.parties.get(&caller)?.calls.get(&request)?.at)
+    }
+}
+
+fn is_packed_for_passthru(options: &YieldOptions) -> bool {
+    options.ppt_scheme.as_ref().is_some_and(|scheme| !scheme.is_empty())
+}
+
+/// What RESULT says of how the payload is packed (PPT-02, A-06), copied: slices of the callee's frame would keep the
+/// frame alive.
+fn result_details(options: &YieldOptions) -> Dict<ResultDetails> {
+    let is_passthru = is_packed_for_passthru(options);
+    if !is_passthru && options.enc_algo.is_none() {
+        return Dict::new();
+    }
+    let copy = |text: &Option<Uri>| text.as_ref().map(|text| Uri::from(&**text));
+    let passthru = |text| if is_passthru { copy(text) } else { None };
+    ResultDetails {
+        ppt_scheme: passthru(&options.ppt_scheme),
+        ppt_serializer: passthru(&options.ppt_serializer),
+        ppt_cipher: passthru(&options.ppt_cipher),
+        ppt_keyid: passthru(&options.ppt_keyid),
+        enc_algo: copy(&options.enc_algo),
+        enc_serializer: copy(&options.enc_serializer),
+        enc_key: copy(&options.enc_key),
+        ..ResultDetails::default()
+    }
+    .into()
+}
