@@ -92,6 +92,29 @@ pub(crate) fn value(serializer: SerializerId, value: &Json) -> Vec<u8> {
     }
 }
 
+/// Octets, which serde_json has not.
+pub(crate) fn bytes(serializer: SerializerId, octets: &[u8]) -> Vec<u8> {
+    match serializer {
+        SerializerId::Json => format!("\"\\u0000{}\"", base64(octets)).into_bytes(),
+        SerializerId::MsgPack => [&[0xc6], (octets.len() as u32).to_be_bytes().as_slice(), octets].concat(),
+        SerializerId::Cbor => [cbor_head(2, octets.len() as u64).as_slice(), octets].concat(),
+    }
+}
+
+/// Standard base64 with padding, by the letter of RFC 4648.
+pub(crate) fn base64(octets: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in octets.chunks(3) {
+        let word = (0..3).fold(0, |word, at| word << 8 | u32::from(chunk.get(at).copied().unwrap_or(0)));
+        for at in 0..4 {
+            let sextet = (word >> (18 - 6 * at) & 0x3f) as usize;
+            text.push(if at <= chunk.len() { char::from(ALPHABET[sextet]) } else { '=' });
+        }
+    }
+    text
+}
+
 fn cbor_head(major: u8, argument: u64) -> Vec<u8> {
     let major = major << 5;
     match argument {
