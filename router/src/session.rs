@@ -186,7 +186,9 @@ impl Session {
             RouterInput::Error(error) => Request::Error(error),
             // Canceling is not announced; without it CANCEL has no effect (PV-13).
             // Neither are progressive invocations: there is no call that a chunk could continue.
-            RouterInput::Chunk(_) | RouterInput::Cancel(_) | RouterInput::Ignored => return Ok(Flow::Continue),
+            RouterInput::Chunk(_) | RouterInput::Cancel(_) | RouterInput::Ignored => {
+                return Ok(Flow::Continue);
+            }
             RouterInput::Leave(_) => {
                 self.driver.leave(self.membership.key);
                 return Ok(Flow::Leave(goodbye(error_uri::GOODBYE_AND_OUT)));

@@ -301,7 +301,8 @@ impl RouterSession {
         let found = request.value();
         let last = self.last_request;
         let is_next = found == last + 1 || self.wraps(found);
-        if !is_next && !(may_skip && found > last) {
+        let is_skip = may_skip && found > last;
+        if !is_next && !is_skip {
             return Err(Violation::RequestId { found, last });
         }
         self.last_request = found;

@@ -163,3 +163,22 @@ pub(crate) fn publish_with(serializer: SerializerId, place: usize, raw: &[u8]) -
     elements[place] = raw.to_vec();
     list(serializer, &elements)
 }
+
+/// Every message that may have transparent payload, with these elements behind `enc_algo` (TV-04).
+pub(crate) fn transparent(serializer: SerializerId, payload: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let details = serde_json::json!({"enc_algo": "cryptobox", "enc_serializer": "cbor", "enc_key": "key-7"});
+    let heads = [
+        serde_json::json!([8, 48, 1, details, "com.acme.error.odd"]),
+        serde_json::json!([16, 1, details, "com.acme.tick"]),
+        serde_json::json!([36, 1, 2, details]),
+        serde_json::json!([48, 1, details, "com.acme.add"]),
+        serde_json::json!([50, 1, details]),
+        serde_json::json!([68, 1, 2, details]),
+        serde_json::json!([70, 1, details]),
+    ];
+    let frame = |head: &Json| {
+        let head = head.as_array().expect("a list").iter().map(|element| value(serializer, element));
+        list(serializer, &head.chain(payload.iter().cloned()).collect::<Vec<_>>())
+    };
+    heads.iter().map(frame).collect()
+}
