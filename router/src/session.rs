@@ -186,6 +186,7 @@ impl Session {
             RouterInput::Unregister(unregister) => Request::Unregister(unregister),
             RouterInput::Yield(yielded) => Request::Yield(yielded),
             RouterInput::Error(error) => Request::Error(error),
+            RouterInput::Chunk(call) => Request::Chunk(call),
             RouterInput::Cancel(cancel) => Request::Cancel(cancel),
             RouterInput::Ignored => return Ok(Flow::Continue),
             RouterInput::Leave(_) => {

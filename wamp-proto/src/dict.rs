@@ -363,6 +363,41 @@ words! {
     }
 }
 
+/// The algorithm of a payload in Autobahn's transparent form: `null`, `cryptobox`, `mqtt`, `xbr`, or one of
+/// somebody's own that begins with `x_`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PayloadAlgorithm(ByteString);
+
+impl PayloadAlgorithm {
+    /// The algorithm of that name, if it may be one.
+    pub fn new(name: ByteString) -> Option<Self> {
+        let is_known = matches!(&*name, "null" | "cryptobox" | "mqtt" | "xbr") || name.starts_with("x_");
+        is_known.then_some(Self(name))
+    }
+
+    /// The name on the wire.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same in an allocation of its own, which keeps no frame alive.
+    pub fn detached(&self) -> Self {
+        Self(ByteString::from(&*self.0))
+    }
+}
+
+impl Field for PayloadAlgorithm {
+    fn read<'a, R: Reader<'a>>(reader: &mut R, context: &Context<'_>) -> Result<Self, DecodeError> {
+        const EXPECTED: &str = "one of \"null\", \"cryptobox\", \"mqtt\", \"xbr\", or \"x_…\"";
+        let name = ByteString::read(reader, context)?;
+        Self::new(name).ok_or(DecodeError::Syntax(SyntaxError::Type(EXPECTED)))
+    }
+
+    fn write<W: Writer>(&self, writer: &mut W) {
+        writer.text(&self.0);
+    }
+}
+
 macro_rules! dicts {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $key:literal $field:ident: $type:ty,)* })*) => {
         $($(#[$doc])*
@@ -730,7 +765,7 @@ dicts! {
         /// Key of the passed payload.
         "ppt_keyid" ppt_keyid: ByteString,
         /// Algorithm of a payload in Autobahn's transparent form.
-        "enc_algo" enc_algo: ByteString,
+        "enc_algo" enc_algo: PayloadAlgorithm,
         /// Serializer of that payload.
         "enc_serializer" enc_serializer: ByteString,
         /// Key of that payload.
@@ -774,7 +809,7 @@ dicts! {
         /// Key of the passed payload.
         "ppt_keyid" ppt_keyid: ByteString,
         /// Algorithm of a payload in Autobahn's transparent form.
-        "enc_algo" enc_algo: ByteString,
+        "enc_algo" enc_algo: PayloadAlgorithm,
         /// Serializer of that payload.
         "enc_serializer" enc_serializer: ByteString,
         /// Key of that payload.
@@ -830,7 +865,7 @@ dicts! {
         /// Key of the passed payload.
         "ppt_keyid" ppt_keyid: ByteString,
         /// Algorithm of a payload in Autobahn's transparent form.
-        "enc_algo" enc_algo: ByteString,
+        "enc_algo" enc_algo: PayloadAlgorithm,
         /// Serializer of that payload.
         "enc_serializer" enc_serializer: ByteString,
         /// Key of that payload.
@@ -862,7 +897,7 @@ dicts! {
         /// Key of the passed payload.
         "ppt_keyid" ppt_keyid: ByteString,
         /// Algorithm of a payload in Autobahn's transparent form.
-        "enc_algo" enc_algo: ByteString,
+        "enc_algo" enc_algo: PayloadAlgorithm,
         /// Serializer of that payload.
         "enc_serializer" enc_serializer: ByteString,
         /// Key of that payload.
@@ -892,7 +927,7 @@ dicts! {
         /// Key of the passed payload.
         "ppt_keyid" ppt_keyid: ByteString,
         /// Algorithm of a payload in Autobahn's transparent form.
-        "enc_algo" enc_algo: ByteString,
+        "enc_algo" enc_algo: PayloadAlgorithm,
         /// Serializer of that payload.
         "enc_serializer" enc_serializer: ByteString,
         /// Key of that payload.
@@ -954,7 +989,7 @@ dicts! {
         /// Key of the passed payload.
         "ppt_keyid" ppt_keyid: ByteString,
         /// Algorithm of a payload in Autobahn's transparent form.
-        "enc_algo" enc_algo: ByteString,
+        "enc_algo" enc_algo: PayloadAlgorithm,
         /// Serializer of that payload.
         "enc_serializer" enc_serializer: ByteString,
         /// Key of that payload.
@@ -986,7 +1021,7 @@ dicts! {
         /// Key of the passed payload.
         "ppt_keyid" ppt_keyid: ByteString,
         /// Algorithm of a payload in Autobahn's transparent form.
-        "enc_algo" enc_algo: ByteString,
+        "enc_algo" enc_algo: PayloadAlgorithm,
         /// Serializer of that payload.
         "enc_serializer" enc_serializer: ByteString,
         /// Key of that payload.

@@ -24,10 +24,11 @@ use crate::uri::Uri;
 /// Room for what stands before the payload in nearly every message, so that encoding allocates once.
 const HEAD_CAPACITY: usize = 64;
 
+// `payload under options` says whose `enc_algo` makes the payload opaque.
 macro_rules! messages {
     ($($(#[$doc:meta])* $name:ident $code:literal $label:literal {
         $($(#[$field_doc:meta])* $field:ident $element:literal: $type:ty,)*
-    } $($payload:ident)?;)*) => {
+    } $($payload:ident $(under $dict:ident)?)?;)*) => {
         /// The type codes of messages (MSG-02 to MSG-04, MSG-09).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
@@ -90,8 +91,12 @@ macro_rules! messages {
                 match code {
                     $(MessageCode::$name => {
                         let message = MessageCode::$name;
-                        $(let $field = element(message, $element, reader, items, context)?;)*
-                        $(let $payload = Payload::scan(message, reader, items, context.frame.octets)?;)?
+                        $(let $field: $type = element(message, $element, reader, items, context)?;)*
+                        $(
+                            let is_transparent = || false $(|| $dict.enc_algo.is_some())?;
+                            let $payload =
+                                Payload::scan(message, reader, items, context.frame.octets, is_transparent)?;
+                        )?
                         if !has_payload!($($payload)?) {
                             end(message, reader, items)?;
                         }
@@ -104,7 +109,7 @@ macro_rules! messages {
             fn write<W: Writer>(&self, writer: &mut W) -> Result<usize, RecodeError> {
                 match self {
                     $(Self::$name(message) => {
-                        let len = 1 $(+ message.$field.len())* $(+ message.$payload.arity() as usize)?;
+                        let len = 1 $(+ message.$field.len())* $(+ message.$payload.arity().elements())?;
                         writer.array(len);
                         writer.unsigned($code);
                         $(message.$field.write_element(writer);)*
@@ -202,7 +207,7 @@ messages! {
         details "Details": Dict<ErrorDetails>,
         /// What went wrong.
         error "Error": Uri,
-    } payload;
+    } payload under details;
 
     /// A publisher publishes an event.
     Publish 16 "PUBLISH" {
@@ -212,7 +217,7 @@ messages! {
         options "Options": Dict<PublishOptions>,
         /// The topic.
         topic "Topic": Uri,
-    } payload;
+    } payload under options;
 
     /// The broker took the event.
     Published 17 "PUBLISHED" {
@@ -264,7 +269,7 @@ messages! {
         publication "PUBLISHED.Publication": PublicationId,
         /// Publisher, topic, …
         details "Details": Dict<EventDetails>,
-    } payload;
+    } payload under details;
 
     /// A caller calls a procedure.
     Call 48 "CALL" {
@@ -274,7 +279,7 @@ messages! {
         options "Options": Dict<CallOptions>,
         /// The procedure.
         procedure "Procedure": Uri,
-    } payload;
+    } payload under options;
 
     /// A caller wants no result any more.
     Cancel 49 "CANCEL" {
@@ -290,7 +295,7 @@ messages! {
         request "CALL.Request": RequestId,
         /// Progress, …
         details "Details": Dict<ResultDetails>,
-    } payload;
+    } payload under details;
 
     /// A callee offers a procedure.
     Register 64 "REGISTER" {
@@ -334,7 +339,7 @@ messages! {
         registration "REGISTERED.Registration": RegistrationId,
         /// Caller, procedure, timeout, …
         details "Details": Dict<InvocationDetails>,
-    } payload;
+    } payload under details;
 
     /// The dealer has a callee stop.
     Interrupt 69 "INTERRUPT" {
@@ -350,7 +355,7 @@ messages! {
         request "INVOCATION.Request": RequestId,
         /// Progress, …
         options "Options": Dict<YieldOptions>,
-    } payload;
+    } payload under options;
 }
 
 /// What UNSUBSCRIBED and UNREGISTERED answer.

@@ -9,7 +9,7 @@ use crate::serializer::cbor::{CborReader, CborWriter};
 use crate::serializer::decode::DecodeError;
 use crate::serializer::json::{JsonReader, JsonWriter};
 use crate::serializer::msgpack::{MsgPackReader, MsgPackWriter};
-use crate::serializer::token::{Items, Kind, Reader, SyntaxError, Writer};
+use crate::serializer::token::{Items, Kind, Reader, Scalar, SyntaxError, Writer};
 use crate::serializer::transcode::{
     RecodeError, copy, copy_kwargs, read_entries, read_value, write_entries, write_value,
 };
@@ -26,7 +26,7 @@ fn is_padded(frame: &Bytes, len: usize) -> bool {
     frame.len() > PADDING_MAX + 2 * len
 }
 
-/// Which of the two payload elements a message has. Absent, `[]` and `{}` stay distinct on the wire.
+/// Which payload elements a message has. Absent, `[]` and `{}` stay distinct on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Arity {
     /// Neither.
@@ -36,6 +36,21 @@ pub enum Arity {
     Args,
     /// Arguments and ArgumentsKw.
     ArgsKwargs,
+    /// Octets in the place of Arguments: payload transparency in the form of Autobahn (A-06, TV-04). Only in a
+    /// message whose Options or Details have `enc_algo`, so that who carries the payload over to another message
+    /// carries that over too.
+    Opaque,
+}
+
+impl Arity {
+    /// How many elements those are.
+    pub(crate) const fn elements(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Args | Self::Opaque => 1,
+            Self::ArgsKwargs => 2,
+        }
+    }
 }
 
 /// Arguments and ArgumentsKw as they stand on the wire, in one serializer.
@@ -79,6 +94,21 @@ impl Payload {
         Self { serializer, arity, raw: raw.into() }
     }
 
+    /// Octets in the place of Arguments, for a message with `enc_algo`.
+    pub fn opaque(serializer: SerializerId, octets: &[u8]) -> Self {
+        fn build<W: Writer>(octets: &[u8]) -> Vec<u8> {
+            let mut writer = W::with_capacity(octets.len() + 8);
+            writer.bytes(octets);
+            writer.into_vec()
+        }
+        let raw = match serializer {
+            SerializerId::Json => build::<JsonWriter>(octets),
+            SerializerId::MsgPack => build::<MsgPackWriter>(octets),
+            SerializerId::Cbor => build::<CborWriter>(octets),
+        };
+        Self { serializer, arity: Arity::Opaque, raw: raw.into() }
+    }
+
     /// The serializer of the raw octets. Meaningless for an empty payload.
     pub fn serializer(&self) -> SerializerId {
         self.serializer
@@ -94,7 +124,8 @@ impl Payload {
         &self.raw
     }
 
-    /// Both elements as values; an absent element is empty (MSG-12).
+    /// Both elements as values; an absent element is empty (MSG-12). Opaque octets are the one argument, as in
+    /// payload passthru mode (PPT-03).
     ///
     /// # Errors
     /// If a value can be written in this serializer but is no Unicode or no WAMP value.
@@ -121,24 +152,36 @@ impl Payload {
         self.raw = raw;
     }
 
-    /// Reads the elements that are left of a message, if any, without building them.
+    /// Reads the elements that are left of a message, if any, without building them. Only what is no list asks
+    /// whether the message `is_transparent`.
     pub(crate) fn scan<'a, R: Reader<'a>>(
         message: MessageCode,
         reader: &mut R,
         items: &mut Items,
         frame: &Bytes,
+        is_transparent: impl FnOnce() -> bool,
     ) -> Result<Self, DecodeError> {
         if !reader.more(items)? {
             return Ok(Self { serializer: R::SERIALIZER, ..Self::EMPTY });
         }
         let start = reader.position();
-        if reader.peek()? != Kind::Array {
-            return Err(DecodeError::Element { message, element: "Arguments", expected: "a list" });
-        }
-        reader.skip()?;
-        let mut end = reader.offset();
         let mut arity = Arity::Args;
+        match reader.peek()? {
+            Kind::Array => reader.skip()?,
+            kind if is_transparent() => {
+                if kind != Kind::Scalar || !matches!(reader.scalar()?, Scalar::Bytes(_)) {
+                    let expected = "a list or octets";
+                    return Err(DecodeError::Element { message, element: "Arguments", expected });
+                }
+                arity = Arity::Opaque;
+            }
+            _ => return Err(DecodeError::Element { message, element: "Arguments", expected: "a list" }),
+        }
+        let mut end = reader.offset();
         if reader.more(items)? {
+            if arity == Arity::Opaque {
+                return Err(DecodeError::Arity(message));
+            }
             if reader.peek()? != Kind::Map {
                 return Err(DecodeError::Element { message, element: "ArgumentsKw", expected: "a dict" });
             }
@@ -215,10 +258,14 @@ type Values = (Vec<Value>, Vec<(String, Value)>);
 fn values<'a, R: Reader<'a>>(reader: &mut R, arity: Arity) -> Result<Values, SyntaxError> {
     let mut args = Vec::new();
     let mut kwargs = Vec::new();
-    if arity >= Arity::Args {
-        let mut items = reader.array()?;
-        while reader.more(&mut items)? {
-            args.push(read_value(reader)?);
+    match arity {
+        Arity::None => {}
+        Arity::Opaque => args.push(read_value(reader)?),
+        Arity::Args | Arity::ArgsKwargs => {
+            let mut items = reader.array()?;
+            while reader.more(&mut items)? {
+                args.push(read_value(reader)?);
+            }
         }
     }
     if arity == Arity::ArgsKwargs {

@@ -66,10 +66,34 @@ impl Value {
         }
     }
 
+    /// The boolean, if this is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The integer, if this is an integer from 0 to 2^64 - 1.
+    pub fn as_u64(&self) -> Option<u64> {
+        match self {
+            Self::Integer(number) => u64::try_from(*number).ok(),
+            _ => None,
+        }
+    }
+
     /// The items, if this is a list.
     pub fn as_list(&self) -> Option<&[Value]> {
         match self {
             Self::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The entries, if this is a dict.
+    pub fn as_dict(&self) -> Option<&[(String, Value)]> {
+        match self {
+            Self::Dict(entries) => Some(entries),
             _ => None,
         }
     }
@@ -102,6 +126,19 @@ from! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_taken_only_for_what_it_is() {
+        let entries = vec![("key".to_owned(), Value::Null)];
+        assert_eq!(Value::from(true).as_bool(), Some(true));
+        assert_eq!(Value::from(1).as_bool(), None);
+        assert_eq!(Value::from(u64::MAX).as_u64(), Some(u64::MAX));
+        assert_eq!(Value::from(-1).as_u64(), None);
+        assert_eq!(Value::Integer(1 << 64).as_u64(), None);
+        assert_eq!(Value::from(1.0).as_u64(), None);
+        assert_eq!(Value::from(entries.clone()).as_dict(), Some(entries.as_slice()));
+        assert_eq!(Value::List(Vec::new()).as_dict(), None);
+    }
 
     #[test]
     fn the_footprint_counts_every_value_and_its_text() {

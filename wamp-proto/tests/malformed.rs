@@ -680,6 +680,101 @@ fn msg_05_octets_are_neither_text_nor_a_list() {
     refused(JSON, &publish_with(JSON, ARGS, br#""\u0000YQ==""#));
 }
 
+/// Conformance: MSG-05
+#[test]
+fn tv_04_octets_stand_for_arguments_only_with_enc_algo() {
+    for serializer in SerializerId::ALL {
+        let octets = frames::bytes(serializer, b"packed");
+        for (code, whole) in shapes() {
+            let Some(args) = whole.iter().position(|(kind, _)| *kind == Kind::Args) else { continue };
+            let elements = elements(code, &whole[..args]);
+            let items = elements.as_array().unwrap().iter().map(|element| value(serializer, element));
+            let items: Vec<_> = items.chain([octets.clone()]).collect();
+            let (message, element) = (MessageCode::from_number(code).unwrap(), "Arguments");
+            let wrong = DecodeError::Element { message, element, expected: "a list" };
+            assert_eq!(refused(serializer, &list(serializer, &items)), wrong);
+        }
+        // The other two keys say nothing, and in ABORT none does.
+        for head in [
+            json!([16, 1, {"enc_serializer": "cbor", "enc_key": "key-7"}, "com.acme.tick"]),
+            json!([16, 1, {"_acme_key": {"enc_algo": "cryptobox"}}, "com.acme.tick"]),
+            json!([3, {"enc_algo": "cryptobox"}, "com.acme.error.odd"]),
+        ] {
+            let items = head.as_array().unwrap().iter().map(|element| value(serializer, element));
+            let items: Vec<_> = items.chain([octets.clone()]).collect();
+            let error = refused(serializer, &list(serializer, &items));
+            assert!(error.to_string().ends_with(".Arguments is not a list"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn tv_04_transparent_payload_is_octets_and_nothing_else() {
+    let text = |text: &str| text.as_bytes().to_vec();
+    let anywhere =
+        [json!("cGFja2Vk"), json!(""), json!({}), json!({"a": 1}), json!(7), json!(1.5), json!(true)];
+    for serializer in SerializerId::ALL {
+        let mut wrong: Vec<_> = anywhere.iter().map(|json| value(serializer, json)).collect();
+        wrong.push(value(serializer, &Json::Null));
+        match serializer {
+            // No base64, base64 without its padding, of another alphabet, with bits to spare, and no U+0000 first.
+            SerializerId::Json => wrong.extend(
+                [
+                    "\\u0000!",
+                    "\\u0000YQ",
+                    "\\u0000YQ=",
+                    "\\u0000-_-_",
+                    "\\u0000YR==",
+                    "\\u0001YQ==",
+                    " \\u0000YQ==",
+                ]
+                .map(|content| text(&format!("\"{content}\""))),
+            ),
+            // Text, an undefined, and a timestamp.
+            SerializerId::MsgPack => wrong.extend(["a161", "d40000", "d6ff00000001"].map(unhex)),
+            // Text, also in chunks, an undefined, and two bignums.
+            SerializerId::Cbor => {
+                wrong.extend(["6161", "7f6161ff", "f7", "c24101", "c349ffffffffffffffffff"].map(unhex))
+            }
+        }
+        for raw in wrong {
+            for octets in frames::transparent(serializer, std::slice::from_ref(&raw)) {
+                let error = refused(serializer, &octets);
+                assert!(
+                    error.to_string().ends_with(".Arguments is not a list or octets"),
+                    "{}: {error}",
+                    shown(serializer, &octets)
+                );
+            }
+        }
+        for octets in frames::transparent(serializer, &[frames::bytes(serializer, b"packed")]) {
+            for end in 0..octets.len() {
+                refused(serializer, &octets[..end]);
+            }
+        }
+    }
+    refused_as(MSGPACK, &frames::transparent(MSGPACK, &[unhex("c40261")])[0], SyntaxError::UnexpectedEnd);
+    refused_as(
+        CBOR,
+        &frames::transparent(CBOR, &[unhex("5bffffffffffffffff61")])[0],
+        SyntaxError::UnexpectedEnd,
+    );
+    malformed(JSON, &frames::transparent(JSON, &[text("\"\0YQ==\"")])[0]);
+}
+
+#[test]
+fn tv_04_nothing_follows_transparent_payload() {
+    for serializer in SerializerId::ALL {
+        let octets = frames::bytes(serializer, b"packed");
+        for next in [value(serializer, &json!({})), value(serializer, &json!([])), octets.clone()] {
+            for frame in frames::transparent(serializer, &[octets.clone(), next.clone()]) {
+                let error = refused(serializer, &frame);
+                assert!(matches!(error, DecodeError::Arity(_)), "{}: {error}", shown(serializer, &frame));
+            }
+        }
+    }
+}
+
 #[test]
 fn msg_01_what_is_no_list() {
     for serializer in SerializerId::ALL {

@@ -11,8 +11,8 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use serde_json::Value as Json;
 use wamp_proto::dict::{
-    CallOptions, CancelMode, EventDetails, Forwarder, InvocationPolicy, PublishOptions, RegisterOptions,
-    WelcomeDetails,
+    CallOptions, CancelMode, EventDetails, Forwarder, InvocationPolicy, PayloadAlgorithm, PublishOptions,
+    RegisterOptions, WelcomeDetails,
 };
 use wamp_proto::message::{
     Abort, Answered, Call, Error, Event, Goodbye, Published, Register, Subscribe, Unregistered, Unsubscribe,
@@ -394,6 +394,32 @@ proptest! {
             }
             _ => prop_assert_eq!(message, back),
         }
+    }
+
+    /// Conformance: SER-06
+    #[test]
+    fn tv_04_transparent_payload_there_and_back_is_equal(
+        (from, via) in (serializers(), serializers()),
+        content in vec(any::<u8>(), 0..300),
+        enc_algo in prop::sample::select(vec!["null", "cryptobox", "mqtt", "xbr", "x_acme"]),
+        (enc_serializer, enc_key, extra) in (words(), words(), extras()),
+    ) {
+        let enc_algo = PayloadAlgorithm::new(enc_algo.into());
+        let options = CallOptions { enc_algo, enc_serializer, enc_key, extra, ..CallOptions::default() };
+        let call: Message = Call {
+            request: RequestId::FIRST,
+            options: options.into(),
+            procedure: "com.acme.add".into(),
+            payload: Payload::opaque(from, &content),
+        }.into();
+        let there = match read(via, &call.encode(via).unwrap()) {
+            Err(DecodeError::DictTooLarge(_)) => return Ok(()),
+            there => there.unwrap(),
+        };
+        let back = message(from, &there.encode(from).unwrap());
+        prop_assert_eq!(&back, &call);
+        let octets = (vec![Value::Bytes(content)], vec![]);
+        prop_assert_eq!(there.payload().unwrap().values(), Ok(octets));
     }
 
     #[test]

@@ -465,6 +465,165 @@ fn pv_12_options_of_features_that_were_not_announced_are_read_over() {
     }
 }
 
+/// A session of a client that announced these roles.
+fn router_with(profile: Profile, roles: &str) -> RouterSession {
+    let mut session = RouterSession::new();
+    session.receive(json(&format!(r#"[1,"com.acme.realm",{{"roles":{roles}}}]"#))).unwrap();
+    session.welcome(profile);
+    session
+}
+
+const PROFILES: [Profile; 3] = [Profile::Default, Profile::Strict, Profile::Crossbar];
+const PROGRESSIVE: &str =
+    r#"{"publisher":{},"caller":{"features":{"progressive_call_invocations":true}},"callee":{}}"#;
+
+/// Conformance: PV-12
+#[test]
+fn pci_03_progress_in_a_call_needs_the_feature_of_the_caller() {
+    let call = r#"[48,1,{"progress":true},"com.acme.add"]"#;
+    let violation =
+        Violation::NotAnnounced { message: MessageCode::Call, feature: "progressive_call_invocations" };
+    assert!(violation.to_string().contains("progressive_call_invocations"));
+    for profile in PROFILES {
+        for roles in [
+            r#"{"caller":{}}"#,
+            r#"{"caller":{"features":{}}}"#,
+            r#"{"caller":{"features":{"progressive_call_invocations":false}}}"#,
+            r#"{"caller":{"features":{"progressive_call_results":true}}}"#,
+            r#"{"caller":{},"callee":{"features":{"progressive_call_invocations":true}}}"#,
+        ] {
+            assert_eq!(router_refuses(router_with(profile, roles), call), violation, "{roles}");
+            // That there is no further chunk may be said by anybody.
+            let whole = r#"[48,1,{"progress":false},"com.acme.add"]"#;
+            assert!(matches!(router_with(profile, roles).receive(json(whole)), Ok(RouterInput::Call(_))));
+        }
+        let announced = router_with(profile, PROGRESSIVE).receive(json(call));
+        assert!(matches!(announced, Ok(RouterInput::Call(_))));
+    }
+}
+
+#[test]
+fn pv_12_progress_in_a_yield_needs_nothing_that_hello_says() {
+    let mut session = router_with(Profile::Strict, r#"{"callee":{}}"#);
+    assert!(matches!(session.receive(json(r#"[70,1,{"progress":true}]"#)), Ok(RouterInput::Yield(_))));
+}
+
+/// What the router makes of CALLs and other requests with these IDs in one session.
+#[track_caller]
+fn calls(session: &mut RouterSession, texts: &[&str]) -> String {
+    let kind = |text: &&str| match session.receive(json(text)).expect(text) {
+        RouterInput::Call(_) => 'n',
+        RouterInput::Chunk(_) => 'c',
+        _ => '.',
+    };
+    texts.iter().map(kind).collect()
+}
+
+const FIRST: &str = r#"[48,1,{"progress":true},"com.acme.add"]"#;
+const SECOND: &str = r#"[48,2,{},"com.acme.add"]"#;
+const LAST: &str = r#"[48,1,{},"com.acme.add"]"#;
+
+/// Conformance: PCI-02
+#[test]
+fn pci_09_the_id_behind_the_watermark_is_a_new_call() {
+    for profile in PROFILES {
+        let mut session = router_with(profile, PROGRESSIVE);
+        let third = r#"[48,3,{},"com.acme.add"]"#;
+        // A chunk takes no ID, whatever came between.
+        assert_eq!(calls(&mut session, &[FIRST, FIRST, SECOND, FIRST, LAST, third]), "ncnccn");
+        // Requests of other kinds take theirs.
+        let (publish, fifth) = (r#"[16,4,{},"com.acme.tick"]"#, r#"[48,5,{},"com.acme.add"]"#);
+        assert_eq!(calls(&mut session, &[publish, fifth]), ".n");
+    }
+}
+
+#[test]
+fn pci_09_a_gap_before_a_call_is_a_violation_in_every_profile() {
+    for profile in PROFILES {
+        let mut session = router_with(profile, PROGRESSIVE);
+        assert_eq!(calls(&mut session, &[FIRST, SECOND]), "nn");
+        let violation = router_refuses(session, r#"[48,4,{},"com.acme.add"]"#);
+        assert_eq!(violation, Violation::RequestId { found: 4, last: 2 });
+        let violation = router_refuses(router_with(profile, PROGRESSIVE), SECOND);
+        assert_eq!(violation, Violation::RequestId { found: 2, last: 0 });
+    }
+    // The rule is one of CALL: other requests of such a session skip forward as in any session.
+    let mut session = router_with(Profile::Default, PROGRESSIVE);
+    let (publish, call) = (r#"[16,7,{},"com.acme.tick"]"#, r#"[48,8,{},"com.acme.add"]"#);
+    assert_eq!(calls(&mut session, &[publish, call]), ".n");
+    let violation = router_refuses(session, r#"[16,8,{},"com.acme.tick"]"#);
+    assert_eq!(violation, Violation::RequestId { found: 8, last: 8 });
+}
+
+/// The dealer knows which calls are open, and how they began.
+#[test]
+fn pci_10_an_id_up_to_the_watermark_is_a_chunk_for_the_dealer() {
+    let mut session = router_with(Profile::Strict, PROGRESSIVE);
+    assert_eq!(calls(&mut session, &[FIRST, SECOND]), "nn");
+    let chunk = r#"[48,1,{"progress":true},"com.acme.add",[7],{"k":8}]"#;
+    let Ok(RouterInput::Chunk(call)) = session.receive(json(chunk)) else { panic!("1 was used before") };
+    assert_eq!((call.request.value(), call.options.progress), (1, Some(true)));
+    assert_eq!(call.payload.raw(), br#"[7],{"k":8}"#.as_slice());
+    // 2 had no progress; what the dealer then says ends the session as any violation does.
+    let Ok(RouterInput::Chunk(call)) = session.receive(json(SECOND)) else { panic!("2 was used before") };
+    let violation = Violation::NotProgressive { request: call.request.value() };
+    assert_eq!(violation.to_string(), "CALL continues call 2, which was not started with progress");
+    assert_eq!(violation.abort().reason, "wamp.error.protocol_violation");
+}
+
+/// Conformance: PCI-12
+#[test]
+fn pci_11_a_chunk_of_a_call_that_is_over_is_no_violation_here() {
+    for profile in PROFILES {
+        let mut session = router_with(profile, PROGRESSIVE);
+        let publish = r#"[16,2,{},"com.acme.tick"]"#;
+        // 2 was never a call at all.
+        assert_eq!(calls(&mut session, &[FIRST, publish, LAST, LAST, SECOND]), "n.ccc");
+        assert!(session.is_open());
+    }
+}
+
+#[test]
+fn pv_07_a_repeated_call_is_a_violation_without_progressive_invocations() {
+    for profile in PROFILES {
+        let mut session = router_with(profile, r#"{"caller":{}}"#);
+        assert_eq!(calls(&mut session, &[LAST]), "n");
+        assert_eq!(router_refuses(session, LAST), Violation::RequestId { found: 1, last: 1 });
+    }
+}
+
+/// Conformance: PV-12
+#[test]
+fn ppt_05_a_passed_payload_needs_the_feature_of_its_senders_role() {
+    let passed = [
+        (r#"[48,1,{"ppt_scheme":"x_acme"},"com.acme.add",["packed"]]"#, "caller"),
+        (r#"[16,1,{"ppt_scheme":"x_acme"},"com.acme.tick",["packed"]]"#, "publisher"),
+        (r#"[70,1,{"ppt_scheme":"x_acme"},["packed"]]"#, "callee"),
+    ];
+    let roles_with = |able: &str| {
+        let role =
+            |role: &str| format!(r#""{role}":{{"features":{{"payload_passthru_mode":{}}}}}"#, role == able);
+        format!("{{{}}}", ["publisher", "subscriber", "caller", "callee"].map(role).join(","))
+    };
+    for profile in PROFILES {
+        for (text, needed) in passed {
+            let message = json(text).code();
+            for able in ["publisher", "subscriber", "caller", "callee"] {
+                let mut session = router_with(profile, &roles_with(able));
+                if able == needed {
+                    assert!(session.receive(json(text)).is_ok(), "{text}");
+                } else {
+                    let violation = Violation::NotAnnounced { message, feature: "payload_passthru_mode" };
+                    assert_eq!(router_refuses(session, text), violation, "{text} of {able}");
+                }
+            }
+            // No scheme, no passthru mode.
+            let none = text.replace(r#""ppt_scheme":"x_acme""#, r#""ppt_scheme":"","ppt_serializer":"cbor""#);
+            assert!(router(profile).receive(json(&none)).is_ok(), "{none}");
+        }
+    }
+}
+
 #[test]
 fn a_request_needs_the_role_that_was_announced() {
     let roles = ["publisher", "subscriber", "subscriber", "caller", "callee", "callee"];

@@ -7,7 +7,7 @@ mod frames;
 
 use bytes::Bytes;
 use frames::{CBOR, JSON, MSGPACK, hex, json, list, message, publish_with, unhex};
-use wamp_proto::{Message, Payload, RecodeError, SerializerId, Value};
+use wamp_proto::{Arity, Message, Payload, RecodeError, SerializerId, Value};
 
 /// The argument of a PUBLISH after it went from one serializer to another; hexadecimal but in JSON.
 fn carried(from: SerializerId, raw: &[u8], to: SerializerId) -> Result<String, RecodeError> {
@@ -683,5 +683,86 @@ fn ser_06_a_message_that_moves_keeps_its_octets() {
         let payload = payload_of(publish);
         let start = payload.raw().as_ptr() as usize;
         assert!((body.as_ptr() as usize..body.as_ptr() as usize + body.len()).contains(&start));
+    }
+}
+
+/// No octet, each length that base64 pads in its way, every octet, and a length of two octets.
+fn contents() -> Vec<Vec<u8>> {
+    let every: Vec<u8> = (0..=255).collect();
+    vec![vec![], vec![0], b"[]".to_vec(), b"{}\xff".to_vec(), every.clone(), every.repeat(4)]
+}
+
+/// Conformance: SER-06, SER-09
+#[test]
+fn tv_04_transparent_payload_is_carried_to_every_serializer() {
+    for (from, to) in SerializerId::ALL.into_iter().flat_map(|from| SerializerId::ALL.map(|to| (from, to))) {
+        for content in contents() {
+            let there = frames::transparent(to, &[frames::bytes(to, &content)]);
+            for (octets, there) in
+                frames::transparent(from, &[frames::bytes(from, &content)]).iter().zip(there)
+            {
+                let carried = message(to, &message(from, octets).encode(to).unwrap());
+                let payload = carried.payload().unwrap();
+                assert_eq!(payload.arity(), Arity::Opaque);
+                assert_eq!(payload.values().unwrap(), (vec![Value::Bytes(content.clone())], vec![]));
+                // All else of the message is there too, `enc_algo` first.
+                let expected = message(to, &there).encode(JSON).unwrap();
+                assert_eq!(carried.encode(JSON).unwrap(), expected, "{from:?} to {to:?}");
+            }
+        }
+    }
+}
+
+/// Conformance: SER-09
+#[test]
+fn tv_04_transparent_payload_of_an_equal_serializer_passes_octet_for_octet() {
+    for (serializer, raw) in [
+        (JSON, br#""\u0000YQ==""#.to_vec()),
+        (JSON, br#""\u0000\u0059\u0051\u003d=""#.to_vec()),
+        (MSGPACK, unhex("c40161")),
+        (MSGPACK, unhex("c5000161")),
+        (MSGPACK, unhex("c60000000161")),
+        (CBOR, unhex("4161")),
+        (CBOR, unhex("5b000000000000000161")),
+        (CBOR, unhex("5f40416140ff")),
+        (CBOR, unhex("d8404161")),
+    ] {
+        for octets in frames::transparent(serializer, std::slice::from_ref(&raw)) {
+            let mut read = message(serializer, &octets);
+            let payload = read.payload().unwrap().clone();
+            assert_eq!((payload.arity(), &payload.raw()[..]), (Arity::Opaque, &raw[..]));
+            assert_eq!(payload.values().unwrap(), (vec![Value::Bytes(b"a".to_vec())], vec![]));
+            let again = message(serializer, &read.encode(serializer).unwrap());
+            assert_eq!(again, read);
+            let (found, body) = read.encode_and_rehome(JSON).unwrap();
+            assert_eq!((found, read.payload().unwrap()), (serializer, &payload));
+            assert_eq!(message(serializer, &body), again);
+        }
+    }
+}
+
+#[test]
+fn tv_04_enc_algo_allows_arguments_as_ever() {
+    for serializer in SerializerId::ALL {
+        let value = |text: &str| frames::value(serializer, &serde_json::from_str(text).unwrap());
+        let payloads = [vec![], vec![value("[7]")], vec![value("[]"), value(r#"{"a":1}"#)]];
+        for (payload, arity) in payloads.iter().zip([Arity::None, Arity::Args, Arity::ArgsKwargs]) {
+            for octets in frames::transparent(serializer, payload) {
+                assert_eq!(message(serializer, &octets).payload().unwrap().arity(), arity);
+            }
+        }
+    }
+}
+
+#[test]
+fn tv_04_transparent_payload_can_be_made() {
+    for serializer in SerializerId::ALL {
+        for content in contents() {
+            let payload = Payload::opaque(serializer, &content);
+            assert_eq!((payload.serializer(), payload.arity()), (serializer, Arity::Opaque));
+            for octets in frames::transparent(serializer, &[payload.raw().to_vec()]) {
+                assert_eq!(message(serializer, &octets).payload(), Some(&payload));
+            }
+        }
     }
 }

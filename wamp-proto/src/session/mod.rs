@@ -64,7 +64,21 @@ pub enum Violation {
         /// The role.
         role: &'static str,
     },
-    /// A request ID out of sequence (PV-07).
+    /// A message that uses a feature of its sender's role that HELLO did not announce (PV-12, PCI-03, PPT-05).
+    #[error("{} needs the feature {feature}, which HELLO did not announce", message.as_str())]
+    NotAnnounced {
+        /// The message.
+        message: MessageCode,
+        /// The feature, as HELLO would name it.
+        feature: &'static str,
+    },
+    /// A chunk for an open call that was complete with its first CALL (PCI-10).
+    #[error("CALL continues call {request}, which was not started with progress")]
+    NotProgressive {
+        /// The request of the open call.
+        request: u64,
+    },
+    /// A request ID out of sequence (PV-07, PCI-09).
     #[error("the request ID {found} does not follow {last}")]
     RequestId {
         /// The ID received.

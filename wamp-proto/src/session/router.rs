@@ -1,5 +1,7 @@
 //! The router's side of a session.
 
+use bytestring::ByteString;
+
 use super::{Profile, Violation};
 use crate::dict::ClientRoles;
 use crate::id::{MAX_ID, RequestId};
@@ -19,8 +21,12 @@ pub enum RouterInput {
     Subscribe(Subscribe),
     /// Give it to the broker.
     Unsubscribe(Unsubscribe),
-    /// Give it to the dealer.
+    /// Give it to the dealer: a new call.
     Call(Call),
+    /// Give it to the dealer: a CALL with an ID that was used before, in a session with progressive call
+    /// invocations. It continues an open call (PCI-02), is a violation if that call was not started with
+    /// progress (PCI-10, [`Violation::NotProgressive`]), and is dropped if no call has that ID (PCI-11, PCI-12).
+    Chunk(Call),
     /// Give it to the dealer.
     Cancel(Cancel),
     /// Give it to the dealer.
@@ -76,12 +82,23 @@ struct Announced {
     callee: bool,
 }
 
+/// Which features a client announced of those that it may not use without (PV-12).
+#[derive(Clone, Copy, Debug, Default)]
+struct Features {
+    progressive_call_invocations: bool,
+    /// Payload passthru mode as publisher, as caller and as callee.
+    publisher_passthru: bool,
+    caller_passthru: bool,
+    callee_passthru: bool,
+}
+
 /// What the router knows of one session's protocol.
 #[derive(Debug)]
 pub struct RouterSession {
     state: State,
     profile: Profile,
     announced: Announced,
+    features: Features,
     /// The last request ID accepted, 0 for none.
     last_request: u64,
 }
@@ -99,6 +116,12 @@ impl RouterSession {
             state: State::Opening,
             profile: Profile::Default,
             announced: Announced { publisher: false, subscriber: false, caller: false, callee: false },
+            features: Features {
+                progressive_call_invocations: false,
+                publisher_passthru: false,
+                caller_passthru: false,
+                callee_passthru: false,
+            },
             last_request: 0,
         }
     }
@@ -151,7 +174,7 @@ impl RouterSession {
         match self.state {
             State::Opening => match message {
                 Message::Hello(hello) => {
-                    self.announced = announced(&hello)?;
+                    (self.announced, self.features) = announced(&hello)?;
                     self.state = State::Joining;
                     return Ok(RouterInput::Hello(hello));
                 }
@@ -179,6 +202,7 @@ impl RouterSession {
         Ok(match message {
             Message::Publish(publish) => {
                 self.request(publish.request, code, self.announced.publisher, "publisher")?;
+                passthru(&publish.options.ppt_scheme, code, self.features.publisher_passthru)?;
                 RouterInput::Publish(publish)
             }
             Message::Subscribe(subscribe) => {
@@ -189,10 +213,7 @@ impl RouterSession {
                 self.request(unsubscribe.request, code, self.announced.subscriber, "subscriber")?;
                 RouterInput::Unsubscribe(unsubscribe)
             }
-            Message::Call(call) => {
-                self.request(call.request, code, self.announced.caller, "caller")?;
-                RouterInput::Call(call)
-            }
+            Message::Call(call) => self.call(call)?,
             Message::Cancel(cancel) => RouterInput::Cancel(cancel),
             Message::Register(register) => {
                 self.request(register.request, code, self.announced.callee, "callee")?;
@@ -202,7 +223,10 @@ impl RouterSession {
                 self.request(unregister.request, code, self.announced.callee, "callee")?;
                 RouterInput::Unregister(unregister)
             }
-            Message::Yield(yielded) => RouterInput::Yield(yielded),
+            Message::Yield(yielded) => {
+                passthru(&yielded.options.ppt_scheme, code, self.features.callee_passthru)?;
+                RouterInput::Yield(yielded)
+            }
             Message::Error(error) if error.request_type == MessageCode::Invocation as u64 => {
                 RouterInput::Error(error)
             }
@@ -247,22 +271,63 @@ impl RouterSession {
         if !has_role {
             return Err(Violation::Role { message, role });
         }
+        self.advance(request, self.profile != Profile::Strict)
+    }
+
+    /// Tells a new call from a chunk of one that is there already (PCI-09 to PCI-12).
+    fn call(&mut self, call: Call) -> Result<RouterInput, Violation> {
+        let message = MessageCode::Call;
+        let is_progressive = self.features.progressive_call_invocations;
+        if call.options.progress == Some(true) {
+            announces(message, is_progressive, "progressive_call_invocations")?;
+        }
+        passthru(&call.options.ppt_scheme, message, self.features.caller_passthru)?;
+        if !is_progressive {
+            self.request(call.request, message, self.announced.caller, "caller")?;
+            return Ok(RouterInput::Call(call));
+        }
+        let found = call.request.value();
+        if found <= self.last_request && !self.wraps(found) {
+            return Ok(RouterInput::Chunk(call));
+        }
+        // A gap is a violation in every profile: only without one are the IDs up to the last one all used.
+        self.advance(call.request, false)?;
+        Ok(RouterInput::Call(call))
+    }
+
+    /// Takes the ID of a new request. Deployed clients skip forward; one that repeats an ID would get the other
+    /// request's answer.
+    fn advance(&mut self, request: RequestId, may_skip: bool) -> Result<(), Violation> {
         let found = request.value();
         let last = self.last_request;
-        let follows = match self.profile {
-            Profile::Strict => found == if last == MAX_ID { 1 } else { last + 1 },
-            // Deployed clients skip forward; one that repeats an ID would get the other request's answer.
-            Profile::Default | Profile::Crossbar => found > last || (last == MAX_ID && found == 1),
-        };
-        if !follows {
+        let is_next = found == last + 1 || self.wraps(found);
+        let is_skip = may_skip && found > last;
+        if !is_next && !is_skip {
             return Err(Violation::RequestId { found, last });
         }
         self.last_request = found;
         Ok(())
     }
+
+    /// Whether that ID is the first one again, behind the last that there is (ID-04).
+    fn wraps(&self, found: u64) -> bool {
+        self.last_request == MAX_ID && found == 1
+    }
 }
 
-fn announced(hello: &Hello) -> Result<Announced, Violation> {
+fn announces(message: MessageCode, is_announced: bool, feature: &'static str) -> Result<(), Violation> {
+    if is_announced { Ok(()) } else { Err(Violation::NotAnnounced { message, feature }) }
+}
+
+/// Checks that a payload in passthru mode comes from a role that announced it (PPT-05).
+fn passthru(scheme: &Option<ByteString>, message: MessageCode, is_announced: bool) -> Result<(), Violation> {
+    match scheme {
+        Some(scheme) if !scheme.is_empty() => announces(message, is_announced, "payload_passthru_mode"),
+        _ => Ok(()),
+    }
+}
+
+fn announced(hello: &Hello) -> Result<(Announced, Features), Violation> {
     let Some(roles) = &hello.details.roles else {
         return Err(Violation::NoRoles);
     };
@@ -273,12 +338,27 @@ fn announced(hello: &Hello) -> Result<Announced, Violation> {
         caller: caller.is_some(),
         callee: callee.is_some(),
     };
-    if announced == Announced::default() { Err(Violation::NoRoles) } else { Ok(announced) }
+    if announced == Announced::default() {
+        return Err(Violation::NoRoles);
+    }
+    let publisher = publisher.as_ref().and_then(|role| role.features.as_deref());
+    let caller = caller.as_ref().and_then(|role| role.features.as_deref());
+    let callee = callee.as_ref().and_then(|role| role.features.as_deref());
+    let features = Features {
+        progressive_call_invocations: caller
+            .is_some_and(|features| features.progressive_call_invocations == Some(true)),
+        publisher_passthru: publisher.is_some_and(|features| features.payload_passthru_mode == Some(true)),
+        caller_passthru: caller.is_some_and(|features| features.payload_passthru_mode == Some(true)),
+        callee_passthru: callee.is_some_and(|features| features.payload_passthru_mode == Some(true)),
+    };
+    Ok((announced, features))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dict::Dict;
+    use crate::payload::Payload;
 
     /// Conformance: ID-04
     #[test]
@@ -291,5 +371,28 @@ mod tests {
         assert_eq!(request(2), Err(Violation::RequestId { found: 2, last: MAX_ID }));
         assert_eq!(request(1), Ok(()));
         assert_eq!(request(2), Ok(()));
+    }
+
+    /// Conformance: PCI-09, ID-04
+    #[test]
+    fn pci_10_behind_the_wrap_the_watermark_is_1() {
+        let mut session = RouterSession {
+            state: State::Open,
+            announced: Announced { caller: true, ..Announced::default() },
+            features: Features { progressive_call_invocations: true, ..Features::default() },
+            last_request: MAX_ID,
+            ..RouterSession::new()
+        };
+        let mut call = |id| {
+            let request = RequestId::new(id).expect("in range");
+            let procedure = "com.acme.add".into();
+            session.call(Call { request, options: Dict::new(), procedure, payload: Payload::EMPTY })
+        };
+        assert!(matches!(call(MAX_ID), Ok(RouterInput::Chunk(_))));
+        assert!(matches!(call(2), Ok(RouterInput::Chunk(_))));
+        assert!(matches!(call(1), Ok(RouterInput::Call(_))));
+        assert!(matches!(call(1), Ok(RouterInput::Chunk(_))));
+        assert_eq!(call(MAX_ID).unwrap_err(), Violation::RequestId { found: MAX_ID, last: 1 });
+        assert!(matches!(call(2), Ok(RouterInput::Call(_))));
     }
 }

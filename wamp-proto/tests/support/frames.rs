@@ -92,6 +92,29 @@ pub(crate) fn value(serializer: SerializerId, value: &Json) -> Vec<u8> {
     }
 }
 
+/// Octets, which serde_json has not.
+pub(crate) fn bytes(serializer: SerializerId, octets: &[u8]) -> Vec<u8> {
+    match serializer {
+        SerializerId::Json => format!("\"\\u0000{}\"", base64(octets)).into_bytes(),
+        SerializerId::MsgPack => [&[0xc6], (octets.len() as u32).to_be_bytes().as_slice(), octets].concat(),
+        SerializerId::Cbor => [cbor_head(2, octets.len() as u64).as_slice(), octets].concat(),
+    }
+}
+
+/// Standard base64 with padding, by the letter of RFC 4648.
+pub(crate) fn base64(octets: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in octets.chunks(3) {
+        let word = (0..3).fold(0, |word, at| word << 8 | u32::from(chunk.get(at).copied().unwrap_or(0)));
+        for at in 0..4 {
+            let sextet = (word >> (18 - 6 * at) & 0x3f) as usize;
+            text.push(if at <= chunk.len() { char::from(ALPHABET[sextet]) } else { '=' });
+        }
+    }
+    text
+}
+
 fn cbor_head(major: u8, argument: u64) -> Vec<u8> {
     let major = major << 5;
     match argument {
@@ -139,4 +162,23 @@ pub(crate) fn publish_with(serializer: SerializerId, place: usize, raw: &[u8]) -
     }
     elements[place] = raw.to_vec();
     list(serializer, &elements)
+}
+
+/// Every message that may have transparent payload, with these elements behind `enc_algo` (TV-04).
+pub(crate) fn transparent(serializer: SerializerId, payload: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let details = serde_json::json!({"enc_algo": "cryptobox", "enc_serializer": "cbor", "enc_key": "key-7"});
+    let heads = [
+        serde_json::json!([8, 48, 1, details, "com.acme.error.odd"]),
+        serde_json::json!([16, 1, details, "com.acme.tick"]),
+        serde_json::json!([36, 1, 2, details]),
+        serde_json::json!([48, 1, details, "com.acme.add"]),
+        serde_json::json!([50, 1, details]),
+        serde_json::json!([68, 1, 2, details]),
+        serde_json::json!([70, 1, details]),
+    ];
+    let frame = |head: &Json| {
+        let head = head.as_array().expect("a list").iter().map(|element| value(serializer, element));
+        list(serializer, &head.chain(payload.iter().cloned()).collect::<Vec<_>>())
+    };
+    heads.iter().map(frame).collect()
 }

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use serde_json::{Map, Value as Json};
 use wamp_proto::message::Answered;
-use wamp_proto::{DecodeRules, Message, MessageCode, Payload, SerializerId, Value, decode};
+use wamp_proto::{Arity, DecodeRules, Message, MessageCode, Payload, SerializerId, Value, decode};
 
-use super::frames::{frame, unhex};
+use super::frames::{base64, bytes, hex, list, unhex, value};
 
 /// What came of some vectors.
 #[derive(Default)]
@@ -107,8 +107,6 @@ impl Vector {
             let code = attributes["message_type"].as_u64();
             if code.and_then(MessageCode::from_number).is_none() {
                 report.skipped.push(format!("{place}: a message of an extension"));
-            } else if attributes["payload"].is_string() {
-                report.skipped.push(format!("{place}: transparent payload"));
             } else {
                 samples.push((place, sample));
             }
@@ -169,14 +167,9 @@ impl Vector {
     pub(crate) fn validate(&self, report: &mut Report) {
         for sample in self.samples().iter().filter(|sample| sample["wmsg"].is_array()) {
             let place = self.place(sample);
-            if sample["wmsg"].as_array().into_iter().flatten().any(|element| element["enc_algo"].is_string())
-            {
-                report.skipped.push(format!("{place}: transparent payload"));
-                continue;
-            }
             let refused = sample["expected_error"]["contains"].as_str();
             for serializer in SerializerId::ALL {
-                let octets = Bytes::from(frame(serializer, &sample["wmsg"]));
+                let octets = Bytes::from(frame_of(serializer, &sample["wmsg"]));
                 let outcome = match (decode(serializer, &octets, &DecodeRules::default()), refused) {
                     (Ok(_), None) => Ok(()),
                     (Err(error), Some(key)) if error.to_string().contains(key) => Ok(()),
@@ -189,6 +182,18 @@ impl Vector {
             }
         }
     }
+}
+
+/// The frame of a validation sample. Text in the place of Arguments is transparent payload in hexadecimal.
+fn frame_of(serializer: SerializerId, message: &Json) -> Vec<u8> {
+    let elements = message.as_array().expect("a message is a list");
+    let code = elements.first().and_then(Json::as_u64).and_then(MessageCode::from_number);
+    let args = code.and_then(|code| element_names(code).iter().position(|name| *name == "args"));
+    let item = |(place, element): (usize, &Json)| match element.as_str() {
+        Some(text) if args.is_some_and(|args| place == args + 1) => bytes(serializer, &unhex(text)),
+        _ => value(serializer, element),
+    };
+    list(serializer, &elements.iter().enumerate().map(item).collect::<Vec<_>>())
 }
 
 /// A serializer's name in vectors.
@@ -306,9 +311,13 @@ pub(crate) fn from_attributes(number: u64, attributes: &Json) -> Result<Message,
     let code = MessageCode::from_number(number).ok_or(format!("no message of type {number}"))?;
     let attributes = comparable(attributes);
     let mut elements = vec![Json::from(number)];
+    let transparent = attributes.get("payload").and_then(Json::as_str).map(unhex);
     for name in element_names(code) {
         match attributes.get(name) {
             Some(value) => elements.push(value.clone()),
+            None if *name == "args" && transparent.is_some() => {
+                elements.extend(transparent.iter().map(|octets| octets_in_json(octets)));
+            }
             None if *name == "args" && attributes.get("kwargs").is_some() => {
                 elements.push(serde_json::json!([]));
             }
@@ -321,8 +330,13 @@ pub(crate) fn from_attributes(number: u64, attributes: &Json) -> Result<Message,
 
 fn with_payload_in(mut message: Message, serializer: SerializerId) -> Result<Message, String> {
     let Some(payload) = message.payload() else { return Ok(message) };
-    let (args, kwargs) = payload.values().map_err(|error| error.to_string())?;
-    let payload = Payload::new(serializer, &args, &kwargs);
+    let payload = match transparent(payload)? {
+        Some(octets) => Payload::opaque(serializer, &octets),
+        None => {
+            let (args, kwargs) = payload.values().map_err(|error| error.to_string())?;
+            Payload::new(serializer, &args, &kwargs)
+        }
+    };
     match &mut message {
         Message::Abort(message) => message.payload = payload,
         Message::Error(message) => message.payload = payload,
@@ -335,6 +349,17 @@ fn with_payload_in(mut message: Message, serializer: SerializerId) -> Result<Mes
         other => return Err(format!("{} has no payload", other.code().as_str())),
     }
     Ok(message)
+}
+
+/// The octets of a transparent payload.
+fn transparent(payload: &Payload) -> Result<Option<Vec<u8>>, String> {
+    match payload.values().map_err(|error| error.to_string())? {
+        _ if payload.arity() != Arity::Opaque => Ok(None),
+        (mut args, kwargs) => match (args.pop(), args.is_empty() && kwargs.is_empty()) {
+            (Some(Value::Bytes(octets)), true) => Ok(Some(octets)),
+            other => Err(format!("no octets, or more than those: {other:?}")),
+        },
+    }
 }
 
 /// The attributes of a message: fields and payload as they were decoded, dicts as they are encoded.
@@ -400,6 +425,10 @@ fn attributes_of(message: &Message) -> Result<Map<String, Json>, String> {
         }
     }
     if let Some(payload) = message.payload() {
+        if let Some(octets) = transparent(payload)? {
+            attributes.insert("payload".into(), hex(&octets).into());
+            return Ok(attributes);
+        }
         let (args, kwargs) = payload.values().map_err(|error| error.to_string())?;
         attributes.insert("args".into(), args.iter().map(json_of).collect());
         let kwargs = kwargs.iter().map(|(key, value)| (key.clone(), json_of(value)));
@@ -415,6 +444,10 @@ fn answered(answered: Answered) -> u64 {
     }
 }
 
+fn octets_in_json(octets: &[u8]) -> Json {
+    Json::from(format!("\0{}", base64(octets)))
+}
+
 fn json_of(value: &Value) -> Json {
     match value {
         Value::Null => Json::Null,
@@ -425,26 +458,12 @@ fn json_of(value: &Value) -> Json {
             .unwrap_or(Json::Null),
         Value::Float(value) => Json::from(*value),
         Value::String(value) => Json::from(value.as_str()),
-        Value::Bytes(value) => Json::from(format!("\0{}", base64(value))),
+        Value::Bytes(value) => octets_in_json(value),
         Value::List(items) => items.iter().map(json_of).collect(),
         Value::Dict(entries) => {
             entries.iter().map(|(key, value)| (key.clone(), json_of(value))).collect::<Map<_, _>>().into()
         }
     }
-}
-
-/// Standard base64 with padding, by the letter of RFC 4648.
-fn base64(octets: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in octets.chunks(3) {
-        let word = (0..3).fold(0, |word, at| word << 8 | u32::from(chunk.get(at).copied().unwrap_or(0)));
-        for at in 0..4 {
-            let sextet = (word >> (18 - 6 * at) & 0x3f) as usize;
-            text.push(if at <= chunk.len() { char::from(ALPHABET[sextet]) } else { '=' });
-        }
-    }
-    text
 }
 
 /// The report for people.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use wamp_proto::dict::{Dict, ErrorDetails, ResultDetails, YieldOptions};
+use wamp_proto::dict::{Dict, ErrorDetails, ResultDetails, YieldOptions, PayloadAlgorithm};
 use wamp_proto::message::{CallResult, Error, Yield};
 use wamp_proto::uri::check_uri;
 use wamp_proto::{MessageCode, Payload, Profile, RequestId, SerializerId, Uri, Violation, error_uri};
 
-use super::calls::{Invoked, Undispatched, Whereabouts};
+use super::calls::{Invoked, Undispatched};
 use super::gathering::Answer;
 use super::registration::PendingCall;
 use super::terms;
@@ -374,11 +374,6 @@ impl Dealer {
             _ => Err(Violation::NeverIssued { message, request: request.value() }),
         }
     }
-
-    /// Where a call is, if it is open.
-    pub(super) fn whereabouts(&self, caller: RecipientKey, request: RequestId) -> Option<Whereabouts> {
-        Some(self.parties.get(&caller)?.calls.get(&request)?.at)
-    }
 }
 
 fn is_packed_for_passthru(options: &YieldOptions) -> bool {
@@ -399,7 +394,7 @@ fn result_details(options: &YieldOptions) -> Dict<ResultDetails> {
         ppt_serializer: passthru(&options.ppt_serializer),
         ppt_cipher: passthru(&options.ppt_cipher),
         ppt_keyid: passthru(&options.ppt_keyid),
-        enc_algo: copy(&options.enc_algo),
+        enc_algo: options.enc_algo.as_ref().map(PayloadAlgorithm::detached),
         enc_serializer: copy(&options.enc_serializer),
         enc_key: copy(&options.enc_key),
         ..ResultDetails::default()

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
 
-use wamp_proto::dict::{CallOptions, Dict, InvocationDetails};
+use wamp_proto::dict::{CallOptions, Dict, InvocationDetails, PayloadAlgorithm};
 use wamp_proto::{Payload, Profile, Uri, error_uri};
 
 use super::gathering::Gathering;
@@ -242,7 +242,7 @@ fn packing(options: &CallOptions) -> Option<Box<InvocationDetails>> {
         ppt_serializer: passthru(&options.ppt_serializer),
         ppt_cipher: passthru(&options.ppt_cipher),
         ppt_keyid: passthru(&options.ppt_keyid),
-        enc_algo: copy(&options.enc_algo),
+        enc_algo: options.enc_algo.as_ref().map(PayloadAlgorithm::detached),
         enc_serializer: copy(&options.enc_serializer),
         enc_key: copy(&options.enc_key),
         ..InvocationDetails::default()
