@@ -3,7 +3,7 @@
 //! [`Config::load`] reads a file. What only the system can tell (certificates, addresses, owners) is left to the
 //! router.
 //!
-//! Durations are [`Duration`]s here and carry their unit in the key (`…_ms`) in files.
+//! Durations are [`Duration`]s here and carry their unit in the key (`…_ms`, `…_s`) in files.
 #![forbid(unsafe_code)]
 
 mod closed;
@@ -24,7 +24,10 @@ pub use listener::{
     Address, AnonymousRole, Listener, ParseAddressError, ParseProxyError, ProxyHeader, Tls, TrustedProxy,
     UnixSocket,
 };
-pub use realm::{CallQueue, Permission, Realm, RealmRules, RealmTemplate, Role, SlowSubscriber};
+pub use realm::{
+    CallQueue, Disclose, EventHistory, Permission, Realm, RealmRules, RealmTemplate, RetainedEvents, Role,
+    SlowSubscriber,
+};
 
 /// Everything a router needs to start.
 #[derive(Clone, Debug, PartialEq)]

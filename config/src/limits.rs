@@ -29,6 +29,10 @@ pub struct Limits {
     pub open_calls_max: usize,
     /// Octets that the calls of one realm may take that wait in call queues, all together.
     pub waiting_calls_max_bytes: usize,
+    /// Testaments that one session may leave, those of both scopes together (TST-01); with 0, none.
+    pub testaments_max: usize,
+    /// Octets that the payloads and topics of the testaments of one session may take.
+    pub testaments_max_bytes: usize,
 }
 
 impl Default for Limits {
@@ -46,6 +50,8 @@ impl Default for Limits {
             registrations_max: 8192,
             open_calls_max: 65_536,
             waiting_calls_max_bytes: 64 * 1024 * 1024,
+            testaments_max: 16,
+            testaments_max_bytes: 64 * 1024,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `[[realms]]` and `[[realm_templates]]`: who may do what there, and how.
 
+use std::time::Duration;
+
 use wamp_proto::{Action, MatchPolicy, Profile};
 
 /// A realm.
@@ -33,12 +35,21 @@ pub struct RealmRules {
     pub strict_uris: bool,
     /// What becomes of a subscriber that does not keep up.
     pub slow_subscriber: SlowSubscriber,
+    /// Bound of every call, in milliseconds as in `CALL.Options.timeout` (TMO-01); 0 stands for none.
+    ///
+    /// It lasts from CALL to the final answer; of a call with progressive results, from CALL to the first, and
+    /// from each to the next (PCR-08). It also bounds how long CANCEL in mode `kill` waits for the callee.
+    pub call_timeout_ms: u64,
     /// Role of sessions that prove nothing about themselves. Without it, they cannot join.
     pub anonymous_role: Option<String>,
     /// What sessions may do.
     pub roles: Vec<Role>,
     /// Which calls may wait for a callee that is busy.
     pub call_queues: Vec<CallQueue>,
+    /// Subscriptions whose past events are kept.
+    pub event_history: Vec<EventHistory>,
+    /// How much is kept of events that are published with `retain`.
+    pub retained_events: RetainedEvents,
 }
 
 /// What becomes of a subscriber whose outbox has no room for an EVENT.
@@ -56,6 +67,8 @@ pub enum SlowSubscriber {
 pub struct Role {
     /// The role's name, the authrole of its sessions.
     pub name: String,
+    /// `trustlevel` of what its sessions publish and call (TRL-01). Without it, EVENT and INVOCATION have none.
+    pub trustlevel: Option<u64>,
     /// For one action and URI, the most specific permission that names the action decides.
     pub permissions: Vec<Permission>,
 }
@@ -71,6 +84,20 @@ pub struct Permission {
     pub allow: Vec<Action>,
     /// Actions that are denied. One that is in neither list is left to less specific permissions.
     pub deny: Vec<Action>,
+    /// Who learns whom the allowed actions come from.
+    pub disclose: Disclose,
+}
+
+/// Whether subscribers and callees learn who published or called (PID, CID).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Disclose {
+    /// `allowed`: if the publisher or caller asks with `disclose_me`, or the registration with `disclose_caller`.
+    #[default]
+    Allowed,
+    /// `denied`: never; PUBLISH, CALL and REGISTER that ask are refused (PID-02, CID-03).
+    Denied,
+    /// `always`: without being asked, too. A REGISTER may ask, as with `allowed`.
+    Always,
 }
 
 /// Room for calls of registrations whose callees are all busy (CON-04).
@@ -86,6 +113,43 @@ pub struct CallQueue {
     pub max_bytes: usize,
 }
 
+/// A subscription that is there from the realm's start, with or without subscribers, and whose past events
+/// `wamp.subscription.get_events` returns (HIS-01, HIS-09).
+///
+/// Beyond a bound, the oldest events go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventHistory {
+    /// Topic of the subscription, or pattern of its topics.
+    pub uri: String,
+    /// How `uri` matches.
+    pub match_policy: MatchPolicy,
+    /// Events that are kept.
+    pub limit: usize,
+    /// Octets that the payloads of these events may take, plus 256 for each event.
+    pub max_bytes: usize,
+    /// How old they may be; none stands for any age.
+    pub max_age: Option<Duration>,
+}
+
+/// How much one realm keeps of events that are published with `retain` (RET-01).
+///
+/// Beyond a bound, the oldest events go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetainedEvents {
+    /// Topics that may have retained events; with 0, nothing is retained.
+    pub limit: usize,
+    /// Octets that the payloads of these events may take, plus 256 for each event.
+    pub max_bytes: usize,
+    /// How old they may be; none stands for any age.
+    pub max_age: Option<Duration>,
+}
+
+impl Default for RetainedEvents {
+    fn default() -> Self {
+        Self { limit: 10_000, max_bytes: 16 * 1024 * 1024, max_age: None }
+    }
+}
+
 impl Realm {
     /// A realm with default rules: no roles, hence nobody may join.
     pub fn named(name: &str) -> Self {
@@ -94,7 +158,11 @@ impl Realm {
 
     /// A realm in which everybody may do everything, under the role `anonymous`.
     pub fn open(name: &str) -> Self {
-        let role = Role { name: "anonymous".to_owned(), permissions: vec![Permission::everything()] };
+        let role = Role {
+            name: "anonymous".to_owned(),
+            trustlevel: None,
+            permissions: vec![Permission::everything()],
+        };
         let rules = RealmRules {
             anonymous_role: Some(role.name.clone()),
             roles: vec![role],
@@ -112,6 +180,7 @@ impl Permission {
             match_policy: MatchPolicy::Prefix,
             allow: Action::ALL.to_vec(),
             deny: Vec::new(),
+            disclose: Disclose::Allowed,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use trunkline::config::{
-    Action, Address, AnonymousRole, Config, Listener, MatchPolicy, Permission, Realm, RealmRules,
+    Action, Address, AnonymousRole, Config, Disclose, Listener, MatchPolicy, Permission, Realm, RealmRules,
     RealmTemplate, Role, SlowSubscriber,
 };
 use trunkline_tests::{DEADLINE, Peer, STRICT, TestRouter, Transport, Via, config, hello};
@@ -15,7 +15,13 @@ use wamp_proto::{MessageCode, SerializerId};
 const RAW_JSON: Via = Via(Transport::RawSocket, SerializerId::Json);
 
 fn permission(uri: &str, match_policy: MatchPolicy, allow: &[Action], deny: &[Action]) -> Permission {
-    Permission { uri: uri.to_owned(), match_policy, allow: allow.to_vec(), deny: deny.to_vec() }
+    Permission {
+        uri: uri.to_owned(),
+        match_policy,
+        allow: allow.to_vec(),
+        deny: deny.to_vec(),
+        disclose: Disclose::Allowed,
+    }
 }
 
 /// Anonymous sessions of [`STRICT`] are guests, who may little; `backend` may do everything.
@@ -32,8 +38,8 @@ fn with_roles() -> Config {
     let rules = &mut config.realms[0].rules;
     rules.anonymous_role = Some("guest".to_owned());
     rules.roles = vec![
-        Role { name: "guest".to_owned(), permissions: guest },
-        Role { name: "backend".to_owned(), permissions: vec![Permission::everything()] },
+        Role { name: "guest".to_owned(), trustlevel: None, permissions: guest },
+        Role { name: "backend".to_owned(), trustlevel: None, permissions: vec![Permission::everything()] },
     ];
     config
 }

@@ -10,7 +10,7 @@ use wamp_proto::uri::{UriError, UriRules, check_pattern, check_uri, is_reserved}
 
 use super::problem::Problem;
 use super::read::Places;
-use crate::{Address, Config, Listener, Realm, RealmRules, RealmTemplate, Role};
+use crate::{Action, Address, Config, Listener, Permission, Realm, RealmRules, RealmTemplate, Role};
 
 /// Everything that is wrong with the settings as a whole.
 pub(super) fn check(config: &Config, places: &Places) -> Vec<Problem> {
@@ -328,13 +328,29 @@ impl<'a> Check<'a> {
             }
             self.permissions(&path, role, rules.strict_uris);
         }
-        let mut patterns = Seen::new();
-        for (index, queue) in rules.call_queues.iter().enumerate() {
-            let path = format!("{path}.call_queues.{index}.uri");
+        let queues = rules.call_queues.iter().map(|queue| (queue.uri.as_str(), queue.match_policy));
+        let title = "two call queues with the same `uri` and `match`";
+        self.patterns(&format!("{path}.call_queues"), queues, rules.strict_uris, title);
+        let histories =
+            rules.event_history.iter().map(|history| (history.uri.as_str(), history.match_policy));
+        let title = "two event histories with the same `uri` and `match`";
+        self.patterns(&format!("{path}.event_history"), histories, rules.strict_uris, title);
+    }
+
+    /// The patterns of a list, which must differ, and its title where they do not.
+    fn patterns<'p>(
+        &mut self,
+        list: &str,
+        patterns: impl Iterator<Item = (&'p str, MatchPolicy)>,
+        strict: bool,
+        title: &str,
+    ) {
+        let mut seen = Seen::new();
+        for (index, (uri, policy)) in patterns.enumerate() {
+            let path = format!("{list}.{index}.uri");
             if self.places.has_understood(&path) {
-                let title = "two call queues with the same `uri` and `match`";
-                self.once(&mut patterns, (&queue.uri, queue.match_policy), &path, title, "leave one out");
-                self.uri(&path, &queue.uri, queue.match_policy, rules.strict_uris);
+                self.once(&mut seen, (uri, policy), &path, title, "leave one out");
+                self.uri(&path, uri, policy, strict);
             }
         }
     }
@@ -354,6 +370,8 @@ impl<'a> Check<'a> {
                 let help =
                     "add `allow` or `deny` with some of \"publish\", \"subscribe\", \"call\", \"register\"";
                 self.report(&uri, "a permission that allows and denies nothing", "what about it?", help);
+            } else if !self.is_failed(&format!("{path}.allow")) {
+                self.disclose(&path, permission);
             }
             for (list, actions) in lists.iter().zip([&permission.allow, &permission.deny]) {
                 for (index, action) in actions.iter().enumerate() {
@@ -366,6 +384,22 @@ impl<'a> Check<'a> {
                     );
                 }
             }
+        }
+    }
+
+    /// What `disclose` is about must be allowed: of SUBSCRIBE nobody learns, and what is denied does not happen.
+    fn disclose(&mut self, path: &str, permission: &Permission) {
+        let path = format!("{path}.disclose");
+        let is_disclosed = |action: &Action| *action != Action::Subscribe;
+        if self.places.has(&path) && !permission.allow.iter().any(is_disclosed) {
+            let help = "`disclose` says something about what is allowed: add \"publish\", \"call\" or \"register\" to \
+                        `allow`, or leave it out";
+            self.report(
+                &path,
+                "`disclose` of a permission that allows neither publish, call nor register",
+                "there is nothing to disclose",
+                help,
+            );
         }
     }
 }

@@ -344,6 +344,22 @@ impl Read for Milliseconds {
     }
 }
 
+/// A whole number of seconds in a range.
+pub(super) struct Seconds(pub(super) RangeInclusive<usize>);
+
+impl Read for Seconds {
+    type Setting = Duration;
+
+    fn read(&self, item: &Item<'_>, reader: &mut Reader<'_>) -> Option<Duration> {
+        let seconds = Integer(self.0.clone()).read(item, reader)?;
+        Some(Duration::from_secs(seconds as u64))
+    }
+
+    fn schema(&self) -> Value {
+        Integer(self.0.clone()).schema()
+    }
+}
+
 /// `true` or `false`.
 pub(super) struct Boolean;
 

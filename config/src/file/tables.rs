@@ -5,15 +5,17 @@
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use wamp_proto::{DecodeRules, MatchPolicy, Profile};
 
 use super::read::{
-    Boolean, Integer, Keys, List, Milliseconds, Shaped, Shown, Table, Text, Word, table, tables,
+    Boolean, Integer, Keys, List, Milliseconds, Seconds, Shaped, Shown, Table, Text, Word, table, tables,
 };
 use crate::{
-    Action, Address, AnonymousRole, CallQueue, Config, Limits, Listener, Node, Permission, ProxyHeader,
-    Realm, RealmRules, RealmTemplate, Role, SlowSubscriber, Tls, TrustedProxy, UnixSocket,
+    Action, Address, AnonymousRole, CallQueue, Config, Disclose, EventHistory, Limits, Listener, Node,
+    Permission, ProxyHeader, Realm, RealmRules, RealmTemplate, RetainedEvents, Role, SlowSubscriber, Tls,
+    TrustedProxy, UnixSocket,
 };
 
 /// No message is longer, whatever the limits say.
@@ -25,6 +27,11 @@ const MESSAGE_BYTES: RangeInclusive<usize> = 512..=GIBIBYTE;
 const COUNT: RangeInclusive<usize> = 1..=ENTRIES_MAX;
 const DAY_MS: usize = 24 * 60 * 60 * 1000;
 const TIMEOUT: RangeInclusive<usize> = 1..=DAY_MS;
+/// Octets of a store that has room for a few small entries at least.
+const STORE_BYTES: RangeInclusive<usize> = 1024..=GIBIBYTE;
+/// Ten years: older than what memory keeps ever gets.
+const AGE_S: RangeInclusive<usize> = 0..=10 * 365 * 24 * 60 * 60;
+const MAX_AGE: &str = "How old these events may be, in seconds; 0 stands for any age.";
 
 const MATCH: Word<MatchPolicy> = Word(&[
     (MatchPolicy::Exact.as_str(), MatchPolicy::Exact),
@@ -205,6 +212,18 @@ impl Table for Limits {
             "Octets that the calls of one realm may take that wait in call queues, all together: payloads, plus 256 \
              for each call.",
             |limits, octets| limits.waiting_calls_max_bytes = octets,
+        );
+        keys.optional(
+            "testaments_max",
+            Integer(0..=ENTRIES_MAX),
+            "Testaments that one session may leave; with 0, none.",
+            |limits, count| limits.testaments_max = count,
+        );
+        keys.optional(
+            "testaments_max_bytes",
+            Integer(0..=GIBIBYTE),
+            "Octets that the payloads and topics of the testaments of one session may take.",
+            |limits, octets| limits.testaments_max_bytes = octets,
         );
     }
 }
@@ -471,6 +490,13 @@ fn describe_rules<T: Table>(keys: &mut Keys<T>, rules: fn(&mut T) -> &mut RealmR
         move |table, policy| rules(table).slow_subscriber = policy,
     );
     keys.optional(
+        "call_timeout_ms",
+        Integer(0..=DAY_MS),
+        "Bound of every call, in milliseconds from CALL to the final answer, or from one progressive result to the \
+         next; 0 stands for none.",
+        move |table, milliseconds| rules(table).call_timeout_ms = milliseconds as u64,
+    );
+    keys.optional(
         "anonymous_role",
         NAME,
         "Role of sessions that prove nothing about themselves. Without it, they cannot join.",
@@ -488,17 +514,35 @@ fn describe_rules<T: Table>(keys: &mut Keys<T>, rules: fn(&mut T) -> &mut RealmR
         "Which calls may wait for a callee that is busy.",
         move |table, queues| rules(table).call_queues = queues,
     );
+    keys.optional(
+        "event_history",
+        tables(),
+        "Subscriptions whose past events are kept.",
+        move |table, histories| rules(table).event_history = histories,
+    );
+    keys.optional(
+        "retained_events",
+        table(),
+        "How much is kept of events that are published with `retain`.",
+        move |table, retained| rules(table).retained_events = retained,
+    );
 }
 
 impl Table for Role {
     fn blank() -> Self {
-        Self { name: String::new(), permissions: Vec::new() }
+        Self { name: String::new(), trustlevel: None, permissions: Vec::new() }
     }
 
     fn describe(keys: &mut Keys<Self>) {
         keys.required("name", NAME, "The role's name, the authrole of its sessions.", |role, name| {
             role.name = name;
         });
+        keys.optional(
+            "trustlevel",
+            Integer(0..=u32::MAX as usize),
+            "`trustlevel` of what its sessions publish and call. Without it, EVENT and INVOCATION have none.",
+            |role, level| role.trustlevel = Some(level as u64),
+        );
         keys.optional(
             "permissions",
             tables(),
@@ -510,7 +554,13 @@ impl Table for Role {
 
 impl Table for Permission {
     fn blank() -> Self {
-        Self { uri: String::new(), match_policy: MatchPolicy::Exact, allow: Vec::new(), deny: Vec::new() }
+        Self {
+            uri: String::new(),
+            match_policy: MatchPolicy::Exact,
+            allow: Vec::new(),
+            deny: Vec::new(),
+            disclose: Disclose::Allowed,
+        }
     }
 
     fn describe(keys: &mut Keys<Self>) {
@@ -539,6 +589,17 @@ impl Table for Permission {
             "Actions that are denied. One in neither list is left to less specific permissions.",
             |permission, actions| permission.deny = actions,
         );
+        keys.optional(
+            "disclose",
+            Word(&[
+                ("allowed", Disclose::Allowed),
+                ("denied", Disclose::Denied),
+                ("always", Disclose::Always),
+            ]),
+            "Whether subscribers and callees learn who published or called: \"allowed\" if somebody asks, \"denied\", \
+             or \"always\".",
+            |permission, disclose| permission.disclose = disclose,
+        );
     }
 }
 
@@ -560,9 +621,78 @@ impl Table for CallQueue {
         keys.required("limit", Integer(COUNT), "Calls that may wait.", |queue, limit| queue.limit = limit);
         keys.optional(
             "max_bytes",
-            Integer(1024..=GIBIBYTE),
+            Integer(STORE_BYTES),
             "Octets that the payloads of waiting calls may take, plus 256 for each call.",
             |queue, octets| queue.max_bytes = octets,
         );
     }
+}
+
+impl Table for EventHistory {
+    fn blank() -> Self {
+        Self {
+            uri: String::new(),
+            match_policy: MatchPolicy::Exact,
+            limit: 1000,
+            max_bytes: 1 << 20,
+            max_age: None,
+        }
+    }
+
+    fn describe(keys: &mut Keys<Self>) {
+        keys.required(
+            "uri",
+            Text,
+            "Topic of a subscription whose past events are kept, or pattern of its topics.",
+            |history, uri| history.uri = uri,
+        );
+        keys.optional(
+            "match",
+            MATCH,
+            "How `uri` matches; \"exact\" if it is not given.",
+            |history, policy| {
+                history.match_policy = policy;
+            },
+        );
+        keys.optional(
+            "limit",
+            Integer(COUNT),
+            "Events that are kept; the oldest go beyond it.",
+            |history, limit| history.limit = limit,
+        );
+        keys.optional(
+            "max_bytes",
+            Integer(STORE_BYTES),
+            "Octets that the payloads of these events may take, plus 256 for each event.",
+            |history, octets| history.max_bytes = octets,
+        );
+        keys.optional("max_age_s", Seconds(AGE_S), MAX_AGE, |history, age| history.max_age = bound(age));
+    }
+}
+
+impl Table for RetainedEvents {
+    fn blank() -> Self {
+        Self::default()
+    }
+
+    fn describe(keys: &mut Keys<Self>) {
+        keys.optional(
+            "limit",
+            Integer(0..=ENTRIES_MAX),
+            "Topics that may have retained events; the oldest events go beyond it. With 0, nothing is retained.",
+            |retained, limit| retained.limit = limit,
+        );
+        keys.optional(
+            "max_bytes",
+            Integer(STORE_BYTES),
+            "Octets that the payloads of retained events may take, plus 256 for each event.",
+            |retained, octets| retained.max_bytes = octets,
+        );
+        keys.optional("max_age_s", Seconds(AGE_S), MAX_AGE, |retained, age| retained.max_age = bound(age));
+    }
+}
+
+/// The bound that a file gives: 0 there stands for none.
+fn bound(age: Duration) -> Option<Duration> {
+    (!age.is_zero()).then_some(age)
 }

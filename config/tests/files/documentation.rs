@@ -182,7 +182,9 @@ fn every_key_is_documented_and_no_other() {
         documented().iter().map(|row| format!("{}.{}", row.table, row.key)).collect();
     // What a template has in common with a realm is documented there.
     let is_shared = |key: &str| {
-        key.starts_with("realm_templates.roles.") || key.starts_with("realm_templates.call_queues.")
+        ["roles", "call_queues", "event_history", "retained_events"]
+            .iter()
+            .any(|table| key.starts_with(&format!("realm_templates.{table}.")))
     };
     let mut known: Vec<_> =
         keys().into_iter().map(|(key, _)| key).filter(|key| key.contains('.') && !is_shared(key)).collect();
@@ -196,11 +198,14 @@ fn documented_defaults_are_those_of_the_default_file() {
     let document = DeTable::parse(Config::DEFAULT_FILE).unwrap();
     let mut compared = 0;
     for Row { table, key, default } in documented() {
-        let value = document.get_ref().get(table.as_str()).map(|value| value.get_ref());
-        let table = match value {
-            Some(DeValue::Table(table)) => table,
-            Some(DeValue::Array(tables)) if table == "listeners" => tables[0].get_ref().as_table().unwrap(),
-            _ => continue,
+        let first = |table: &str| document.get_ref()[table].get_ref()[0].get_ref().as_table().unwrap();
+        let table = match table.as_str() {
+            "listeners" => first("listeners"),
+            "realms.retained_events" => first("realms")["retained_events"].get_ref().as_table().unwrap(),
+            name => match document.get_ref().get(name).map(|value| value.get_ref()) {
+                Some(DeValue::Table(table)) => table,
+                _ => continue,
+            },
         };
         if let Some(value) = table.get(key.as_str()) {
             assert_eq!(Config::DEFAULT_FILE.get(value.span()), Some(default.as_str()), "{key}");

@@ -5,6 +5,7 @@ mod closed;
 mod documentation;
 mod mutations;
 mod problems;
+mod realms;
 mod references;
 mod schema;
 

@@ -401,6 +401,8 @@ fn values_are_of_their_type_and_in_their_range() {
         ("[limits]", "outbox_stall_ms = 0", "too small"),
         ("[limits]", "open_calls_max = true", "this is a boolean"),
         ("[limits]", "waiting_calls_max_bytes = 1073741825", "from 0 to 1073741824"),
+        ("[limits]", "testaments_max = -1", "from 0 to 16777216"),
+        ("[limits]", "testaments_max_bytes = 1073741825", "from 0 to 1073741824"),
         ("[[listeners]]", "message_max_bytes = 0", "too small"),
         ("[[listeners]]", "message_max_bytes = 2000000000", "too large"),
         ("[[listeners]]", "connections_max = 0", "too small"),
@@ -507,6 +509,7 @@ fn permissions_and_queues_do_not_tie() {
             "two call queues",
         ),
         (realm("call_queues = [{ uri = 'b', limit = 0 }]"), "too small"),
+        (realm("call_queues = [{ uri = 'b..c', limit = 1 }]"), "an empty component"),
     ] {
         check_single(&[(&text, words)]);
     }
@@ -515,6 +518,239 @@ fn permissions_and_queues_do_not_tie() {
                      { uri = 'b', match = 'prefix', deny = ['call'] }, { uri = 'b.', match = 'prefix', allow = ['call'] }",
     );
     assert_eq!(parse(&text).unwrap().realms[0].rules.roles[0].permissions.len(), 4);
+}
+
+#[test]
+fn what_a_realm_keeps_and_discloses_is_of_its_type_and_in_its_range() {
+    check(
+        r#"
+[limits]
+testaments_max = 16777217
+testaments_max_bytes = "64k"
+
+[[realms]]
+name = "com.example.shop"
+call_timeout_ms = -1
+
+[[realms.roles]]
+name = "frontend"
+trustlevel = -1
+
+[[realms.roles.permissions]]
+uri = "com.example.shop."
+match = "prefix"
+allow = ["call"]
+disclose = "alway"
+
+[[realms.event_history]]
+uri = "com.example.shop.prices"
+limit = 0
+max_bytes = 1023
+max_age_s = 0.5
+
+[[realms.event_history]]
+match = "prefix"
+
+[[realms]]
+name = "com.example.house"
+retained_events = { limit = -1, max_bytes = 1073741825, max_age_s = 315360001, max_age_ms = 1 }
+"#,
+        &expect![[r#"
+            error: `testaments_max` must be an integer from 0 to 16777216
+             --> etc/trunkline.toml:3:18
+              |
+            3 | testaments_max = 16777217
+              |                  ^^^^^^^^ too large
+
+            error: `testaments_max_bytes` must be an integer from 0 to 1073741824
+             --> etc/trunkline.toml:4:24
+              |
+            4 | testaments_max_bytes = "64k"
+              |                        ^^^^^ this is a string
+
+            error: `call_timeout_ms` must be an integer from 0 to 86400000
+             --> etc/trunkline.toml:8:19
+              |
+            8 | call_timeout_ms = -1
+              |                   ^^ too small
+
+            error: `trustlevel` must be an integer from 0 to 4294967295
+              --> etc/trunkline.toml:12:14
+               |
+            12 | trustlevel = -1
+               |              ^^ too small
+
+            error: `disclose` must be one of "allowed", "denied", "always"
+              --> etc/trunkline.toml:18:12
+               |
+            18 | disclose = "alway"
+               |            ^^^^^^^ this is another word
+               |
+               = help: did you mean "always"?
+
+            error: `limit` must be an integer from 1 to 16777216
+              --> etc/trunkline.toml:22:9
+               |
+            22 | limit = 0
+               |         ^ too small
+
+            error: `max_bytes` must be an integer from 1024 to 1073741824
+              --> etc/trunkline.toml:23:13
+               |
+            23 | max_bytes = 1023
+               |             ^^^^ too small
+
+            error: `max_age_s` must be an integer from 0 to 315360000
+              --> etc/trunkline.toml:24:13
+               |
+            24 | max_age_s = 0.5
+               |             ^^^ this is a number with a fraction
+
+            error: `[[realms.event_history]]` without `uri`
+              --> etc/trunkline.toml:26:1
+               |
+            26 | [[realms.event_history]]
+               | ^^^^^^^^^^^^^^^^^^^^^^^^ `uri` is missing here
+               |
+               = help: `uri`: Topic of a subscription whose past events are kept, or pattern of its topics.
+
+            error: `limit` must be an integer from 0 to 16777216
+              --> etc/trunkline.toml:31:29
+               |
+            31 | retained_events = { limit = -1, max_bytes = 1073741825, max_age_s = 315360001, max_age_ms = 1 }
+               |                             ^^ too small
+
+            error: `max_bytes` must be an integer from 1024 to 1073741824
+              --> etc/trunkline.toml:31:45
+               |
+            31 | retained_events = { limit = -1, max_bytes = 1073741825, max_age_s = 315360001, max_age_ms = 1 }
+               |                                             ^^^^^^^^^^ too large
+
+            error: `max_age_s` must be an integer from 0 to 315360000
+              --> etc/trunkline.toml:31:69
+               |
+            31 | retained_events = { limit = -1, max_bytes = 1073741825, max_age_s = 315360001, max_age_ms = 1 }
+               |                                                                     ^^^^^^^^^ too large
+
+            error: unknown key in `[realms.retained_events]`
+              --> etc/trunkline.toml:31:80
+               |
+            31 | retained_events = { limit = -1, max_bytes = 1073741825, max_age_s = 315360001, max_age_ms = 1 }
+               |                                                                                ^^^^^^^^^^ not known here
+               |
+               = help: did you mean `max_age_s`?
+
+            etc/trunkline.toml: 13 problems"#]],
+    );
+}
+
+#[test]
+fn nothing_is_disclosed_where_nothing_is_allowed() {
+    let permission = |keys: &str| {
+        format!(
+            "[[realms]]\nname = 'a'\n[[realms.roles]]\nname = 'r'\n[[realms.roles.permissions]]\nuri = 'b'\n{keys}\n"
+        )
+    };
+    check(
+        &permission("deny = ['call']\ndisclose = 'denied'"),
+        &expect![[r#"
+        error: `disclose` of a permission that allows neither publish, call nor register
+         --> etc/trunkline.toml:8:12
+          |
+        8 | disclose = 'denied'
+          |            ^^^^^^^^ there is nothing to disclose
+          |
+          = help: `disclose` says something about what is allowed: add "publish", "call" or "register" to `allow`, or leave it out
+
+        etc/trunkline.toml: 1 problem"#]],
+    );
+    let neither = "allows neither publish, call nor register";
+    check_single(&[
+        (&permission("allow = ['subscribe']\ndisclose = 'always'"), neither),
+        (&permission("allow = ['subscribe']\ndeny = ['publish']\ndisclose = 'allowed'"), neither),
+        (&permission("disclose = 'always'"), "allows and denies nothing"),
+        (&permission("allow = ['cal']\ndisclose = 'always'"), "did you mean \"call\"?"),
+    ]);
+    for allowed in ["publish", "call", "register"] {
+        parse(&permission(&format!("allow = ['{allowed}']\ndisclose = 'always'"))).unwrap();
+    }
+}
+
+#[test]
+fn histories_have_patterns_of_their_own() {
+    check(
+        r#"
+[[realms]]
+name = "com.example"
+strict_uris = true
+
+[[realms.event_history]]
+uri = "com.example.prices"
+
+[[realms.event_history]]
+uri = "com.example.prices"
+match = "exact"
+limit = 10
+
+[[realms.event_history]]
+uri = "com..prices"
+match = "prefix"
+
+[[realm_templates]]
+uri = "com.example.tenant."
+
+[[realm_templates.event_history]]
+uri = "com.example.Preise"
+
+[[realm_templates.event_history]]
+uri = "com.example.Preise"
+match = "wildcard"
+
+[[realm_templates.event_history]]
+uri = "com.example. prices"
+"#,
+        &expect![[r#"
+            error: two event histories with the same `uri` and `match`
+              --> etc/trunkline.toml:10:7
+               |
+             7 | uri = "com.example.prices"
+               |       -------------------- first here
+            ...
+            10 | uri = "com.example.prices"
+               |       ^^^^^^^^^^^^^^^^^^^^ here again
+               |
+               = help: leave one out
+
+            error: this is not the beginning of a URI (`match = "prefix"`)
+              --> etc/trunkline.toml:15:7
+               |
+            15 | uri = "com..prices"
+               |       ^^^^^^^^^^^^^ the URI has an empty component
+               |
+               = help: components stand between dots, as in `com.example.topic`; only `match = "wildcard"` lets an empty one stand for any
+
+            error: this is not a URI
+              --> etc/trunkline.toml:29:7
+               |
+            29 | uri = "com.example. prices"
+               |       ^^^^^^^^^^^^^^^^^^^^^ the URI has an illegal character
+               |
+               = help: a URI has no white space and no `#`
+
+            etc/trunkline.toml: 3 problems"#]],
+    );
+    let histories = "{ uri = 'b' }, { uri = 'b', match = 'prefix' }, { uri = '', match = 'prefix' }, \
+                     { uri = 'b.', match = 'wildcard' }, { uri = 'wamp.session.on_join' }";
+    parse(&format!("realms = [{{ name = 'a', event_history = [{histories}] }}]")).unwrap();
+    check_single(&[
+        ("realms = [{ name = 'a', strict_uris = true, event_history = [{ uri = 'B' }] }]", "`strict_uris`"),
+        (
+            "realms = [{ name = 'a', event_history = [{ uri = 'b', match = 'prefx' }] }]",
+            "did you mean \"prefix\"?",
+        ),
+        ("realms = [{ name = 'a', event_history = { uri = 'b' } }]", "write `[[realms.event_history]]`"),
+        ("realms = [{ name = 'a', retained_events = [{ limit = 1 }] }]", "must be a table"),
+    ]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use trunkline::config::{Action, CallQueue, MatchPolicy, Permission, RealmRules, Role};
+use trunkline::config::{Action, CallQueue, Disclose, MatchPolicy, Permission, RealmRules, Role};
 
 use crate::pattern::any_pattern;
 use crate::random::Random;
@@ -13,8 +13,10 @@ pub(super) const ANYONE: &str = "anyone";
 pub(super) const OTHERS: [&str; 3] = ["clerk", "guest", "visitor"];
 
 pub(super) fn rules(random: &mut Random) -> RealmRules {
-    let anyone = Role { name: ANYONE.to_owned(), permissions: vec![Permission::everything()] };
-    let others = OTHERS.map(|name| Role { name: name.to_owned(), permissions: permissions(random) });
+    let anyone =
+        Role { name: ANYONE.to_owned(), trustlevel: None, permissions: vec![Permission::everything()] };
+    let others =
+        OTHERS.map(|name| Role { name: name.to_owned(), trustlevel: None, permissions: permissions(random) });
     RealmRules {
         roles: [anyone].into_iter().chain(others).collect(),
         call_queues: call_queues(),
@@ -34,7 +36,13 @@ fn permissions(random: &mut Random) -> Vec<Permission> {
                 _ => {}
             }
         }
-        permissions.push(Permission { uri: pattern.uri, match_policy: pattern.policy, allow, deny });
+        permissions.push(Permission {
+            uri: pattern.uri,
+            match_policy: pattern.policy,
+            allow,
+            deny,
+            disclose: Disclose::Allowed,
+        });
     }
     permissions
 }
