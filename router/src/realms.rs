@@ -2,10 +2,13 @@
 //! them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use trunkline_config::{Config, Limits, Permission, RealmRules, SlowSubscriber};
+use trunkline_config::{
+    Config, Disclose, EventHistory, Limits, MatchPolicy, Permission, RealmRules, SlowSubscriber,
+};
 use wamp_proto::uri::UriRules;
 use wamp_proto::{Profile, error_uri};
 
@@ -27,6 +30,9 @@ pub(crate) struct RealmPlan {
     anonymous_role: Option<String>,
     uri_rules: UriRules,
     call_queues: Arc<RankedPatterns<QueueLimits>>,
+    call_timeout: Option<NonZeroU64>,
+    histories: Vec<(String, MatchPolicy, StoreLimits)>,
+    retained: StoreLimits,
     drops_events: bool,
     /// Of a template: how many of its realms there may be at a time.
     realms_max: Option<usize>,
@@ -60,7 +66,7 @@ impl Realms {
     ) -> Self {
         let named = config.realms.iter().map(|realm| {
             let plan = RealmPlan::new(&realm.name, &realm.rules, &config.limits, None, &table_key);
-            (realm.name.as_str(), trunkline_config::MatchPolicy::Exact, plan)
+            (realm.name.as_str(), MatchPolicy::Exact, plan)
         });
         let templates = config.realm_templates.iter().map(|template| {
             let max = Some(template.realms_max);
@@ -159,11 +165,11 @@ impl Realms {
             message_max_bytes: limits.message_max_bytes,
             waiting_calls_max_bytes: limits.waiting_calls_max_bytes,
             call_queues: plan.call_queues.clone(),
-            call_timeout: None,
-            histories: Vec::new(),
-            retained: StoreLimits { events: 10_000, max_bytes: 16 * 1024 * 1024, max_age: None },
-            testaments_max: 16,
-            testaments_max_bytes: 64 * 1024,
+            call_timeout: plan.call_timeout,
+            histories: plan.histories.clone(),
+            retained: plan.retained,
+            testaments_max: limits.testaments_max,
+            testaments_max_bytes: limits.testaments_max_bytes,
             subscription_key: self.table_key,
             table_key: self.table_key,
         };
@@ -207,12 +213,20 @@ impl RealmPlan {
         };
         let roles = rules.roles.iter().map(|role| {
             let rules: Vec<_> = role.permissions.iter().flat_map(rules_of).collect();
-            (role.name.clone(), Arc::new(Role::new(&role.name, None, &rules, &uri_rules, table_key)))
+            (
+                role.name.clone(),
+                Arc::new(Role::new(&role.name, role.trustlevel, &rules, &uri_rules, table_key)),
+            )
         });
         let call_queues = rules.call_queues.iter().map(|queue| {
             let limits = QueueLimits { calls: queue.limit, max_bytes: queue.max_bytes };
             (queue.uri.as_str(), queue.match_policy, limits)
         });
+        let histories = rules.event_history.iter().map(|history| {
+            let EventHistory { uri, match_policy, limit, max_bytes, max_age } = history.clone();
+            (uri, match_policy, StoreLimits { events: limit, max_bytes, max_age })
+        });
+        let retained = &rules.retained_events;
         Self {
             label: label.to_owned(),
             profile: rules.profile,
@@ -220,6 +234,13 @@ impl RealmPlan {
             anonymous_role: rules.anonymous_role.clone(),
             call_queues: Arc::new(RankedPatterns::new(call_queues, table_key)),
             uri_rules,
+            call_timeout: NonZeroU64::new(rules.call_timeout_ms),
+            histories: histories.collect(),
+            retained: StoreLimits {
+                events: retained.limit,
+                max_bytes: retained.max_bytes,
+                max_age: retained.max_age,
+            },
             drops_events: rules.slow_subscriber == SlowSubscriber::DropEvents,
             realms_max,
         }
@@ -242,7 +263,11 @@ impl RealmPlan {
 }
 
 fn rules_of(permission: &Permission) -> impl Iterator<Item = Rule> {
-    let allowed = Verdict::Allowed(Disclosure::OnRequest);
+    let allowed = Verdict::Allowed(match permission.disclose {
+        Disclose::Allowed => Disclosure::OnRequest,
+        Disclose::Denied => Disclosure::Refused,
+        Disclose::Always => Disclosure::Forced,
+    });
     let verdicts = [(&permission.allow, allowed), (&permission.deny, Verdict::Denied)];
     verdicts.into_iter().flat_map(move |(actions, verdict)| {
         actions.iter().map(move |&action| Rule {

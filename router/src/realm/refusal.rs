@@ -49,7 +49,10 @@ impl Refusal {
 
     /// The sender asked to be disclosed, or somebody else asked it, and it may not be (PID-02, CID-03).
     pub(super) fn disclosure() -> Self {
-        Self::new(error_uri::OPTION_DISALLOWED_DISCLOSE_ME, "the realm's rules do not permit disclosure".to_owned())
+        Self::new(
+            error_uri::OPTION_DISALLOWED_DISCLOSE_ME,
+            "the realm's rules do not permit disclosure".to_owned(),
+        )
     }
 
     /// Every callee said that it cannot attend to the call (RRT-03).

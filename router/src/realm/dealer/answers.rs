@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use wamp_proto::dict::{Dict, ErrorDetails, ResultDetails, YieldOptions, PayloadAlgorithm};
+use wamp_proto::dict::{CancelMode, Dict, ErrorDetails, PayloadAlgorithm, ResultDetails, YieldOptions};
 use wamp_proto::message::{CallResult, Error, Yield};
 use wamp_proto::uri::check_uri;
 use wamp_proto::{MessageCode, Payload, Profile, RequestId, SerializerId, Uri, Violation, error_uri};
 
 use super::calls::{Invoked, Undispatched};
+use super::endings::interrupt;
 use super::gathering::Answer;
 use super::registration::PendingCall;
-use super::terms;
+use super::terms::{self, Terms};
 use super::{Dealer, Record};
 use crate::realm::outgoing::Outgoing;
 use crate::realm::recipient::RecipientKey;
@@ -92,9 +93,10 @@ impl Dealer {
         let Some((caller, request)) = invoked.and_then(|invoked| invoked.caller) else { return };
         let open = self.parties.get_mut(&caller).and_then(|party| party.calls.get_mut(&request));
         let Some(open) = open else { return };
-        let terms = open.terms.as_deref().filter(|terms| {
-            terms.takes_progress && !terms.is_killed && terms.gathering.is_none()
-        });
+        let terms = open
+            .terms
+            .as_deref()
+            .filter(|terms| terms.takes_progress && !terms.is_killed && terms.gathering.is_none());
         let Some(terms) = terms else { return };
         // The time-out is one of inactivity now (PCR-08).
         let timeout = terms::dealers_timeout(settings, Some(terms));
@@ -130,13 +132,25 @@ impl Dealer {
             Err(_) => error_uri::INVALID_URI.into(),
         };
         let reroutes = out.identity(from).is_some_and(|identity| identity.features.callee.call_reroute);
-        if reroutes && error.error == error_uri::UNAVAILABLE {
+        if reroutes && error.error == error_uri::UNAVAILABLE && self.may_go_elsewhere(from, error.request) {
             self.reroute(settings, from, error.request, out);
         } else {
             let outcome = Outcome::Error(error.details, uri, error.payload);
             self.finish(settings, from, error.request, outcome, out);
         }
         Ok(())
+    }
+
+    /// Whether the call of an invocation waits for one callee, and for whichever.
+    fn may_go_elsewhere(&self, callee: RecipientKey, invocation: RequestId) -> bool {
+        let terms = self.terms_of(callee, invocation);
+        terms.is_none_or(|terms| !terms.is_killed && terms.gathering.is_none())
+    }
+
+    /// What is special about the call of an invocation.
+    fn terms_of(&self, callee: RecipientKey, invocation: RequestId) -> Option<&Terms> {
+        let (caller, request) = self.parties.get(&callee)?.invocations.get(&invocation)?.caller?;
+        self.parties.get(&caller)?.calls.get(&request)?.terms.as_deref()
     }
 
     /// Gives a call to the next callee that may have it, since this one cannot attend to it. Each is asked once
@@ -161,8 +175,10 @@ impl Dealer {
                     return self.serve_waiting(settings, slot, out);
                 }
                 None => {
-                    let outcome =
-                        Outcome::explained(error_uri::NO_AVAILABLE_CALLEE, "no callee can attend to the call");
+                    let outcome = Outcome::explained(
+                        error_uri::NO_AVAILABLE_CALLEE,
+                        "no callee can attend to the call",
+                    );
                     self.settle(settings, (caller, request), (callee, invocation), outcome, out);
                 }
             }
@@ -181,10 +197,6 @@ impl Dealer {
         let spare = open.terms.as_mut()?.spare.take()?;
         let mut terms = open.terms.take()?;
         self.waiting_bytes -= spare.payload.raw().len();
-        if terms.is_killed {
-            open.terms = Some(terms);
-            return None;
-        }
         terms.tried.push(tried);
         terms.takes_progress = false;
         terms.is_timeout_forwarded = false;
@@ -216,27 +228,15 @@ impl Dealer {
         error: &'static str,
         out: &impl World,
     ) {
-        let party = self.parties.get(&callee);
-        let invoked = party.and_then(|party| party.invocations.get(&invocation));
-        let caller = invoked.and_then(|invoked| invoked.caller);
-        let is_progressive = caller.is_some_and(|(caller, request)| {
-            let open = self.parties.get(&caller).and_then(|party| party.calls.get(&request));
-            open.and_then(|open| open.terms.as_deref()).is_some_and(|terms| terms.chunks.is_some())
-        });
-        if is_progressive {
+        if self.terms_of(callee, invocation).is_some_and(|terms| terms.chunks.is_some()) {
             // It may have got the chunks before this one.
-            super::endings::interrupt(callee, invocation, wamp_proto::dict::CancelMode::KillNoWait, out);
+            interrupt(callee, invocation, CancelMode::KillNoWait, out);
         }
         self.finish(settings, callee, invocation, Outcome::error(error), out);
     }
 
     /// Releases what a session that is gone held as caller and as callee.
-    pub(in crate::realm) fn leave(
-        &mut self,
-        settings: &RealmSettings,
-        from: RecipientKey,
-        out: &impl World,
-    ) {
+    pub(in crate::realm) fn leave(&mut self, settings: &RealmSettings, from: RecipientKey, out: &impl World) {
         let freed = self.forget_caller(settings, from, out);
         let pending = self.parties.get_mut(&from).map(|party| std::mem::take(&mut party.invocations));
         // In the order of the calls, so that equal inputs give equal output.

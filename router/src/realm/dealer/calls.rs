@@ -4,7 +4,7 @@ use wamp_proto::dict::{Dict, InvocationDetails, InvocationPolicy};
 use wamp_proto::message::{Call, Invocation};
 use wamp_proto::uri::is_reserved;
 use wamp_proto::{
-    MatchPolicy, MessageCode, Payload, Profile, RegistrationId, RequestId, Uri, Violation, error_uri,
+    Arity, MatchPolicy, MessageCode, Payload, Profile, RegistrationId, RequestId, Uri, Violation, error_uri,
 };
 
 use super::gathering::{Answer, Gathering};
@@ -180,6 +180,9 @@ impl Dealer {
             }
         };
         let chunks = chunks.filter(|chunks| !chunks.is_complete && *chunks.procedure == *call.procedure);
+        // Octets that no key explains are no message for anybody; the keys are those of the first (PCI-06).
+        let is_opaque = call.payload.arity() == Arity::Opaque;
+        let chunks = chunks.filter(|chunks| !is_opaque || chunks.is_transparent);
         let Some(chunks) = chunks else {
             return Err(Violation::NotProgressive { request: request.value() });
         };
@@ -187,7 +190,8 @@ impl Dealer {
         let is_sent = match at {
             _ if is_killed => true,
             Whereabouts::Waiting(slot) => {
-                let has_room = self.waiting_bytes + Chunks::cost(&call.payload) <= settings.waiting_calls_max_bytes;
+                let has_room =
+                    self.waiting_bytes + Chunks::cost(&call.payload) <= settings.waiting_calls_max_bytes;
                 let registration = self.registrations.get_mut(slot).filter(|_| has_room);
                 let cost = registration
                     .and_then(|found| found.waiting.push_chunk(from, request, call.payload, is_last));

@@ -128,7 +128,8 @@ impl Dealer {
     pub(in crate::realm) fn expire(&mut self, settings: &RealmSettings, out: &impl World) {
         let now = out.now();
         while let Some((caller, request)) = self.deadlines.next_due(now) {
-            if let Some(open) = self.parties.get_mut(&caller).and_then(|party| party.calls.get_mut(&request)) {
+            if let Some(open) = self.parties.get_mut(&caller).and_then(|party| party.calls.get_mut(&request))
+            {
                 open.deadline = None;
             }
             let refusal = Refusal::new(error_uri::TIMEOUT, "the call took too long".to_owned());

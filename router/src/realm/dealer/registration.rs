@@ -105,7 +105,11 @@ impl Registration {
     /// The indices of the callees that a call may go to, best first, whether or not they have room.
     ///
     /// `chance` decides where the policy leaves it to chance.
-    pub(super) fn candidates(&self, chance: u64, terms: Option<&Terms>) -> impl Iterator<Item = usize> + use<> {
+    pub(super) fn candidates(
+        &self,
+        chance: u64,
+        terms: Option<&Terms>,
+    ) -> impl Iterator<Item = usize> + use<> {
         let count = self.callees.len();
         let resource_key = terms.and_then(|terms| terms.resource_key.as_deref());
         let tried = terms.map_or(&[][..], |terms| &terms.tried);

@@ -59,6 +59,8 @@ pub(super) struct Terms {
 pub(super) struct Chunks {
     /// Copied: a slice of the caller's frame would keep the frame alive.
     pub(super) procedure: Box<str>,
+    /// The payloads may be octets in Autobahn's transparent form.
+    pub(super) is_transparent: bool,
     /// The last one came.
     pub(super) is_complete: bool,
     /// Chunks that wait with the first for a callee, and whether each is the last.
@@ -118,6 +120,7 @@ impl Terms {
             packing: packing(options),
             chunks: is_progressive.then(|| Chunks {
                 procedure: procedure.into(),
+                is_transparent: options.enc_algo.is_some(),
                 is_complete: false,
                 waiting: VecDeque::new(),
                 details: Dict::new(),
@@ -194,7 +197,8 @@ pub(super) fn details(
     if call.terms.is_none() && !callee.wants_caller && trustlevel.is_none() && call.procedure.is_none() {
         return Dict::new();
     }
-    let mut details = InvocationDetails { trustlevel, procedure: call.procedure.clone(), ..Default::default() };
+    let mut details =
+        InvocationDetails { trustlevel, procedure: call.procedure.clone(), ..Default::default() };
     let mut is_disclosed = callee.wants_caller;
     if let Some(terms) = &mut call.terms {
         is_disclosed |= terms.is_disclosed;
@@ -204,8 +208,7 @@ pub(super) fn details(
         let features = callee.features;
         // Autobahn|JS announces progressive results alone.
         let can_be_stopped = features.call_canceling || settings.profile != Profile::Strict;
-        terms.takes_progress =
-            terms.wants_progress && features.progressive_call_results && can_be_stopped;
+        terms.takes_progress = terms.wants_progress && features.progressive_call_results && can_be_stopped;
         details.receive_progress = terms.takes_progress.then_some(true);
         details.progress = terms.chunks.is_some().then_some(true);
         terms.is_timeout_forwarded = callee.wants_timeout && features.call_timeout;

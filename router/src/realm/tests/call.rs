@@ -452,6 +452,7 @@ fn pv_07_the_request_of_an_open_call_is_not_given_again() {
             bob< REGISTERED 1 reg#1
             bob< INVOCATION inv#1 reg#1 {} [1]
             alice! the request ID 1 does not follow 1
+            bob< INTERRUPT 1 {"mode":"killnowait"}
         "#]],
     );
 }

@@ -74,9 +74,12 @@ fn rpc_06_canceling_answers_every_open_call_once() {
             carol< INVOCATION inv#2 reg#2 {}
             bob< INVOCATION inv#2 reg#1 {}
             dave< RESULT 1 {} [1]
-            alice< ERROR CALL 1 {} wamp.error.canceled
-            carol< ERROR CALL 2 {} wamp.error.canceled
-            alice< ERROR CALL 2 {} wamp.error.canceled
+            carol< ERROR CALL 2 {} wamp.error.canceled ["the router is going down"]
+            carol< INTERRUPT 1 {"mode":"killnowait"}
+            alice< ERROR CALL 1 {} wamp.error.canceled ["the router is going down"]
+            bob< INTERRUPT 1 {"mode":"killnowait"}
+            alice< ERROR CALL 2 {} wamp.error.canceled ["the router is going down"]
+            carol< INTERRUPT 2 {"mode":"killnowait"}
         "#]],
     );
 }
@@ -95,7 +98,9 @@ fn canceling_leaves_alone_callers_that_are_gone() {
             bob< REGISTERED 1 reg#1
             bob< INVOCATION inv#1 reg#1 {}
             bob< INVOCATION inv#2 reg#1 {}
-            carol< ERROR CALL 1 {} wamp.error.canceled
+            bob< INTERRUPT 1 {"mode":"killnowait"}
+            carol< ERROR CALL 1 {} wamp.error.canceled ["the router is going down"]
+            bob< INTERRUPT 2 {"mode":"killnowait"}
         "#]],
     );
 }

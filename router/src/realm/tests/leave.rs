@@ -203,6 +203,8 @@ fn rpc_07_late_answers_to_a_caller_that_is_gone_are_dropped() {
             bob< REGISTERED 1 reg#1
             bob< INVOCATION inv#1 reg#1 {}
             bob< INVOCATION inv#2 reg#1 {}
+            bob< INTERRUPT 1 {"mode":"killnowait"}
+            bob< INTERRUPT 2 {"mode":"killnowait"}
             bob< INVOCATION inv#3 reg#1 {}
             carol< RESULT 1 {} [6]
         "#]],
@@ -221,6 +223,7 @@ fn rpc_07_a_callee_that_leaves_after_its_caller_tells_nobody() {
         expect![[r#"
             bob< REGISTERED 1 reg#1
             bob< INVOCATION inv#1 reg#1 {}
+            bob< INTERRUPT 1 {"mode":"killnowait"}
         "#]],
     );
 }
@@ -261,6 +264,7 @@ fn rpc_09_sessions_that_call_each_other_leave() {
             bob< REGISTERED 1 reg#2
             bob< INVOCATION inv#1 reg#2 {}
             alice< INVOCATION inv#1 reg#1 {}
+            bob< INTERRUPT 1 {"mode":"killnowait"}
             bob< ERROR CALL 2 {} wamp.error.canceled ["the callee is gone"]
         "#]],
     );

@@ -7,7 +7,8 @@
 //! bob> YIELD inv#1 {} [5]               inv#1 is bob's first INVOCATION: requests are in the callee's scope
 //! bob> UNSUBSCRIBE 2 sub#1              sub#, reg# and pub# count IDs in the order of their appearance
 //! alice is bob in role guest            joins as the principal bob; otherwise, everybody has their own name as
-//!                                       authid, and the role `anyone`, which may do everything
+//!                                       authid, and the role `anyone`, which may do everything; `hidden` may not
+//!                                       be disclosed, `shown` always is, and has a trust level
 //! alice> leave
 //! bob is full                           no room for INVOCATIONs, until `bob is ready`
 //! bob cannot take inv#1                 the INVOCATION came as far as bob's connection and no further
@@ -21,14 +22,20 @@
 mod audience;
 mod authorize;
 mod call;
+mod cancel;
 mod drain;
+mod gathering;
 mod leave;
 mod patterns;
+mod progress;
 mod publish;
 mod register;
+mod reroute;
 mod settings;
 mod shared;
 mod subscribe;
+mod terms;
+mod timeouts;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,6 +126,8 @@ struct Stage {
     roles: Vec<Arc<Role>>,
     people: BTreeMap<String, RecipientKey>,
     next_generation: u32,
+    /// The highest request ID of everybody's CALLs. Who is called `stream…` may call in several messages.
+    last_calls: BTreeMap<String, u64>,
     cast: Cast,
 }
 
@@ -159,14 +168,24 @@ impl Stage {
             rule(Action::Call, "com.acme.reset", MatchPolicy::Exact, false),
             rule(Action::Register, "com.acme.add", MatchPolicy::Exact, true),
         ];
-        let role = |name, rules: &[Rule]| {
-            Arc::new(Role::new(name, None, rules, &settings.uri_rules, &settings.table_key))
+        let disclosing = |disclosure| {
+            let verdict = Verdict::Allowed(disclosure);
+            everything.each_ref().map(|rule| Rule { verdict, ..rule.clone() })
+        };
+        let role = |name, trustlevel, rules: &[Rule]| {
+            Arc::new(Role::new(name, trustlevel, rules, &settings.uri_rules, &settings.table_key))
         };
         Self {
-            roles: vec![role("anyone", &everything), role("guest", &guest)],
+            roles: vec![
+                role("anyone", None, &everything),
+                role("guest", None, &guest),
+                role("hidden", None, &disclosing(Disclosure::Refused)),
+                role("shown", Some(3), &disclosing(Disclosure::Forced)),
+            ],
             realm: Realm::new(settings),
             people: BTreeMap::new(),
             next_generation: 0,
+            last_calls: BTreeMap::new(),
             cast: Cast::default(),
         }
     }
@@ -272,6 +291,7 @@ impl Stage {
             Message::Unsubscribe(unsubscribe) => Request::Unsubscribe(unsubscribe),
             Message::Register(register) => Request::Register(register),
             Message::Unregister(unregister) => Request::Unregister(unregister),
+            Message::Call(call) if self.is_chunk(name, call.request) => Request::Chunk(call),
             Message::Call(call) => Request::Call(call),
             Message::Cancel(cancel) => Request::Cancel(cancel),
             Message::Yield(yielded) => Request::Yield(yielded),
@@ -289,6 +309,14 @@ impl Stage {
             self.people.retain(|_, person| *person != key);
             self.take_out(key, departure);
         }
+    }
+
+    /// Whether a CALL comes with a request ID that its caller has used: what the session's protocol tells.
+    fn is_chunk(&mut self, name: &str, request: RequestId) -> bool {
+        let last = self.last_calls.entry(name.to_owned()).or_default();
+        let is_chunk = name.starts_with("stream") && request.value() <= *last;
+        *last = request.value().max(*last);
+        is_chunk
     }
 
     fn take_out(&mut self, key: RecipientKey, departure: Departure) {

@@ -232,18 +232,18 @@ fn con_03_the_place_of_a_caller_that_left_is_taken_until_the_callee_answers() {
     check_with(
         with_queue(2, 1024),
         r#"
-            a> REGISTER 1 {"concurrency":1} com.acme.queued.add
+            old> REGISTER 1 {"concurrency":1} com.acme.queued.add
             bob> CALL 1 {} com.acme.queued.add
             bob> leave
             carol> CALL 1 {} com.acme.queued.add
-            a> YIELD inv#1 {} ["for nobody"]
-            a> YIELD inv#2 {} ["for carol"]
-            a> YIELD inv#2 {} ["again"]
+            old> YIELD inv#1 {} ["for nobody"]
+            old> YIELD inv#2 {} ["for carol"]
+            old> YIELD inv#2 {} ["again"]
         "#,
         expect![[r#"
-            a< REGISTERED 1 reg#1
-            a< INVOCATION inv#1 reg#1 {}
-            a< INVOCATION inv#2 reg#1 {}
+            old< REGISTERED 1 reg#1
+            old< INVOCATION inv#1 reg#1 {}
+            old< INVOCATION inv#2 reg#1 {}
             carol< RESULT 1 {} ["for carol"]
         "#]],
     );
@@ -254,21 +254,21 @@ fn con_03_a_place_is_free_again_when_the_callee_registers_anew() {
     check_with(
         with_queue(2, 1024),
         r#"
-            a> REGISTER 1 {"concurrency":1} com.acme.queued.add
+            old> REGISTER 1 {"concurrency":1} com.acme.queued.add
             bob> CALL 1 {} com.acme.queued.add
             bob> leave
-            a> UNREGISTER 2 reg#1
-            a> REGISTER 3 {"concurrency":1} com.acme.queued.add
+            old> UNREGISTER 2 reg#1
+            old> REGISTER 3 {"concurrency":1} com.acme.queued.add
             carol> CALL 1 {} com.acme.queued.add
-            a> YIELD inv#1 {} ["for nobody"]
+            old> YIELD inv#1 {} ["for nobody"]
             carol> CALL 2 {} com.acme.queued.add
         "#,
         expect![[r#"
-            a< REGISTERED 1 reg#1
-            a< INVOCATION inv#1 reg#1 {}
-            a< UNREGISTERED 2
-            a< REGISTERED 3 reg#2
-            a< INVOCATION inv#2 reg#2 {}
+            old< REGISTERED 1 reg#1
+            old< INVOCATION inv#1 reg#1 {}
+            old< UNREGISTERED 2
+            old< REGISTERED 3 reg#2
+            old< INVOCATION inv#2 reg#2 {}
         "#]],
     );
 }
@@ -361,6 +361,7 @@ fn con_04_a_request_that_waits_is_open() {
             a< REGISTERED 1 reg#1
             a< INVOCATION inv#1 reg#1 {}
             bob! the request ID 2 does not follow 2
+            a< INTERRUPT 1 {"mode":"killnowait"}
         "#]],
     );
 }
@@ -587,7 +588,8 @@ fn con_06_going_down_ends_waiting_calls() {
             a< INVOCATION inv#1 reg#1 {}
             bob< ERROR CALL 3 {} wamp.error.unavailable ["the router is going down"]
             bob< ERROR CALL 2 {} wamp.error.canceled ["the router is going down"]
-            bob< ERROR CALL 1 {} wamp.error.canceled
+            bob< ERROR CALL 1 {} wamp.error.canceled ["the router is going down"]
+            a< INTERRUPT 1 {"mode":"killnowait"}
         "#]],
     );
 }
@@ -610,6 +612,7 @@ fn con_04_a_call_does_not_wait_for_an_answer_that_nobody_waits_for() {
         expect![[r#"
             a< REGISTERED 1 reg#1
             a< INVOCATION inv#1 reg#1 {} [1]
+            a< INTERRUPT 1 {"mode":"killnowait"}
             a< INVOCATION inv#2 reg#1 {} [2]
             carol< RESULT 1 {} ["for carol"]
         "#]],
@@ -680,8 +683,10 @@ fn con_03_what_callers_leave_behind_at_a_callee_has_an_end() {
             a< REGISTERED 1 reg#1
             a< INVOCATION inv#1 reg#1 {}
             a< INVOCATION inv#2 reg#1 {}
+            a< INTERRUPT 1 {"mode":"killnowait"}
+            a< INTERRUPT 2 {"mode":"killnowait"}
             a< INVOCATION inv#3 reg#1 {}
-            erin< ERROR CALL 1 {} trunkline.error.max_concurrency_reached ["every callee is busy, and no more calls may wait"]
+            a< INVOCATION inv#4 reg#1 {}
         "#]],
     );
 }
