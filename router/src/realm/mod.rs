@@ -16,6 +16,7 @@ mod patterns;
 mod recipient;
 mod refusal;
 mod settings;
+mod shards;
 mod world;
 
 #[cfg(test)]
