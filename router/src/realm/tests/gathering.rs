@@ -254,7 +254,7 @@ fn all_unavailable_is_an_answer_as_any_other() {
             b< REGISTERED 1 reg#1
             a< INVOCATION inv#1 reg#1 {}
             b< INVOCATION inv#1 reg#1 {}
-            alice< RESULT 1 {} [{"error":"wamp.error.no_available_callee","args":["no callee can attend to the call"],"kwargs":{}},{"args":["b"],"kwargs":{}}]
+            alice< RESULT 1 {} [{"error":"wamp.error.unavailable","args":[],"kwargs":{}},{"args":["b"],"kwargs":{}}]
         "#]],
     );
 }

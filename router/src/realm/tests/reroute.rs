@@ -271,7 +271,7 @@ fn rrt_01_killed_calls_stay_where_they_are() {
             b< REGISTERED 1 reg#1
             a< INVOCATION inv#1 reg#1 {} [1]
             a< INTERRUPT 1 {"mode":"kill"}
-            alice< ERROR CALL 1 {} wamp.error.no_available_callee ["no callee can attend to the call"]
+            alice< ERROR CALL 1 {} wamp.error.unavailable
         "#]],
     );
 }

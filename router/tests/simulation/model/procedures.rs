@@ -53,7 +53,7 @@ impl Registration {
                 let earlier = all().filter(|callee| callee.place <= self.last_invoked);
                 later.chain(earlier).collect()
             }
-            InvocationPolicy::Random => all().collect(),
+            InvocationPolicy::Random | InvocationPolicy::All | InvocationPolicy::LeastBusy => all().collect(),
         }
     }
 
