@@ -360,9 +360,21 @@ fn roles() -> RouterRoles {
         ..BrokerFeatures::default()
     };
     let dealer = DealerFeatures {
+        progressive_call_results: Some(true),
+        progressive_call_invocations: Some(true),
+        call_canceling: Some(true),
+        call_timeout: Some(true),
+        caller_identification: Some(true),
+        call_trustlevels: Some(true),
         pattern_based_registration: Some(true),
         shared_registration: Some(true),
+        sharded_registration: Some(true),
         registration_revocation: Some(true),
+        call_reroute: Some(true),
+        payload_passthru_mode: Some(true),
+        payload_transparency: Some(true),
+        invoke_all: Some(true),
+        invoke_leastbusy: Some(true),
         ..DealerFeatures::default()
     };
     RouterRoles {
