@@ -57,6 +57,8 @@ struct Rules {
     verdicts: RankedPatterns<Verdict>,
     /// The patterns that deny, and the one that everything matches: what no rule matches is denied.
     denials: Vec<(String, MatchPolicy)>,
+    /// Whether none of them says anything else about disclosure.
+    disclose_on_request: bool,
     max_components: usize,
 }
 
@@ -86,10 +88,14 @@ impl Role {
         }
     }
 
-    /// What the rule that decides about that URI, or about that pattern taken as text, says about disclosure.
+    /// What the rule that decides about that URI, or about that pattern taken as text, says about disclosure, given
+    /// that it allows the action. It is looked for only where rules differ.
     pub(super) fn disclosure(&self, action: Action, uri: &str) -> Disclosure {
-        let verdict = self.rules.get(action as usize).and_then(|rules| rules.verdicts.most_specific(uri));
-        match verdict {
+        let Some(rules) = self.rules.get(action as usize) else { return Disclosure::Refused };
+        if rules.disclose_on_request {
+            return Disclosure::OnRequest;
+        }
+        match rules.verdicts.most_specific(uri) {
             Some(Verdict::Allowed(disclosure)) => *disclosure,
             Some(Verdict::Denied) | None => Disclosure::Refused,
         }
@@ -104,6 +110,9 @@ impl Rules {
         Self {
             verdicts: RankedPatterns::new(verdicts, table_key),
             denials: denials.map(|rule| (rule.uri.clone(), rule.match_policy)).chain([everything]).collect(),
+            disclose_on_request: rules.iter().all(|rule| {
+                matches!(rule.verdict, Verdict::Denied | Verdict::Allowed(Disclosure::OnRequest))
+            }),
             max_components,
         }
     }

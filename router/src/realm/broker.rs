@@ -9,17 +9,17 @@ use std::sync::Arc;
 
 use slab::Slab;
 use wamp_proto::dict::{Dict, EventDetails};
-use wamp_proto::message::{
-    Answered, Event, Publish, Published, Subscribe, Subscribed, Unsubscribe, Unsubscribed,
-};
+use wamp_proto::message::{Answered, Event, Subscribe, Subscribed, Unsubscribe, Unsubscribed};
 use wamp_proto::{MatchPolicy, MessageCode, Payload, PublicationId, SubscriptionId, Uri, error_uri};
 
 use super::audience::Audience;
 use super::outgoing::Outgoing;
 use super::patterns::PatternMap;
+use super::publication::Publication;
 use super::recipient::RecipientKey;
 use super::refusal::Refusal;
 use super::settings::RealmSettings;
+use super::shards::Nodes;
 use super::world::World;
 
 /// How often a subscription ID is derived anew before the SUBSCRIBE is refused.
@@ -33,6 +33,8 @@ struct Subscription {
     match_policy: MatchPolicy,
     /// In no particular order; `held` knows each one's place.
     subscribers: Vec<RecipientKey>,
+    /// If any of them gave a node key.
+    nodes: Option<Box<Nodes>>,
 }
 
 /// The subscriptions of a realm.
@@ -57,33 +59,24 @@ impl Broker {
 
     /// Gives an event to every subscriber of its topic that the audience includes, once for each subscription
     /// that matches (PBS-04).
-    pub(super) fn publish(
-        &self,
-        from: RecipientKey,
-        publish: Publish,
-        publication: PublicationId,
-        audience: &Audience,
-        out: &impl World,
-    ) {
-        if publish.options.acknowledge == Some(true) {
-            // Before the publisher's own EVENT, if it gets one (ORD-06).
-            out.answer(from, &Outgoing::new(Published { request: publish.request, publication }.into()));
-        }
-        let Publish { topic, payload, .. } = publish;
+    pub(super) fn publish(&self, publication: Publication, out: &impl World) {
+        let Publication { id, topic, payload, details, audience, resource_key } = publication;
+        let resource_key = resource_key.as_deref();
         // A copy for all: a slice of the publisher's frame would keep the frame alive.
         let mut copied = None;
         self.slot_by_topic.for_each_pattern(&topic, |&slot| {
             let Some(subscription) = self.subscriptions.get(slot) else { return };
             let event = || {
                 let topic = copied.get_or_insert_with(|| Uri::from(&*topic)).clone();
-                let details = EventDetails { topic: Some(topic), ..EventDetails::default() };
-                subscription.event(publication, details.into(), payload.clone())
+                let details = EventDetails { topic: Some(topic), ..EventDetails::clone(&details) };
+                subscription.event(id, details.into(), payload.clone())
             };
-            subscription.deliver(event, audience, out);
+            subscription.deliver(event, &audience, resource_key, out);
         });
         let exact = self.slot_by_topic.exact(&topic).and_then(|&slot| self.subscriptions.get(slot));
         if let Some(subscription) = exact {
-            subscription.deliver(|| subscription.event(publication, Dict::new(), payload), audience, out);
+            let event = || subscription.event(id, details, payload);
+            subscription.deliver(event, &audience, resource_key, out);
         }
     }
 
@@ -98,6 +91,7 @@ impl Broker {
         match self.try_subscribe(settings, from, subscribe) {
             // Under the write guard, so that it precedes the first EVENT (ORD-02).
             Ok(subscription) => {
+                self.set_node_key(subscription, from, subscribe.options.nkey.as_deref());
                 let request = subscribe.request;
                 out.answer(from, &Outgoing::new(Subscribed { request, subscription }.into()));
             }
@@ -111,6 +105,7 @@ impl Broker {
         from: RecipientKey,
         subscribe: &Subscribe,
     ) -> Result<SubscriptionId, Refusal> {
+        check_node_key(subscribe, settings)?;
         let policy = subscribe.options.match_policy.unwrap_or_default();
         let existing = self.slot_by_topic.get(&subscribe.topic, policy).copied();
         let held = self.held.get(&from);
@@ -162,6 +157,13 @@ impl Broker {
         self.subscriptions.len()
     }
 
+    fn set_node_key(&mut self, id: SubscriptionId, subscriber: RecipientKey, node_key: Option<&str>) {
+        let slot = self.slot_by_id.get(&id);
+        if let Some(subscription) = slot.and_then(|&slot| self.subscriptions.get_mut(slot)) {
+            subscription.set_node_key(subscriber, node_key);
+        }
+    }
+
     /// Derives the ID from realm, topic and policy alone, so that every node of a cluster gives the same
     /// (design: IDs).
     fn create(
@@ -184,7 +186,13 @@ impl Broker {
         let slot = self.subscriptions.vacant_key();
         self.slot_by_topic.insert(&topic, match_policy, slot);
         self.slot_by_id.insert(id, slot);
-        self.subscriptions.insert(Subscription { id, topic, match_policy, subscribers: Vec::new() });
+        self.subscriptions.insert(Subscription {
+            id,
+            topic,
+            match_policy,
+            subscribers: Vec::new(),
+            nodes: None,
+        });
         Ok(slot)
     }
 
@@ -192,7 +200,8 @@ impl Broker {
     fn remove(&mut self, id: SubscriptionId, place: usize) {
         let Some(&slot) = self.slot_by_id.get(&id) else { return };
         let Some(subscription) = self.subscriptions.get_mut(slot) else { return };
-        subscription.subscribers.swap_remove(place);
+        let gone = subscription.subscribers.swap_remove(place);
+        subscription.set_node_key(gone, None);
         if let Some(moved) = subscription.subscribers.get(place)
             && let Some(moved_place) = self.held.get_mut(moved).and_then(|held| held.get_mut(&id))
         {
@@ -207,17 +216,37 @@ impl Broker {
 }
 
 impl Subscription {
-    /// Pushes the event to each subscriber of the audience; makes none if there is nobody to get it.
-    fn deliver(&self, event: impl FnOnce() -> Arc<Outgoing>, audience: &Audience, out: &impl World) {
-        let subscribers = self.subscribers.iter().copied();
-        match audience.lists() {
-            None => push(subscribers.filter(|subscriber| audience.admits(*subscriber)), event, out),
-            Some(lists) => {
+    /// Pushes the event to each subscriber of the audience and of the shard; makes none if there is nobody to get
+    /// it.
+    fn deliver(
+        &self,
+        event: impl FnOnce() -> Arc<Outgoing>,
+        audience: &Audience,
+        resource_key: Option<&str>,
+        out: &impl World,
+    ) {
+        let subscribers = self.subscribers.iter().copied().filter(|subscriber| audience.admits(*subscriber));
+        let shard = self.nodes.as_ref().zip(resource_key).map(|(nodes, key)| nodes.shard(key));
+        match (audience.lists(), shard) {
+            (None, None) => push(subscribers, event, out),
+            (lists, shard) => {
                 let includes = |subscriber: &RecipientKey| {
-                    audience.admits(*subscriber) && lists.include(*subscriber, out)
+                    lists.is_none_or(|lists| lists.include(*subscriber, out))
+                        && shard.as_ref().is_none_or(|shard| shard.includes(*subscriber))
                 };
                 push(subscribers.filter(includes), event, out);
             }
+        }
+    }
+
+    fn set_node_key(&mut self, subscriber: RecipientKey, node_key: Option<&str>) {
+        if node_key.is_none() && self.nodes.is_none() {
+            return;
+        }
+        let nodes = self.nodes.get_or_insert_default();
+        nodes.set(subscriber, node_key);
+        if nodes.is_empty() {
+            self.nodes = None;
         }
     }
 
@@ -253,6 +282,14 @@ fn check_room(
         error_uri::UNAVAILABLE,
         format!("a session may hold {} subscriptions", settings.subscriptions_max),
     ))
+}
+
+fn check_node_key(subscribe: &Subscribe, settings: &RealmSettings) -> Result<(), Refusal> {
+    let max = settings.uri_rules.max_bytes;
+    if subscribe.options.nkey.as_ref().is_none_or(|node_key| node_key.len() <= max) {
+        return Ok(());
+    }
+    Err(Refusal::new(error_uri::INVALID_ARGUMENT, format!("a node key has at most {max} octets")))
 }
 
 fn subscription_id(

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use wamp_proto::dict::EventDetails;
 use wamp_proto::message::CallResult;
 use wamp_proto::{Arity, Message, Payload, RecodeError, SerializerId, Uri};
 
@@ -76,7 +77,8 @@ impl Outgoing {
                 // The only one that carries Details which a peer wrote.
                 Message::Error(error) if error.details.is_empty() => error.error.len(),
                 Message::Error(error) => error.error.len() + error.details.footprint() + DETAILS_FRAME_BYTES,
-                Message::Event(event) => named(event.details.footprint(), &event.details.topic),
+                Message::Event(event) if event.details.is_empty() => 0,
+                Message::Event(event) => event.details.footprint() + texts_of(&event.details),
                 Message::Invocation(invocation) => {
                     named(invocation.details.footprint(), &invocation.details.procedure)
                 }
@@ -155,6 +157,16 @@ pub(super) fn detach(payload: &mut Payload) {
 
 fn is_small(payload: &Payload) -> bool {
     payload.arity() > Arity::None && payload.raw().len() <= COPY_MAX_BYTES
+}
+
+/// Octets of the texts in an EVENT's Details.
+pub(super) fn texts_of(details: &EventDetails) -> usize {
+    let EventDetails { topic, publisher_authid, publisher_authrole, .. } = details;
+    let EventDetails { ppt_scheme, ppt_serializer, ppt_cipher, ppt_keyid, .. } = details;
+    let EventDetails { enc_algo, enc_serializer, enc_key, .. } = details;
+    let identities = [topic, publisher_authid, publisher_authrole];
+    let packing = [ppt_scheme, ppt_serializer, ppt_cipher, ppt_keyid, enc_algo, enc_serializer, enc_key];
+    identities.into_iter().chain(packing).flatten().map(|text| text.len()).sum()
 }
 
 /// What Details take that name the URI of a PUBLISH or CALL.

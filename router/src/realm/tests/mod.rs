@@ -21,12 +21,14 @@
 mod audience;
 mod authorize;
 mod call;
+mod disclosure;
 mod drain;
 mod leave;
 mod patterns;
 mod publish;
 mod register;
 mod settings;
+mod sharded;
 mod shared;
 mod subscribe;
 
@@ -158,11 +160,26 @@ impl Stage {
             rule(Action::Call, "com.acme.reset", MatchPolicy::Exact, false),
             rule(Action::Register, "com.acme.add", MatchPolicy::Exact, true),
         ];
-        let role = |name, rules: &[Rule]| {
-            Arc::new(Role::new(name, None, rules, &settings.uri_rules, &settings.table_key))
+        let role_trusted = |name, trustlevel, rules: &[Rule]| {
+            Arc::new(Role::new(name, trustlevel, rules, &settings.uri_rules, &settings.table_key))
         };
+        let role = |name, rules: &[Rule]| role_trusted(name, None, rules);
+        let publishes = |uri: &str, disclosure| Rule {
+            verdict: Verdict::Allowed(disclosure),
+            ..rule(Action::Publish, uri, MatchPolicy::Prefix, true)
+        };
+        let citizen = [
+            publishes("com.acme.", Disclosure::OnRequest),
+            publishes("com.acme.vote.", Disclosure::Refused),
+            publishes("com.acme.law.", Disclosure::Forced),
+        ];
         Self {
-            roles: vec![role("anyone", &everything), role("guest", &guest)],
+            roles: vec![
+                role("anyone", &everything),
+                role("guest", &guest),
+                role("citizen", &citizen),
+                role_trusted("sensor", Some(3), &everything),
+            ],
             realm: Realm::new(settings),
             people: BTreeMap::new(),
             next_generation: 0,
