@@ -1,7 +1,5 @@
 //! Whom a publication is for, among those who subscribed to its topic (EXC, BWL).
 
-use std::sync::Arc;
-
 use wamp_proto::dict::PublishOptions;
 use wamp_proto::{Profile, SessionId, Uri};
 
@@ -12,7 +10,7 @@ use super::world::World;
 pub(super) struct Audience {
     /// The publisher, unless it wants its own EVENTs (EXC-01).
     excluded: Option<(RecipientKey, SessionId)>,
-    lists: Option<Arc<Lists>>,
+    lists: Option<Lists>,
 }
 
 /// Who is in every list of the eligible, and in none of the excluded (BWL-02). Sorted.
@@ -41,7 +39,7 @@ impl Audience {
             || options.eligible_authid.is_some()
             || options.eligible_authrole.is_some();
         let lists = if has_lists { Lists::new(options, profile) } else { None };
-        Self { excluded, lists: lists.map(Arc::new) }
+        Self { excluded, lists }
     }
 
     /// Whether a subscriber gets the EVENT as far as exclusion goes.
@@ -49,8 +47,13 @@ impl Audience {
         self.excluded.is_none_or(|(publisher, _)| subscriber != publisher)
     }
 
+    /// The publisher, if it is excluded.
+    pub(super) fn excluded_session(&self) -> Option<SessionId> {
+        self.excluded.map(|(_, session)| session)
+    }
+
     /// The lists that narrow it further, which few publications have.
-    pub(super) fn lists(&self) -> Option<&Arc<Lists>> {
+    pub(super) fn lists(&self) -> Option<&Lists> {
         self.lists.as_ref()
     }
 }
@@ -75,8 +78,32 @@ impl Lists {
     }
 
     /// Whether it goes by session IDs, which mean nothing to later sessions.
-    fn names_sessions(&self) -> bool {
+    pub(super) fn names_sessions(&self) -> bool {
         !self.exclude.is_empty() || self.eligible.is_some()
+    }
+
+    /// A copy that keeps no frame alive.
+    pub(super) fn detached(&self) -> Self {
+        let copied = |names: &Vec<Uri>| names.iter().map(|name| Uri::from(&**name)).collect();
+        Self {
+            exclude: self.exclude.clone(),
+            exclude_authid: copied(&self.exclude_authid),
+            exclude_authrole: copied(&self.exclude_authrole),
+            eligible: self.eligible.clone(),
+            eligible_authid: self.eligible_authid.as_ref().map(copied),
+            eligible_authrole: self.eligible_authrole.as_ref().map(copied),
+        }
+    }
+
+    /// Octets of memory that the lists take.
+    pub(super) fn footprint(&self) -> usize {
+        let blacklists = [&self.exclude_authid, &self.exclude_authrole];
+        let whitelists = [&self.eligible_authid, &self.eligible_authrole];
+        let names = blacklists.into_iter().chain(whitelists.into_iter().flatten()).flatten();
+        let sessions = self.exclude.len() + self.eligible.as_ref().map_or(0, Vec::len);
+        size_of::<Self>()
+            + sessions * size_of::<u64>()
+            + names.map(|name| size_of::<Uri>() + name.len()).sum::<usize>()
     }
 
     /// Whether a subscriber gets the EVENT as far as the lists go.

@@ -10,22 +10,23 @@ use std::sync::Arc;
 use slab::Slab;
 use wamp_proto::dict::{Dict, EventDetails};
 use wamp_proto::message::{Answered, Event, Subscribe, Subscribed, Unsubscribe, Unsubscribed};
-use wamp_proto::{MatchPolicy, MessageCode, Payload, PublicationId, SubscriptionId, Uri, error_uri};
+use wamp_proto::{Action, MatchPolicy, MessageCode, Payload, PublicationId, SubscriptionId, Uri, error_uri};
 
 use super::audience::Audience;
 use super::outgoing::Outgoing;
 use super::patterns::PatternMap;
 use super::publication::Publication;
-use super::recipient::RecipientKey;
-use super::refusal::Refusal;
+use super::recipient::{Identity, RecipientKey};
+use super::refusal::{Refusal, shown};
 use super::settings::RealmSettings;
 use super::shards::Nodes;
-use super::world::World;
+use super::store::{EventStore, History, MemoryStore, Query, StoredEvent};
+use super::world::{Moment, World};
 
 /// How often a subscription ID is derived anew before the SUBSCRIBE is refused.
 const ID_ATTEMPTS: u64 = 4;
 
-/// A topic, or a pattern of topics, with subscribers.
+/// A topic, or a pattern of topics, with subscribers or a history.
 #[derive(Debug)]
 struct Subscription {
     id: SubscriptionId,
@@ -35,6 +36,8 @@ struct Subscription {
     subscribers: Vec<RecipientKey>,
     /// If any of them gave a node key.
     nodes: Option<Box<Nodes>>,
+    /// Whether its events are kept. Then it is there with or without subscribers (HIS-09).
+    has_history: bool,
 }
 
 /// The subscriptions of a realm.
@@ -45,39 +48,116 @@ pub(super) struct Broker {
     slot_by_id: HashMap<SubscriptionId, usize, foldhash::fast::FixedState>,
     /// For each subscriber its subscriptions, and its place among the subscribers of each.
     held: HashMap<RecipientKey, BTreeMap<SubscriptionId, usize>, foldhash::fast::FixedState>,
+    /// The slots of those that have a history.
+    recorded: Vec<usize>,
+    store: Box<dyn EventStore>,
 }
 
 impl Broker {
     pub(super) fn new(settings: &RealmSettings) -> Self {
-        Self {
+        let mut broker = Self {
             subscriptions: Slab::new(),
             slot_by_topic: PatternMap::new(settings.uri_hasher()),
             slot_by_id: HashMap::default(),
             held: HashMap::default(),
+            recorded: Vec::new(),
+            store: Box::new(MemoryStore::new([], settings.retained)),
+        };
+        let histories: Vec<_> = settings
+            .histories
+            .iter()
+            .filter_map(|(topic, match_policy, limits)| {
+                Some((broker.record(settings, topic, *match_policy)?, *limits))
+            })
+            .collect();
+        broker.store = Box::new(MemoryStore::new(histories, settings.retained));
+        broker
+    }
+
+    /// Creates a subscription that has a history; none, if there is one for that very pattern.
+    fn record(
+        &mut self,
+        settings: &RealmSettings,
+        topic: &str,
+        match_policy: MatchPolicy,
+    ) -> Option<SubscriptionId> {
+        if self.slot_by_topic.get(topic, match_policy).is_some() {
+            return None;
         }
+        let slot = self.create(settings, topic, match_policy).ok()?;
+        let subscription = self.subscriptions.get_mut(slot)?;
+        subscription.has_history = true;
+        self.recorded.push(slot);
+        Some(subscription.id)
     }
 
     /// Gives an event to every subscriber of its topic that the audience includes, once for each subscription
-    /// that matches (PBS-04).
+    /// that matches (PBS-04), and to the histories of these (HIS-06).
     pub(super) fn publish(&self, publication: Publication, out: &impl World) {
-        let Publication { id, topic, payload, details, audience, resource_key } = publication;
-        let resource_key = resource_key.as_deref();
+        // Made for the first that keeps it.
+        let mut stored = None;
+        let mut stored =
+            || stored.get_or_insert_with(|| Arc::new(StoredEvent::new(&publication, out))).clone();
+        let mut record = |subscription: &Subscription| {
+            if subscription.has_history && publication.is_for_histories() {
+                self.store.record(subscription.id, &stored());
+            }
+        };
         // A copy for all: a slice of the publisher's frame would keep the frame alive.
         let mut copied = None;
-        self.slot_by_topic.for_each_pattern(&topic, |&slot| {
+        self.slot_by_topic.for_each_pattern(&publication.topic, |&slot| {
             let Some(subscription) = self.subscriptions.get(slot) else { return };
+            record(subscription);
             let event = || {
-                let topic = copied.get_or_insert_with(|| Uri::from(&*topic)).clone();
-                let details = EventDetails { topic: Some(topic), ..EventDetails::clone(&details) };
-                subscription.event(id, details.into(), payload.clone())
+                let topic = copied.get_or_insert_with(|| Uri::from(&*publication.topic)).clone();
+                let details =
+                    EventDetails { topic: Some(topic), ..EventDetails::clone(&publication.details) };
+                subscription.event(publication.id, details.into(), publication.payload.clone())
             };
-            subscription.deliver(event, &audience, resource_key, out);
+            let resource_key = publication.resource_key.as_deref();
+            subscription.deliver(event, &publication.audience, resource_key, out);
         });
-        let exact = self.slot_by_topic.exact(&topic).and_then(|&slot| self.subscriptions.get(slot));
-        if let Some(subscription) = exact {
-            let event = || subscription.event(id, details, payload);
-            subscription.deliver(event, &audience, resource_key, out);
+        let exact = self.slot_by_topic.exact(&publication.topic);
+        let exact = exact.and_then(|&slot| self.subscriptions.get(slot));
+        exact.into_iter().for_each(record);
+        if publication.is_retained {
+            self.store.retain(stored());
         }
+        if let Some(subscription) = exact {
+            let Publication { id, payload, details, audience, resource_key, .. } = publication;
+            let event = || subscription.event(id, details, payload);
+            subscription.deliver(event, &audience, resource_key.as_deref(), out);
+        }
+    }
+
+    /// What the history of a subscription has for a query, and the requester may see (HIS-07). A subscription
+    /// without a history has nothing.
+    ///
+    /// # Errors
+    /// If there is no such subscription, or the requester may not have it (HIS-08).
+    pub(super) fn history(
+        &self,
+        id: SubscriptionId,
+        query: &Query,
+        requester: &Identity,
+        now: Moment,
+    ) -> Result<History, Refusal> {
+        let slot = self.slot_by_id.get(&id);
+        let Some(subscription) = slot.and_then(|&slot| self.subscriptions.get(slot)) else {
+            return Err(Refusal::new(
+                error_uri::NO_SUCH_SUBSCRIPTION,
+                format!("subscription {id} does not exist"),
+            ));
+        };
+        let Subscription { topic, match_policy, .. } = subscription;
+        if !requester.role.permits(Action::Subscribe, topic, *match_policy) {
+            return Err(Refusal::new(
+                error_uri::NOT_AUTHORIZED,
+                format!("role {} may not subscribe {}", shown(&requester.role.name), shown(topic)),
+            ));
+        }
+        let events = self.store.events(id, query, now, &|event| event.is_listed_for(requester));
+        Ok(History { subscription: id, is_pattern: *match_policy != MatchPolicy::Exact, events })
     }
 
     /// Subscribes a session and acknowledges; a session that has the subscription gets its ID again (SUB-02).
@@ -94,6 +174,9 @@ impl Broker {
                 self.set_node_key(subscription, from, subscribe.options.nkey.as_deref());
                 let request = subscribe.request;
                 out.answer(from, &Outgoing::new(Subscribed { request, subscription }.into()));
+                if subscribe.options.get_retained == Some(true) {
+                    self.give_retained(from, subscription, subscribe, out);
+                }
             }
             Err(refusal) => refusal.answer(from, MessageCode::Subscribe, subscribe.request, out),
         }
@@ -117,6 +200,9 @@ impl Broker {
         check_room(held, settings)?;
         let slot = match existing {
             Some(slot) => slot,
+            None if !self.slot_by_topic.takes(&subscribe.topic, policy) => {
+                return Err(Refusal::too_many_shapes());
+            }
             None => self.create(settings, &subscribe.topic, policy)?,
         };
         let Some(subscription) = self.subscriptions.get_mut(slot) else {
@@ -154,7 +240,31 @@ impl Broker {
 
     /// How many topics and patterns have subscribers.
     pub(super) fn subscriptions(&self) -> usize {
-        self.subscriptions.len()
+        let recorded = self.recorded.iter().filter_map(|&slot| self.subscriptions.get(slot));
+        self.subscriptions.len() - recorded.filter(|found| found.subscribers.is_empty()).count()
+    }
+
+    /// Gives a subscriber the retained events of the topics that its subscription matches (RET-02, RET-05).
+    fn give_retained(
+        &self,
+        to: RecipientKey,
+        subscription: SubscriptionId,
+        subscribe: &Subscribe,
+        out: &impl World,
+    ) {
+        let Some(subscriber) = out.identity(to) else { return };
+        let policy = subscribe.options.match_policy.unwrap_or_default();
+        let is_for_subscriber = |event: &StoredEvent| event.is_for_subscriber(subscriber);
+        for event in self.store.retained(&subscribe.topic, policy, out.now(), &is_for_subscriber) {
+            let details = EventDetails {
+                retained: Some(true),
+                topic: (policy != MatchPolicy::Exact).then(|| Uri::from(&*event.topic)),
+                ..EventDetails::clone(&event.details)
+            };
+            let (publication, payload) = (event.publication, event.payload.clone());
+            let event = Event { subscription, publication, details: details.into(), payload };
+            out.event(to, &Outgoing::to_one(event.into()));
+        }
     }
 
     fn set_node_key(&mut self, id: SubscriptionId, subscriber: RecipientKey, node_key: Option<&str>) {
@@ -172,9 +282,6 @@ impl Broker {
         topic: &str,
         match_policy: MatchPolicy,
     ) -> Result<usize, Refusal> {
-        if !self.slot_by_topic.takes(topic, match_policy) {
-            return Err(Refusal::too_many_shapes());
-        }
         let id = (0..ID_ATTEMPTS).map(|attempt| subscription_id(settings, topic, match_policy, attempt));
         let Some(id) = id.into_iter().find(|id| !self.slot_by_id.contains_key(id)) else {
             return Err(Refusal::new(
@@ -192,11 +299,13 @@ impl Broker {
             match_policy,
             subscribers: Vec::new(),
             nodes: None,
+            has_history: false,
         });
         Ok(slot)
     }
 
-    /// Removes the subscriber at `place`; the last one takes its place, and the subscription goes with the last.
+    /// Removes the subscriber at `place`; the last one takes its place, and the subscription goes with the last
+    /// unless it has a history.
     fn remove(&mut self, id: SubscriptionId, place: usize) {
         let Some(&slot) = self.slot_by_id.get(&id) else { return };
         let Some(subscription) = self.subscriptions.get_mut(slot) else { return };
@@ -207,7 +316,7 @@ impl Broker {
         {
             *moved_place = place;
         }
-        if subscription.subscribers.is_empty() {
+        if subscription.subscribers.is_empty() && !subscription.has_history {
             let subscription = self.subscriptions.remove(slot);
             self.slot_by_topic.remove(&subscription.topic, subscription.match_policy);
             self.slot_by_id.remove(&id);

@@ -18,6 +18,7 @@ mod recipient;
 mod refusal;
 mod settings;
 mod shards;
+mod store;
 mod world;
 
 #[cfg(test)]
@@ -74,7 +75,7 @@ pub(crate) enum Request {
     Error(Error),
 }
 
-/// How much a realm keeps; all zero when everybody left.
+/// How much a realm keeps for sessions; all zero when everybody left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
     /// Topics and patterns of topics with subscribers.

@@ -5,7 +5,7 @@ use wamp_proto::dict::{Dict, EventDetails, PublishOptions};
 use wamp_proto::message::Publish;
 use wamp_proto::{Action, Payload, Profile, PublicationId, Uri, error_uri};
 
-use super::audience::Audience;
+use super::audience::{Audience, Lists};
 use super::authorization::Disclosure;
 use super::recipient::{Identity, RecipientKey};
 use super::refusal::{Refusal, shown};
@@ -20,6 +20,8 @@ pub(super) struct Publication {
     pub(super) audience: Audience,
     /// Which shard gets it (SHS-01).
     pub(super) resource_key: Option<Uri>,
+    /// Whether it is to be the topic's retained event (RET-01).
+    pub(super) is_retained: bool,
 }
 
 impl Publication {
@@ -41,7 +43,13 @@ impl Publication {
             details: event_details(publisher, is_disclosed, &options),
             audience: Audience::new(from, publisher.session, &options, profile),
             resource_key: options.rkey.clone(),
+            is_retained: options.retain == Some(true),
         })
+    }
+
+    /// Whether histories take it: not if it went by session IDs, which are others when it is looked up (HIS-07).
+    pub(super) fn is_for_histories(&self) -> bool {
+        !self.audience.lists().is_some_and(Lists::names_sessions)
     }
 }
 

@@ -149,8 +149,11 @@ fn shs_01_a_node_key_is_as_long_as_a_uri_may_be() {
         "#,
         &key[1..]
     );
-    check(&script, expect![[r#"
+    check(
+        &script,
+        expect![[r#"
         north< ERROR SUBSCRIBE 1 {} wamp.error.invalid_argument ["a node key has at most 1024 octets"]
         north< SUBSCRIBED 2 sub#1
-    "#]]);
+    "#]],
+    );
 }
