@@ -140,3 +140,56 @@ fn fits(pattern: &str, topic: &str) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use time::OffsetDateTime;
+    use wamp_proto::dict::Dict;
+    use wamp_proto::{Payload, PublicationId};
+
+    use super::super::EVENT_BYTES;
+    use super::*;
+    use crate::realm::patterns::tests::{matches, pattern};
+
+    fn event(topic: &str, publication: u64) -> Arc<StoredEvent> {
+        Arc::new(StoredEvent {
+            publication: PublicationId::new(publication).expect("an ID"),
+            topic: topic.into(),
+            details: Dict::new(),
+            payload: Payload::EMPTY,
+            at: OffsetDateTime::UNIX_EPOCH,
+            moment: Moment::default(),
+            excluded: None,
+            lists: None,
+            bytes: EVENT_BYTES,
+        })
+    }
+
+    proptest! {
+        /// Of each topic that matches by the words of the specification the last one, in order of the topics; of all
+        /// topics those that were written last.
+        #[test]
+        fn ret_05_what_is_found_is_what_matches(
+            topics in prop::collection::vec("[ab]{1,2}(\\.[ab]{1,2}){0,3}", 1..40),
+            (pattern, policy) in pattern(4),
+        ) {
+            const KEPT: usize = 12;
+            let mut retained = Retained::new(StoreLimits { events: KEPT, max_bytes: 1 << 20, max_age: None });
+            let mut last = BTreeMap::new();
+            for (number, topic) in (1_u64..).zip(&topics) {
+                retained.retain(event(topic, number));
+                last.insert(topic.as_str(), number);
+            }
+            let mut kept: Vec<_> = last.values().copied().collect();
+            kept.sort_unstable();
+            let oldest = kept[kept.len().saturating_sub(KEPT)];
+            last.retain(|topic, number| *number >= oldest && matches(&pattern, policy, topic));
+            let found = retained.matching(&pattern, policy, Moment::default(), |_| true);
+            let found: Vec<_> = found.iter().map(|event| (&*event.topic, event.publication.value())).collect();
+            prop_assert_eq!(found, last.into_iter().collect::<Vec<_>>());
+        }
+    }
+}
