@@ -61,7 +61,7 @@ pub(crate) struct QueueLimits {
 pub(crate) struct StoreLimits {
     /// Events.
     pub(crate) events: usize,
-    /// Octets of their payloads, plus 256 for each event.
+    /// Octets of their payloads and texts, plus 256 for each event.
     pub(crate) max_bytes: usize,
     /// How old they get, if that is bounded.
     pub(crate) max_age: Option<Duration>,

@@ -5,7 +5,7 @@ use expect_test::expect;
 use wamp_proto::{DecodeRules, MatchPolicy, Message, Payload, SerializerId, SubscriptionId, Value, decode};
 
 use super::super::store::Query;
-use super::{RealmSettings, Stage, StoreLimits, World, settings, split};
+use super::{RealmSettings, Request, Stage, StoreLimits, World, settings, split};
 
 const MANY: StoreLimits = StoreLimits { events: 100, max_bytes: 1 << 20, max_age: None };
 
@@ -141,6 +141,29 @@ fn his_01_an_event_of_a_history_says_when_and_what() {
     expect![[r#"
         {"timestamp":"2026-11-22T12:00:00.000Z","subscription":sub#1,"publication":pub#1,"details":{"publisher":1,"trustlevel":3,"publisher_authid":"robert","publisher_authrole":"sensor"},"args":[1,"two"],"kwargs":{"three":3}}
     "#]].assert_eq(&exact);
+    stage.clear();
+}
+
+/// As subscribers with other serializers do not get it either.
+#[test]
+fn his_01_an_event_that_is_no_value_is_left_out() {
+    let mut stage = after(
+        MANY,
+        r#"
+            bob> PUBLISH 1 {"acknowledge":true} com.acme.tick ["\ud800"]
+            bob> PUBLISH 2 {"acknowledge":true} com.acme.tick [2]
+        "#,
+    );
+    name_them(&mut stage);
+    let id = SubscriptionId::new(stage.id("sub#1")).expect("an ID");
+    let key = stage.key("alice");
+    let identity = stage.cast.identity(key).expect("a member");
+    let history = stage.realm.broker.read().history(id, &Query::default(), identity, stage.cast.now());
+    let history = history.expect("a history");
+    let publications: Vec<_> =
+        history.values().filter_map(|event| event.get("publication").and_then(Value::as_i64)).collect();
+    assert_eq!(history.events.len(), 2);
+    assert_eq!(publications, [i64::try_from(stage.id("pub#2")).expect("an ID")]);
     stage.clear();
 }
 
@@ -343,6 +366,24 @@ fn his_09_a_history_needs_no_subscriber() {
     assert_eq!(find(&mut stage, "alice", "sub#1", "{}"), "pub#1 pub#2 pub#3");
     stage.play("alice> SUBSCRIBE 3 {} com.acme.tick");
     assert_eq!(stage.realm.holdings().subscriptions, 1, "with subscribers");
+    stage.clear();
+}
+
+#[test]
+fn what_is_kept_keeps_no_frame_alive() {
+    let mut stage = Stage::new(histories(MANY));
+    let bob = stage.key("bob");
+    let options =
+        r#"{"retain":true,"disclose_me":true,"ppt_scheme":"x_mine","ppt_keyid":"k1","exclude_authid":["x"]}"#;
+    let frame = Bytes::from(format!(r#"[16,1,{options},"com.acme.tick",["payload"],{{"key":1}}]"#));
+    let message = decode(SerializerId::Json, &frame, &DecodeRules::default()).expect("a PUBLISH");
+    let Message::Publish(publish) = message else { panic!("16 is PUBLISH") };
+    assert!(!frame.is_unique(), "until it is routed");
+    stage.realm.handle(bob, Request::Publish(publish), &stage.cast).expect("no violation");
+    assert!(frame.is_unique());
+    let played = stage.play(r#"alice> SUBSCRIBE 1 {"get_retained":true} com.acme.tick"#);
+    assert!(played.contains(r#""ppt_keyid":"k1"} ["payload"] {"key":1}"#), "{played}");
+    assert_eq!(find_events(&mut stage, "alice", "sub#1", "{}").lines().count(), 1);
     stage.clear();
 }
 

@@ -281,7 +281,8 @@ fn retained_events_take_no_more_octets_than_allowed() {
         alice< SUBSCRIBED 2 sub#2
         alice< SUBSCRIBED 3 sub#3
         alice< EVENT sub#3 pub#2 {"topic":"com.acme.c","retained":true} ["long"]
-    "#]].assert_eq(&played);
+    "#]]
+    .assert_eq(&played);
     stage.clear();
 }
 
