@@ -10,7 +10,7 @@ use super::world::World;
 pub(super) struct Audience {
     /// The publisher, unless it wants its own EVENTs (EXC-01).
     excluded: Option<(RecipientKey, SessionId)>,
-    lists: Option<Lists>,
+    lists: Option<Box<Lists>>,
 }
 
 /// Who is in every list of the eligible, and in none of the excluded (BWL-02). Sorted.
@@ -39,7 +39,7 @@ impl Audience {
             || options.eligible_authid.is_some()
             || options.eligible_authrole.is_some();
         let lists = if has_lists { Lists::new(options, profile) } else { None };
-        Self { excluded, lists }
+        Self { excluded, lists: lists.map(Box::new) }
     }
 
     /// Whether a subscriber gets the EVENT as far as exclusion goes.
@@ -54,7 +54,7 @@ impl Audience {
 
     /// The lists that narrow it further, which few publications have.
     pub(super) fn lists(&self) -> Option<&Lists> {
-        self.lists.as_ref()
+        self.lists.as_deref()
     }
 }
 

@@ -18,7 +18,7 @@ use super::patterns::PatternMap;
 use super::publication::Publication;
 use super::recipient::{Identity, RecipientKey};
 use super::refusal::{Refusal, shown};
-use super::settings::RealmSettings;
+use super::settings::{RealmSettings, StoreLimits};
 use super::shards::Nodes;
 use super::store::{EventStore, History, MemoryStore, Query, StoredEvent};
 use super::world::{Moment, World};
@@ -61,34 +61,31 @@ impl Broker {
             slot_by_id: HashMap::default(),
             held: HashMap::default(),
             recorded: Vec::new(),
-            store: Box::new(MemoryStore::new([], settings.retained)),
+            store: Box::new(MemoryStore::new(settings.retained)),
         };
-        let histories: Vec<_> = settings
-            .histories
-            .iter()
-            .filter_map(|(topic, match_policy, limits)| {
-                Some((broker.record(settings, topic, *match_policy)?, *limits))
-            })
-            .collect();
-        broker.store = Box::new(MemoryStore::new(histories, settings.retained));
+        for (topic, match_policy, limits) in &settings.histories {
+            broker.open_history(settings, topic, *match_policy, *limits);
+        }
         broker
     }
 
-    /// Creates a subscription that has a history; none, if there is one for that very pattern.
-    fn record(
+    /// Creates a subscription that has a history. Of two for the same pattern the first counts; a configuration has
+    /// none.
+    fn open_history(
         &mut self,
         settings: &RealmSettings,
         topic: &str,
         match_policy: MatchPolicy,
-    ) -> Option<SubscriptionId> {
-        if self.slot_by_topic.get(topic, match_policy).is_some() {
-            return None;
+        limits: StoreLimits,
+    ) {
+        if self.slot_by_topic.get(topic, match_policy).is_none()
+            && let Ok(slot) = self.create(settings, topic, match_policy)
+            && let Some(subscription) = self.subscriptions.get_mut(slot)
+        {
+            subscription.has_history = true;
+            self.recorded.push(slot);
+            self.store.open(subscription.id, limits);
         }
-        let slot = self.create(settings, topic, match_policy).ok()?;
-        let subscription = self.subscriptions.get_mut(slot)?;
-        subscription.has_history = true;
-        self.recorded.push(slot);
-        Some(subscription.id)
     }
 
     /// Gives an event to every subscriber of its topic that the audience includes, once for each subscription
@@ -110,9 +107,9 @@ impl Broker {
             record(subscription);
             let event = || {
                 let topic = copied.get_or_insert_with(|| Uri::from(&*publication.topic)).clone();
-                let details =
-                    EventDetails { topic: Some(topic), ..EventDetails::clone(&publication.details) };
-                subscription.event(publication.id, details.into(), publication.payload.clone())
+                let mut details = publication.details.clone();
+                details.topic = Some(topic);
+                subscription.event(publication.id, details, publication.payload.clone())
             };
             let resource_key = publication.resource_key.as_deref();
             subscription.deliver(event, &publication.audience, resource_key, out);
@@ -256,13 +253,13 @@ impl Broker {
         let policy = subscribe.options.match_policy.unwrap_or_default();
         let is_for_subscriber = |event: &StoredEvent| event.is_for_subscriber(subscriber);
         for event in self.store.retained(&subscribe.topic, policy, out.now(), &is_for_subscriber) {
-            let details = EventDetails {
-                retained: Some(true),
-                topic: (policy != MatchPolicy::Exact).then(|| Uri::from(&*event.topic)),
-                ..EventDetails::clone(&event.details)
-            };
+            let mut details = event.details.clone();
+            details.retained = Some(true);
+            if policy != MatchPolicy::Exact {
+                details.topic = Some(Uri::from(&*event.topic));
+            }
             let (publication, payload) = (event.publication, event.payload.clone());
-            let event = Event { subscription, publication, details: details.into(), payload };
+            let event = Event { subscription, publication, details, payload };
             out.event(to, &Outgoing::to_one(event.into()));
         }
     }

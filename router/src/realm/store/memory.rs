@@ -28,19 +28,18 @@ struct Recording {
 }
 
 impl MemoryStore {
-    /// A store for the histories of those subscriptions.
-    pub(in crate::realm) fn new(
-        histories: impl IntoIterator<Item = (SubscriptionId, StoreLimits)>,
-        retained: StoreLimits,
-    ) -> Self {
-        let recordings = histories.into_iter().map(|(subscription, limits)| {
-            (subscription, Brief::new(Recording { limits, events: VecDeque::new(), bytes: 0 }))
-        });
-        Self { recordings: recordings.collect(), retained: Brief::new(Retained::new(retained)) }
+    /// An empty store with those limits for retained events.
+    pub(in crate::realm) fn new(retained: StoreLimits) -> Self {
+        Self { recordings: HashMap::new(), retained: Brief::new(Retained::new(retained)) }
     }
 }
 
 impl EventStore for MemoryStore {
+    fn open(&mut self, subscription: SubscriptionId, limits: StoreLimits) {
+        let recording = Recording { limits, events: VecDeque::new(), bytes: 0 };
+        self.recordings.insert(subscription, Brief::new(recording));
+    }
+
     fn record(&self, subscription: SubscriptionId, event: &Arc<StoredEvent>) {
         if let Some(recording) = self.recordings.get(&subscription) {
             recording.lock().record(event.clone());

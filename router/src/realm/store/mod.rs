@@ -17,6 +17,7 @@ use super::audience::Lists;
 use super::outgoing::texts_of;
 use super::publication::Publication;
 use super::recipient::Identity;
+use super::settings::StoreLimits;
 use super::world::{Moment, World};
 
 pub(super) use memory::MemoryStore;
@@ -27,6 +28,9 @@ const EVENT_BYTES: usize = 256;
 
 /// Keeps events. Takes locks of its own, and only for those that are kept.
 pub(super) trait EventStore: Debug + Send + Sync {
+    /// Begins the history of a subscription.
+    fn open(&mut self, subscription: SubscriptionId, limits: StoreLimits);
+
     /// Adds an event to the history of a subscription that has one.
     fn record(&self, subscription: SubscriptionId, event: &Arc<StoredEvent>);
 
