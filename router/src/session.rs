@@ -212,9 +212,15 @@ impl Session {
         tracing::debug!(session = self.membership.session.value(), %violation, "protocol violation");
     }
 
-    /// The router says GOODBYE of its own accord. Returns whether it may.
-    pub(crate) fn says_goodbye(&mut self) -> bool {
-        self.protocol.goodbye()
+    /// The router says GOODBYE of its own accord. Returns the octets, if it may and if the peer can take them:
+    /// without Details, where these are too long for it.
+    pub(crate) fn say_goodbye(&mut self, goodbye: &Goodbye, max_bytes: usize) -> Option<Bytes> {
+        if !self.protocol.goodbye() {
+            return None;
+        }
+        let brief = Goodbye { details: Dict::new(), reason: goodbye.reason.clone() };
+        let bodies = [goodbye.clone(), brief].map(|goodbye| Message::from(goodbye).encode(self.serializer));
+        bodies.into_iter().flatten().find(|body| body.len() <= max_bytes)
     }
 
     /// The octets of a message for this session, none if there is no way to carry it there.
@@ -356,12 +362,18 @@ fn roles() -> RouterRoles {
         publisher_exclusion: Some(true),
         subscriber_blackwhite_listing: Some(true),
         pattern_based_subscription: Some(true),
+        subscription_meta_api: Some(true),
+        session_meta_api: Some(true),
+        subscription_revocation: Some(true),
         ..BrokerFeatures::default()
     };
     let dealer = DealerFeatures {
         pattern_based_registration: Some(true),
         shared_registration: Some(true),
         registration_revocation: Some(true),
+        registration_meta_api: Some(true),
+        session_meta_api: Some(true),
+        testament_meta_api: Some(true),
         ..DealerFeatures::default()
     };
     RouterRoles {

@@ -3,18 +3,26 @@
 //! [`Broker::publish`] only reads, so publishers of one realm run side by side; what changes the
 //! subscriptions takes `&mut self`. Both hand their messages to the [`World`] before they return.
 
+mod inspect;
+
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use slab::Slab;
+use time::OffsetDateTime;
 use wamp_proto::dict::{Dict, EventDetails};
 use wamp_proto::message::{
     Answered, Event, Publish, Published, Subscribe, Subscribed, Unsubscribe, Unsubscribed,
 };
-use wamp_proto::{MatchPolicy, MessageCode, Payload, PublicationId, SubscriptionId, Uri, error_uri};
+use wamp_proto::uri::is_reserved;
+use wamp_proto::{
+    MatchPolicy, MessageCode, Payload, Profile, PublicationId, SessionId, SubscriptionId, Uri, error_uri,
+};
 
 use super::audience::Audience;
+use super::meta::MetaEvent;
 use super::outgoing::Outgoing;
 use super::patterns::PatternMap;
 use super::recipient::RecipientKey;
@@ -31,6 +39,9 @@ struct Subscription {
     id: SubscriptionId,
     topic: Arc<str>,
     match_policy: MatchPolicy,
+    created: OffsetDateTime,
+    /// Whether meta events tell of it.
+    is_announced: bool,
     /// In no particular order; `held` knows each one's place.
     subscribers: Vec<RecipientKey>,
 }
@@ -95,11 +106,12 @@ impl Broker {
         subscribe: &Subscribe,
         out: &impl World,
     ) {
-        match self.try_subscribe(settings, from, subscribe) {
+        match self.try_subscribe(settings, from, subscribe, out) {
             // Under the write guard, so that it precedes the first EVENT (ORD-02).
-            Ok(subscription) => {
+            Ok((subscription, news)) => {
                 let request = subscribe.request;
                 out.answer(from, &Outgoing::new(Subscribed { request, subscription }.into()));
+                self.announce_all(&news, out);
             }
             Err(refusal) => refusal.answer(from, MessageCode::Subscribe, subscribe.request, out),
         }
@@ -110,26 +122,34 @@ impl Broker {
         settings: &RealmSettings,
         from: RecipientKey,
         subscribe: &Subscribe,
-    ) -> Result<SubscriptionId, Refusal> {
+        out: &impl World,
+    ) -> Result<(SubscriptionId, Vec<MetaEvent<'static>>), Refusal> {
         let policy = subscribe.options.match_policy.unwrap_or_default();
         let existing = self.slot_by_topic.get(&subscribe.topic, policy).copied();
         let held = self.held.get(&from);
         if let Some(subscription) = existing.and_then(|slot| self.subscriptions.get(slot))
             && held.is_some_and(|held| held.contains_key(&subscription.id))
         {
-            return Ok(subscription.id);
+            return Ok((subscription.id, Vec::new()));
         }
         check_room(held, settings)?;
         let slot = match existing {
             Some(slot) => slot,
-            None => self.create(settings, &subscribe.topic, policy)?,
+            None => self.create(settings, &subscribe.topic, policy, out)?,
         };
         let Some(subscription) = self.subscriptions.get_mut(slot) else {
             return Err(Refusal::new(error_uri::UNAVAILABLE, "the subscription is gone".to_owned()));
         };
         self.held.entry(from).or_default().insert(subscription.id, subscription.subscribers.len());
         subscription.subscribers.push(from);
-        Ok(subscription.id)
+        let mut news = Vec::new();
+        if let Some(identity) = out.identity(from).filter(|_| subscription.is_announced) {
+            if existing.is_none() {
+                news.push(MetaEvent::SubscriptionCreated(identity.session, subscription.description()));
+            }
+            news.push(MetaEvent::Subscribed(identity.session, subscription.id));
+        }
+        Ok((subscription.id, news))
     }
 
     /// Takes a session off a subscription and acknowledges.
@@ -142,18 +162,49 @@ impl Broker {
             )
             .answer(from, MessageCode::Unsubscribe, unsubscribe.request, out);
         };
-        self.remove(unsubscribe.subscription, place);
-        if self.held.get(&from).is_some_and(BTreeMap::is_empty) {
-            self.held.remove(&from);
-        }
+        let session = out.identity(from).map(|identity| identity.session);
+        let news = self.remove(unsubscribe.subscription, place, session);
+        self.forget_if_idle(from);
         let request = Answered::Request(unsubscribe.request);
         out.answer(from, &Outgoing::new(Unsubscribed { request, revoked: None }.into()));
+        self.announce_all(&news, out);
     }
 
     /// Takes a session that is gone off all its subscriptions.
-    pub(super) fn leave(&mut self, from: RecipientKey) {
-        for (subscription, place) in self.held.remove(&from).unwrap_or_default() {
-            self.remove(subscription, place);
+    pub(super) fn leave(&mut self, from: RecipientKey, session: SessionId, out: &impl World) {
+        let held = self.held.remove(&from).unwrap_or_default();
+        let mut news = Vec::new();
+        for (subscription, place) in held {
+            news.extend(self.remove(subscription, place, Some(session)));
+        }
+        self.announce_all(&news, out);
+    }
+
+    /// Gives what happened to whoever subscribed to that meta topic; no payload is made for nobody (META-SUB-05).
+    pub(super) fn announce(&self, event: &MetaEvent<'_>, out: &impl World) {
+        let topic = event.topic();
+        let publication = LazyCell::new(|| out.publication_id());
+        let payload = LazyCell::new(|| event.payload());
+        let everybody = Audience::everybody();
+        self.slot_by_topic.for_each_pattern(topic, |&slot| {
+            let Some(subscription) = self.subscriptions.get(slot) else { return };
+            let event = || {
+                let topic = Some(Uri::from_static(topic));
+                let details = EventDetails { topic, ..EventDetails::default() };
+                subscription.event(*publication, details.into(), payload.clone())
+            };
+            subscription.deliver(event, &everybody, out);
+        });
+        let exact = self.slot_by_topic.exact(topic).and_then(|&slot| self.subscriptions.get(slot));
+        if let Some(subscription) = exact {
+            let event = || subscription.event(*publication, Dict::new(), payload.clone());
+            subscription.deliver(event, &everybody, out);
+        }
+    }
+
+    fn announce_all(&self, news: &[MetaEvent<'_>], out: &impl World) {
+        for event in news {
+            self.announce(event, out);
         }
     }
 
@@ -169,6 +220,7 @@ impl Broker {
         settings: &RealmSettings,
         topic: &str,
         match_policy: MatchPolicy,
+        out: &impl World,
     ) -> Result<usize, Refusal> {
         if !self.slot_by_topic.takes(topic, match_policy) {
             return Err(Refusal::too_many_shapes());
@@ -184,14 +236,30 @@ impl Broker {
         let slot = self.subscriptions.vacant_key();
         self.slot_by_topic.insert(&topic, match_policy, slot);
         self.slot_by_id.insert(id, slot);
-        self.subscriptions.insert(Subscription { id, topic, match_policy, subscribers: Vec::new() });
+        self.subscriptions.insert(Subscription {
+            id,
+            created: out.wall_clock(),
+            is_announced: settings.profile != Profile::Crossbar || !is_reserved(&topic),
+            topic,
+            match_policy,
+            subscribers: Vec::new(),
+        });
         Ok(slot)
     }
 
     /// Removes the subscriber at `place`; the last one takes its place, and the subscription goes with the last.
-    fn remove(&mut self, id: SubscriptionId, place: usize) {
-        let Some(&slot) = self.slot_by_id.get(&id) else { return };
-        let Some(subscription) = self.subscriptions.get_mut(slot) else { return };
+    /// Returns what happened, to be announced.
+    fn remove(
+        &mut self,
+        id: SubscriptionId,
+        place: usize,
+        session: Option<SessionId>,
+    ) -> Vec<MetaEvent<'static>> {
+        let mut news = Vec::new();
+        let Some(&slot) = self.slot_by_id.get(&id) else { return news };
+        let Some(subscription) = self.subscriptions.get_mut(slot) else { return news };
+        let session = session.filter(|_| subscription.is_announced);
+        news.extend(session.map(|session| MetaEvent::Unsubscribed(session, id)));
         subscription.subscribers.swap_remove(place);
         if let Some(moved) = subscription.subscribers.get(place)
             && let Some(moved_place) = self.held.get_mut(moved).and_then(|held| held.get_mut(&id))
@@ -202,6 +270,15 @@ impl Broker {
             let subscription = self.subscriptions.remove(slot);
             self.slot_by_topic.remove(&subscription.topic, subscription.match_policy);
             self.slot_by_id.remove(&id);
+            news.extend(session.map(|session| MetaEvent::SubscriptionDeleted(session, id)));
+        }
+        news
+    }
+
+    /// Keeps nothing of a session that holds no subscription.
+    fn forget_if_idle(&mut self, subscriber: RecipientKey) {
+        if self.held.get(&subscriber).is_some_and(BTreeMap::is_empty) {
+            self.held.remove(&subscriber);
         }
     }
 }

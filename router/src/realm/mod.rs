@@ -11,6 +11,7 @@ mod authorization;
 mod broker;
 mod dealer;
 mod lock;
+mod meta;
 mod outgoing;
 mod patterns;
 mod recipient;
@@ -31,6 +32,7 @@ use audience::Audience;
 use broker::Broker;
 use dealer::Dealer;
 use lock::Brief;
+use meta::{MetaCall, MetaEvent, Testaments};
 use outgoing::detach;
 
 pub(crate) use authorization::{Disclosure, Role, Rule, Verdict};
@@ -47,6 +49,7 @@ pub(crate) struct Realm {
     settings: RealmSettings,
     dealer: Brief<Dealer>,
     broker: ReadMostly<Broker>,
+    testaments: Brief<Testaments>,
 }
 
 /// A request of a session, in an open session and in the right order.
@@ -85,6 +88,8 @@ pub struct Holdings {
     pub waiting_bytes: usize,
     /// Sessions that called, or were called, and have not left.
     pub parties: usize,
+    /// Testaments of sessions that have not left.
+    pub testaments: usize,
 }
 
 impl Realm {
@@ -93,6 +98,7 @@ impl Realm {
         Self {
             dealer: Brief::new(Dealer::new(&settings)),
             broker: ReadMostly::new(Broker::new(&settings)),
+            testaments: Brief::new(Testaments::default()),
             settings,
         }
     }
@@ -138,16 +144,26 @@ impl Realm {
             Request::Unsubscribe(unsubscribe) => self.broker.write().unsubscribe(from, &unsubscribe, out),
             Request::Register(register) => {
                 match admit(Action::Register, &register.procedure, register.options.match_policy) {
-                    Ok(()) => self.dealer.lock().register(settings, from, register, out),
+                    Ok(()) => {
+                        self.change_registrations(out, |dealer| {
+                            dealer.register(settings, from, register, out)
+                        });
+                    }
                     Err(refusal) => refusal.answer(from, MessageCode::Register, register.request, out),
                 }
             }
             Request::Unregister(unregister) => {
-                self.dealer.lock().unregister(settings, from, &unregister, out);
+                self.change_registrations(out, |dealer| dealer.unregister(settings, from, &unregister, out));
             }
             Request::Call(mut call) => {
                 let admitted = admit(Action::Call, &call.procedure, None);
                 if admitted.is_ok() {
+                    if call.procedure.starts_with(meta::NAMESPACE)
+                        && let Some(procedure) = meta::procedure(&call.procedure)
+                    {
+                        let called = MetaCall { realm: self, caller: from, identity, out };
+                        return called.answer(procedure, &call);
+                    }
                     detach(&mut call.payload);
                 }
                 return self.dealer.lock().call(settings, from, call, admitted, out);
@@ -177,24 +193,55 @@ impl Realm {
     }
 
     /// A session has become a member.
-    pub(crate) fn joined(&self, _member: RecipientKey, _out: &impl World) {}
+    pub(crate) fn joined(&self, member: RecipientKey, out: &impl World) {
+        if let Some(identity) = out.identity(member) {
+            self.broker.read().announce(&MetaEvent::Joined(identity), out);
+        }
+    }
 
     /// Does what is due.
     pub(crate) fn expire(&self, out: &impl World) {
         self.dealer.lock().expire(out);
     }
 
-    /// Releases whatever a session held that is gone (SES-14). Nothing more may come from it.
+    /// Releases whatever a session held that is gone (SES-14). Nothing more may come from it, but its testaments.
     pub(crate) fn leave(
         &self,
         from: RecipientKey,
-        _identity: &Identity,
-        _departure: Departure,
+        identity: &Identity,
+        departure: Departure,
         out: &impl World,
     ) {
+        let settings = &self.settings;
+        self.change_registrations(out, |dealer| dealer.leave(settings, from, out));
+        self.broker.write().leave(from, identity.session, out);
+        let testaments = self.testaments.lock().take(from);
+        if departure == Departure::Unannounced {
+            return;
+        }
+        for publish in testaments {
+            // What it was allowed when it added the testament, it may be denied by now (TST-05).
+            match admit(settings, identity, Action::Publish, &publish.topic, MatchPolicy::Exact) {
+                Ok(()) => {
+                    let audience = Audience::new(from, &publish.options);
+                    self.broker.read().publish(from, publish, out.publication_id(), &audience, out);
+                }
+                Err(refusal) => refusal.ignore(from, out),
+            }
+        }
+        self.broker.read().announce(&MetaEvent::Left(identity, settings.profile), out);
+    }
+
+    /// Does a step that may change the registrations, and announces what changed before the next one can.
+    fn change_registrations<T>(&self, out: &impl World, step: impl FnOnce(&mut Dealer) -> T) -> T {
         let mut dealer = self.dealer.lock();
-        dealer.leave(&self.settings, from, out);
-        self.broker.write().leave(from);
+        let result = step(&mut dealer);
+        let news = dealer.take_news();
+        if !news.is_empty() {
+            let broker = self.broker.read();
+            news.iter().for_each(|event| broker.announce(event, out));
+        }
+        result
     }
 
     /// From now on, refuses every CALL.
@@ -216,6 +263,7 @@ impl Realm {
             open_calls: dealer.open_calls(),
             waiting_bytes: dealer.waiting_bytes(),
             parties: dealer.parties(),
+            testaments: self.testaments.lock().len(),
         }
     }
 }

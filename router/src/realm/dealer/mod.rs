@@ -7,6 +7,7 @@
 //! registration; and at its caller, under the CALL's. `calls` keeps both in step.
 
 mod calls;
+mod inspect;
 mod registration;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -15,8 +16,9 @@ use std::sync::Arc;
 use slab::Slab;
 use wamp_proto::dict::{Dict, InvocationPolicy, RegisterOptions, UnregisteredDetails};
 use wamp_proto::message::{Answered, Register, Registered, Unregister, Unregistered};
-use wamp_proto::{MatchPolicy, MessageCode, RegistrationId, RequestId, Uri, error_uri};
+use wamp_proto::{MatchPolicy, MessageCode, RegistrationId, RequestId, SessionId, Uri, error_uri};
 
+use super::meta::MetaEvent;
 use super::outgoing::Outgoing;
 use super::patterns::PatternMap;
 use super::recipient::RecipientKey;
@@ -30,7 +32,13 @@ use registration::{PendingCall, Registration};
 #[derive(Debug)]
 enum Record {
     /// A session offers a procedure.
-    Registered { callee: RecipientKey, request: RequestId, procedure: Uri, options: Dict<RegisterOptions> },
+    Registered {
+        callee: RecipientKey,
+        session: SessionId,
+        request: RequestId,
+        procedure: Uri,
+        options: Dict<RegisterOptions>,
+    },
     /// A session takes a registration back.
     Unregistered { callee: RecipientKey, request: RequestId, registration: RegistrationId },
     /// A session is gone, and its registrations with it.
@@ -66,6 +74,8 @@ pub(super) struct Dealer {
     /// Octets of the calls that wait, in all queues.
     waiting_bytes: usize,
     draining: bool,
+    /// What happened to the registrations, and was not announced yet.
+    news: Vec<MetaEvent<'static>>,
     chance: fastrand::Rng,
 }
 
@@ -81,6 +91,7 @@ impl Dealer {
             open_calls: 0,
             waiting_bytes: 0,
             draining: false,
+            news: Vec::new(),
             chance: fastrand::Rng::with_seed(settings.seed()),
         }
     }
@@ -96,8 +107,10 @@ impl Dealer {
         if let Err(refusal) = self.check_register(settings, from, &register) {
             return refusal.answer(from, MessageCode::Register, register.request, out);
         }
+        let Some(session) = out.identity(from).map(|identity| identity.session) else { return };
         let Register { request, options, procedure } = register;
-        self.apply(settings, Record::Registered { callee: from, request, procedure, options }, out);
+        let record = Record::Registered { callee: from, session, request, procedure, options };
+        self.apply(settings, record, out);
     }
 
     fn check_register(
@@ -141,8 +154,8 @@ impl Dealer {
     /// Changes the registrations, and answers whoever asked for it.
     fn apply(&mut self, settings: &RealmSettings, record: Record, out: &impl World) {
         match record {
-            Record::Registered { callee, request, procedure, options } => {
-                match self.add(settings, callee, &procedure, &options, out) {
+            Record::Registered { callee, session, request, procedure, options } => {
+                match self.add(settings, callee, session, &procedure, &options, out) {
                     Ok(slot) => {
                         let Some(registration) = self.registrations.get(slot).map(|found| found.id) else {
                             return;
@@ -181,6 +194,7 @@ impl Dealer {
         &mut self,
         settings: &RealmSettings,
         callee: RecipientKey,
+        session: SessionId,
         procedure: &Uri,
         options: &RegisterOptions,
         out: &impl World,
@@ -196,11 +210,18 @@ impl Dealer {
                 self.check_shared(slot, invoke)?;
                 slot
             }
-            None => self.create(settings, procedure, match_policy, invoke)?,
+            None => {
+                let slot = self.create(settings, procedure, match_policy, invoke, out)?;
+                let description = self.registrations.get(slot).map(Registration::description);
+                self.news.extend(description.map(|made| MetaEvent::RegistrationCreated(session, made)));
+                slot
+            }
         };
         if let Some(registration) = self.registrations.get_mut(slot) {
             self.last_place += 1;
-            registration.add(callee, self.last_place, options.concurrency);
+            if registration.add(callee, session, self.last_place, options.concurrency) {
+                self.news.push(MetaEvent::Registered(session, registration.id));
+            }
             self.parties.entry(callee).or_default().registrations.insert(registration.id);
         }
         Ok(slot)
@@ -212,6 +233,7 @@ impl Dealer {
         procedure: &Uri,
         match_policy: MatchPolicy,
         invoke: InvocationPolicy,
+        out: &impl World,
     ) -> Result<usize, Refusal> {
         if !self.slot_by_procedure.takes(procedure, match_policy) {
             return Err(Refusal::too_many_shapes());
@@ -225,7 +247,8 @@ impl Dealer {
         let slot = self.registrations.vacant_key();
         self.slot_by_procedure.insert(&procedure, match_policy, slot);
         self.slot_by_id.insert(id, slot);
-        self.registrations.insert(Registration::new(id, procedure, match_policy, invoke, queue));
+        let created = out.wall_clock();
+        self.registrations.insert(Registration::new(id, procedure, match_policy, invoke, queue, created));
         Ok(slot)
     }
 
@@ -270,20 +293,13 @@ impl Dealer {
         let others: Vec<_> =
             registration.callees().iter().map(|other| other.key).filter(|other| *other != callee).collect();
         for other in others {
-            let place = registration.remove(other);
+            let removed = registration.remove(other);
             if let Some(party) = self.parties.get_mut(&other) {
                 party.registrations.remove(&id);
-                party.forget_orphans(place);
+                party.forget_orphans(removed.map(|callee| callee.place));
             }
-            if out.identity(other).is_some_and(|identity| identity.features.callee.registration_revocation) {
-                let revoked = UnregisteredDetails {
-                    registration: Some(id),
-                    reason: Some(error_uri::REGISTRATION_TAKEN_OVER.into()),
-                    ..UnregisteredDetails::default()
-                };
-                let message = Unregistered { request: Answered::Revocation, revoked: Some(revoked.into()) };
-                out.answer(other, &Outgoing::new(message.into()));
-            }
+            tell_revoked(other, id, Some(error_uri::REGISTRATION_TAKEN_OVER.into()), out);
+            self.news.extend(removed.map(|callee| MetaEvent::Unregistered(callee.session, id)));
         }
         Ok(())
     }
@@ -292,15 +308,17 @@ impl Dealer {
     fn remove(&mut self, id: RegistrationId, callee: RecipientKey, out: &impl World) {
         let Some(&slot) = self.slot_by_id.get(&id) else { return };
         let Some(registration) = self.registrations.get_mut(slot) else { return };
-        let place = registration.remove(callee);
+        let removed = registration.remove(callee);
         if let Some(party) = self.parties.get_mut(&callee) {
-            party.forget_orphans(place);
+            party.forget_orphans(removed.map(|callee| callee.place));
         }
+        self.news.extend(removed.map(|callee| MetaEvent::Unregistered(callee.session, id)));
         if !registration.callees().is_empty() {
             return self.serve_waiting(slot, out);
         }
         let waiting = registration.waiting.take();
         let registration = self.registrations.remove(slot);
+        self.news.extend(removed.map(|callee| MetaEvent::RegistrationDeleted(callee.session, id)));
         self.slot_by_id.remove(&id);
         self.slot_by_procedure.remove(&registration.procedure, registration.match_policy);
         self.refuse_waiting(waiting, error_uri::NO_SUCH_PROCEDURE, "the last callee is gone", out);
@@ -321,6 +339,11 @@ impl Dealer {
         }
     }
 
+    /// What happened to the registrations since this was asked last, in that order.
+    pub(super) fn take_news(&mut self) -> Vec<MetaEvent<'static>> {
+        std::mem::take(&mut self.news)
+    }
+
     /// How many CALLs wait for their final answer.
     pub(super) fn open_calls(&self) -> usize {
         self.open_calls
@@ -339,5 +362,15 @@ impl Dealer {
     /// How many sessions the dealer keeps anything of.
     pub(super) fn parties(&self) -> usize {
         self.parties.len()
+    }
+}
+
+/// Tells a callee that a registration of it was revoked, if it announced that it understands (RRV-01).
+fn tell_revoked(callee: RecipientKey, id: RegistrationId, reason: Option<Uri>, out: &impl World) {
+    if out.identity(callee).is_some_and(|identity| identity.features.callee.registration_revocation) {
+        let revoked =
+            UnregisteredDetails { registration: Some(id), reason, ..UnregisteredDetails::default() };
+        let message = Unregistered { request: Answered::Revocation, revoked: Some(revoked.into()) };
+        out.answer(callee, &Outgoing::new(message.into()));
     }
 }

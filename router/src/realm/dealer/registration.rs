@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use time::OffsetDateTime;
 use wamp_proto::dict::InvocationPolicy;
-use wamp_proto::{MatchPolicy, Payload, RegistrationId, RequestId, Uri};
+use wamp_proto::{MatchPolicy, Payload, RegistrationId, RequestId, SessionId, Uri};
 
+use crate::realm::meta::Description;
 use crate::realm::recipient::RecipientKey;
 use crate::realm::settings::QueueLimits;
 
@@ -19,6 +21,7 @@ pub(super) struct Registration {
     pub(super) procedure: Arc<str>,
     pub(super) match_policy: MatchPolicy,
     pub(super) invoke: InvocationPolicy,
+    created: OffsetDateTime,
     /// In the order in which they registered, hence of their places.
     callees: Vec<Callee>,
     /// The place of the callee that was invoked last.
@@ -30,12 +33,14 @@ pub(super) struct Registration {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Callee {
     pub(super) key: RecipientKey,
+    /// Kept, since the member may be gone when it is taken off.
+    pub(super) session: SessionId,
     /// Higher than that of everybody who registered before, in whatever registration.
     pub(super) place: u64,
     /// Invocations that it takes at a time, if it said so (CON-01).
     pub(super) concurrency: Option<u64>,
     /// Invocations that it has not answered.
-    open: u64,
+    pub(super) open: u64,
 }
 
 /// A CALL on its way to a callee.
@@ -63,28 +68,49 @@ impl Registration {
         match_policy: MatchPolicy,
         invoke: InvocationPolicy,
         queue: QueueLimits,
+        created: OffsetDateTime,
     ) -> Self {
         let waiting = WaitingCalls { limits: queue, ..WaitingCalls::default() };
-        Self { id, procedure, match_policy, invoke, callees: Vec::new(), last_invoked: 0, waiting }
+        Self { id, procedure, match_policy, invoke, created, callees: Vec::new(), last_invoked: 0, waiting }
     }
 
     pub(super) fn callees(&self) -> &[Callee] {
         &self.callees
     }
 
-    /// Adds a session behind all others. A session that is there keeps its place, and takes as many invocations
-    /// at a time as it said last (SHR-04).
-    pub(super) fn add(&mut self, key: RecipientKey, place: u64, concurrency: Option<u64>) {
-        match self.callees.iter_mut().find(|callee| callee.key == key) {
-            Some(callee) => callee.concurrency = concurrency,
-            None => self.callees.push(Callee { key, place, concurrency, open: 0 }),
+    /// The registration as the meta API shows it.
+    pub(super) fn description(&self) -> Description {
+        Description {
+            id: self.id.value(),
+            created: self.created,
+            uri: self.procedure.clone(),
+            match_policy: self.match_policy,
+            invoke: Some(self.invoke),
         }
     }
 
+    /// Adds a session behind all others. A session that is there keeps its place, and takes as many invocations
+    /// at a time as it said last (SHR-04). Returns whether it is new.
+    pub(super) fn add(
+        &mut self,
+        key: RecipientKey,
+        session: SessionId,
+        place: u64,
+        concurrency: Option<u64>,
+    ) -> bool {
+        let found = self.callees.iter_mut().find(|callee| callee.key == key);
+        let is_new = found.is_none();
+        match found {
+            Some(callee) => callee.concurrency = concurrency,
+            None => self.callees.push(Callee { key, session, place, concurrency, open: 0 }),
+        }
+        is_new
+    }
+
     /// Takes a session off, and says what its place was.
-    pub(super) fn remove(&mut self, key: RecipientKey) -> Option<u64> {
+    pub(super) fn remove(&mut self, key: RecipientKey) -> Option<Callee> {
         let index = self.callees.iter().position(|callee| callee.key == key)?;
-        Some(self.callees.remove(index).place)
+        Some(self.callees.remove(index))
     }
 
     /// The callees that a call may go to now, best first; none while all that may take it are busy (CON-02).
