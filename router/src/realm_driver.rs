@@ -323,6 +323,10 @@ impl World for Step<'_> {
 
     fn kill(&self, member: RecipientKey, goodbye: Goodbye, departure: Departure) {
         if let Some(found) = self.members.member(member) {
+            tracing::info!(
+                target: "trunkline::audit",
+                session = found.identity.session.value(), reason = ?goodbye.reason, "killed"
+            );
             found.outbox.close(Closed::Goodbye(goodbye));
             self.leaving.borrow_mut().push((member, departure));
         }
