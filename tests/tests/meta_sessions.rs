@@ -202,16 +202,36 @@ async fn meta_reg_04_a_list_that_does_not_fit_is_an_error_and_the_session_lives_
     assert!(list.contains(&format!(",{last}],\"prefix\":[],\"wildcard\":[]")), "{list}");
 }
 
-#[tokio::test]
-async fn feat_01_and_feat_02_the_meta_apis_are_announced() {
+/// Conformance: SES-14
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn meta_ses_09_kill_all_leaves_nothing_behind_but_the_caller() {
     let router = TestRouter::start().await;
-    let mut alice = Peer::connect(&router, "alice", WEBSOCKET).await;
-    alice.send(&hello(STRICT)).await;
-    let welcome = alice.expect_welcome().await;
-    let roles = welcome.details.roles.as_ref().unwrap();
-    let broker = roles.broker.as_ref().unwrap().features.as_ref().unwrap();
-    let dealer = roles.dealer.as_ref().unwrap().features.as_ref().unwrap();
-    assert_eq!([broker.session_meta_api, dealer.session_meta_api], [Some(true); 2]);
-    assert_eq!([broker.subscription_meta_api, broker.subscription_revocation], [Some(true); 2]);
-    assert_eq!([dealer.registration_meta_api, dealer.testament_meta_api], [Some(true); 2]);
+    let mut victims = Vec::new();
+    for (number, via) in Via::sockets().chain([IN_PROCESS; 4]).enumerate() {
+        let (mut victim, _) = join(&router, "victim", via).await;
+        victim.subscribe("com.example.tick").await;
+        victim.register(&format!("com.example.procedure{number}")).await;
+        victim.call("com.example.procedure0", "").await;
+        ask_for_testament(&mut victim).await;
+        victims.push(victim);
+    }
+    let (mut alice, _) = join(&router, "alice", WEBSOCKET).await;
+    alice.subscribe("wamp.session.on_leave").await;
+    alice.subscribe("com.example.gone").await;
+    let kill_all = ask(&mut alice, "wamp.session.kill_all", r#"["com.example.enough"]"#).await;
+    assert_eq!(kill_all, victims.len().to_string());
+    assert_eq!(router.router().sessions(), 1);
+    for victim in &mut victims {
+        // Whatever it was told before: its own calls, and those of others to the first procedure.
+        while !victim.receive_text().await.starts_with(r#"[6,{},"com.example.enough"]"#) {}
+    }
+    alice.expect_silence().await;
+    drop(alice);
+    router.wait_until_empty().await;
+}
+
+/// Leaves a testament, whatever else comes in the meantime.
+async fn ask_for_testament(peer: &mut Peer) {
+    let call = peer.call("wamp.session.add_testament", r#"["com.example.gone",[],{}]"#).await;
+    while peer.receive_text().await != format!("[50,{call},{{}}]") {}
 }

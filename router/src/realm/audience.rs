@@ -24,11 +24,6 @@ pub(super) struct Lists {
 }
 
 impl Audience {
-    /// For every subscriber: what the router itself publishes.
-    pub(super) fn everybody() -> Self {
-        Self { excluded: None, lists: None }
-    }
-
     pub(super) fn new(publisher: RecipientKey, options: &PublishOptions) -> Self {
         let excluded = (options.exclude_me != Some(false)).then_some(publisher);
         let has_lists = options.exclude.is_some()

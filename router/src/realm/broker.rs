@@ -39,7 +39,8 @@ struct Subscription {
     id: SubscriptionId,
     topic: Arc<str>,
     match_policy: MatchPolicy,
-    created: OffsetDateTime,
+    /// Since when somebody subscribes to it.
+    created: Option<OffsetDateTime>,
     /// Whether meta events tell of it.
     is_announced: bool,
     /// In no particular order; `held` knows each one's place.
@@ -135,16 +136,20 @@ impl Broker {
         check_room(held, settings)?;
         let slot = match existing {
             Some(slot) => slot,
-            None => self.create(settings, &subscribe.topic, policy, out)?,
+            None => self.create(settings, &subscribe.topic, policy)?,
         };
         let Some(subscription) = self.subscriptions.get_mut(slot) else {
             return Err(Refusal::new(error_uri::UNAVAILABLE, "the subscription is gone".to_owned()));
         };
         self.held.entry(from).or_default().insert(subscription.id, subscription.subscribers.len());
+        let is_first = subscription.subscribers.is_empty();
         subscription.subscribers.push(from);
+        if is_first {
+            subscription.created = Some(out.wall_clock());
+        }
         let mut news = Vec::new();
         if let Some(identity) = out.identity(from).filter(|_| subscription.is_announced) {
-            if existing.is_none() {
+            if is_first {
                 news.push(MetaEvent::SubscriptionCreated(identity.session, subscription.description()));
             }
             news.push(MetaEvent::Subscribed(identity.session, subscription.id));
@@ -185,7 +190,6 @@ impl Broker {
         let topic = event.topic();
         let publication = LazyCell::new(|| out.publication_id());
         let payload = LazyCell::new(|| event.payload());
-        let everybody = Audience::everybody();
         self.slot_by_topic.for_each_pattern(topic, |&slot| {
             let Some(subscription) = self.subscriptions.get(slot) else { return };
             let event = || {
@@ -193,12 +197,12 @@ impl Broker {
                 let details = EventDetails { topic, ..EventDetails::default() };
                 subscription.event(*publication, details.into(), payload.clone())
             };
-            subscription.deliver(event, &everybody, out);
+            push(subscription.subscribers.iter().copied(), event, out);
         });
         let exact = self.slot_by_topic.exact(topic).and_then(|&slot| self.subscriptions.get(slot));
         if let Some(subscription) = exact {
             let event = || subscription.event(*publication, Dict::new(), payload.clone());
-            subscription.deliver(event, &everybody, out);
+            push(subscription.subscribers.iter().copied(), event, out);
         }
     }
 
@@ -220,7 +224,6 @@ impl Broker {
         settings: &RealmSettings,
         topic: &str,
         match_policy: MatchPolicy,
-        out: &impl World,
     ) -> Result<usize, Refusal> {
         if !self.slot_by_topic.takes(topic, match_policy) {
             return Err(Refusal::too_many_shapes());
@@ -238,7 +241,7 @@ impl Broker {
         self.slot_by_id.insert(id, slot);
         self.subscriptions.insert(Subscription {
             id,
-            created: out.wall_clock(),
+            created: None,
             is_announced: settings.profile != Profile::Crossbar || !is_reserved(&topic),
             topic,
             match_policy,
@@ -267,10 +270,13 @@ impl Broker {
             *moved_place = place;
         }
         if subscription.subscribers.is_empty() {
+            subscription.created = None;
+            news.extend(session.map(|session| MetaEvent::SubscriptionDeleted(session, id)));
+        }
+        if subscription.subscribers.is_empty() {
             let subscription = self.subscriptions.remove(slot);
             self.slot_by_topic.remove(&subscription.topic, subscription.match_policy);
             self.slot_by_id.remove(&id);
-            news.extend(session.map(|session| MetaEvent::SubscriptionDeleted(session, id)));
         }
         news
     }

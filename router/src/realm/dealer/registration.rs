@@ -82,7 +82,7 @@ impl Registration {
     pub(super) fn description(&self) -> Description {
         Description {
             id: self.id.value(),
-            created: self.created,
+            created: Some(self.created),
             uri: self.procedure.clone(),
             match_policy: self.match_policy,
             invoke: Some(self.invoke),

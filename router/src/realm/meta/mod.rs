@@ -20,7 +20,7 @@ use wamp_proto::uri::check_uri;
 use wamp_proto::{MatchPolicy, MessageCode, Payload, RequestId, SerializerId, Value, Violation, error_uri};
 
 use super::Realm;
-use super::outgoing::Outgoing;
+use super::outgoing::{MakePayload, Outgoing};
 use super::recipient::{Identity, RecipientKey};
 use super::refusal::Refusal;
 use super::world::World;
@@ -81,10 +81,8 @@ pub(super) struct MetaCall<'a, W> {
 pub(super) enum Answer {
     /// These positional results.
     Results(Vec<Value>),
-    /// One result, a list of IDs. There may be very many: the writer makes it, outside of any lock.
-    Ids(Vec<u64>),
-    /// One result, a dict of lists of IDs, which the writer makes too.
-    IdsByPolicy(IdsByPolicy),
+    /// Results of about that many octets, which the writer makes, outside of any lock.
+    Later(usize, Box<MakePayload>),
 }
 
 /// IDs of subscriptions or registrations, by how their URI is matched.
@@ -99,7 +97,8 @@ pub(super) struct IdsByPolicy {
 #[derive(Clone, Debug)]
 pub(super) struct Description {
     pub(super) id: u64,
-    pub(super) created: OffsetDateTime,
+    /// Nobody may have subscribed yet to what is there for other reasons.
+    pub(super) created: Option<OffsetDateTime>,
     pub(super) uri: Arc<str>,
     pub(super) match_policy: MatchPolicy,
     /// Of a registration.
@@ -159,6 +158,18 @@ impl Answer {
         Self::Results(vec![result.into()])
     }
 
+    /// One result, a list of IDs. There may be very many.
+    fn ids(ids: Vec<u64>) -> Self {
+        let bytes = ids.len() * ID_BYTES;
+        Self::Later(bytes, Box::new(move |serializer| Payload::new(serializer, &[list(&ids)], &[])))
+    }
+
+    /// One result, a dict of lists of IDs.
+    fn ids_by_policy(ids: IdsByPolicy) -> Self {
+        let bytes = ids.len() * ID_BYTES;
+        Self::Later(bytes, Box::new(move |serializer| Payload::new(serializer, &[ids.value()], &[])))
+    }
+
     /// One result, a number of things.
     fn count(count: usize) -> Self {
         Self::one(count as u64)
@@ -171,17 +182,11 @@ impl Answer {
 
     fn into_result(self, request: RequestId, serializer: SerializerId) -> Arc<Outgoing> {
         let result = |payload| CallResult { request, details: Dict::new(), payload };
-        let deferred = result(Payload::EMPTY);
         match self {
             Self::Results(results) => {
                 Outgoing::to_one(result(Payload::new(serializer, &results, &[])).into())
             }
-            Self::Ids(ids) => Outgoing::deferred(deferred, ids.len() * ID_BYTES, move |serializer| {
-                Payload::new(serializer, &[list(&ids)], &[])
-            }),
-            Self::IdsByPolicy(ids) => Outgoing::deferred(deferred, ids.len() * ID_BYTES, move |serializer| {
-                Payload::new(serializer, &[ids.value()], &[])
-            }),
+            Self::Later(bytes, payload) => Outgoing::deferred(result(Payload::EMPTY), bytes, payload),
         }
     }
 }
@@ -212,15 +217,15 @@ impl IdsByPolicy {
 impl Description {
     /// `SubscriptionDetails` or `RegistrationDetails` of the specification.
     fn entries(&self) -> Vec<(String, Value)> {
-        let created = self.created.truncate_to_millisecond().format(&Rfc3339).unwrap_or_default();
-        let invoke = self.invoke.map(|policy| ("invoke".to_owned(), policy.as_str().into()));
-        let entries: [(&str, Value); 4] = [
-            ("id", self.id.into()),
-            ("created", created.into()),
-            ("uri", (&*self.uri).into()),
-            ("match", self.match_policy.as_str().into()),
+        let created = self.created.and_then(|at| at.truncate_to_millisecond().format(&Rfc3339).ok());
+        let entries: [(&str, Option<Value>); 5] = [
+            ("id", Some(self.id.into())),
+            ("created", created.map(Value::from)),
+            ("uri", Some((&*self.uri).into())),
+            ("match", Some(self.match_policy.as_str().into())),
+            ("invoke", self.invoke.map(|policy| policy.as_str().into())),
         ];
-        entries.into_iter().map(|(key, value)| (key.to_owned(), value)).chain(invoke).collect()
+        entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
     }
 }
 

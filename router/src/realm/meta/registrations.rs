@@ -9,7 +9,7 @@ use crate::realm::world::World;
 
 pub(super) fn list<W: World>(call: &MetaCall<'_, W>, arguments: Arguments) -> Result<Answer, Refusal> {
     arguments.end()?;
-    Ok(Answer::IdsByPolicy(call.realm.dealer.lock().ids()))
+    Ok(Answer::ids_by_policy(call.realm.dealer.lock().ids()))
 }
 
 pub(super) fn lookup<W: World>(call: &MetaCall<'_, W>, mut arguments: Arguments) -> Result<Answer, Refusal> {
@@ -52,7 +52,7 @@ pub(super) fn list_callees<W: World>(
     call: &MetaCall<'_, W>,
     arguments: Arguments,
 ) -> Result<Answer, Refusal> {
-    callees(call, arguments).map(Answer::Ids)
+    callees(call, arguments).map(Answer::ids)
 }
 
 pub(super) fn count_callees<W: World>(

@@ -17,7 +17,7 @@ pub(super) fn count<W: World>(call: &MetaCall<'_, W>, arguments: Arguments) -> R
 
 pub(super) fn list<W: World>(call: &MetaCall<'_, W>, arguments: Arguments) -> Result<Answer, Refusal> {
     let roles = roles(arguments)?;
-    Ok(Answer::Ids(members(call, &roles).collect()))
+    Ok(Answer::ids(members(call, &roles).collect()))
 }
 
 /// The authroles that the caller wants to see; all, if it named none.
@@ -76,7 +76,7 @@ pub(super) fn kill_by_authid<W: World>(
     let authid: String = arguments.required("authid")?;
     let goodbye = goodbye(call, arguments)?;
     let killed = kill_others(call, &goodbye, Departure::Announced, |other| *other.authid == *authid);
-    Ok(Answer::Ids(killed))
+    Ok(Answer::ids(killed))
 }
 
 pub(super) fn kill_by_authrole<W: World>(
@@ -135,7 +135,7 @@ fn kill_others<W: World>(
 /// How many were killed; who, where Crossbar.io's users expect that.
 fn how_many<W: World>(call: &MetaCall<'_, W>, killed: Vec<u64>) -> Answer {
     match call.realm.settings.profile {
-        Profile::Crossbar => Answer::Ids(killed),
+        Profile::Crossbar => Answer::ids(killed),
         Profile::Default | Profile::Strict => Answer::count(killed.len()),
     }
 }

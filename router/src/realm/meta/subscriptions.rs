@@ -9,7 +9,7 @@ use crate::realm::world::World;
 
 pub(super) fn list<W: World>(call: &MetaCall<'_, W>, arguments: Arguments) -> Result<Answer, Refusal> {
     arguments.end()?;
-    Ok(Answer::IdsByPolicy(call.realm.broker.read().ids()))
+    Ok(Answer::ids_by_policy(call.realm.broker.read().ids()))
 }
 
 pub(super) fn lookup<W: World>(call: &MetaCall<'_, W>, mut arguments: Arguments) -> Result<Answer, Refusal> {
@@ -39,7 +39,7 @@ pub(super) fn list_subscribers<W: World>(
     call: &MetaCall<'_, W>,
     arguments: Arguments,
 ) -> Result<Answer, Refusal> {
-    subscribers(call, arguments).map(Answer::Ids)
+    subscribers(call, arguments).map(Answer::ids)
 }
 
 pub(super) fn count_subscribers<W: World>(
