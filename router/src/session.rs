@@ -15,7 +15,8 @@ use wamp_proto::message::{Abort, CallResult, Error, Goodbye, Hello, Welcome};
 use wamp_proto::session::{RouterInput, abort};
 use wamp_proto::uri::check_uri;
 use wamp_proto::{
-    DecodeRules, Message, MessageCode, Payload, RouterSession, SerializerId, Violation, decode, error_uri,
+    DecodeRules, Message, MessageCode, Payload, Profile, RouterSession, SerializerId, Violation, decode,
+    error_uri,
 };
 
 use crate::outbox::Outbox;
@@ -116,20 +117,14 @@ impl Session {
             && !methods.is_empty()
             && !methods.iter().any(|method| method == ANONYMOUS)
         {
-            return Err(refused(
-                error_uri::NO_MATCHING_AUTH_METHOD,
-                "this realm takes the method \"anonymous\"",
-            ));
+            return Err(refused(no_auth_method(plan.profile), "this realm takes the method \"anonymous\""));
         }
         let role = match arrival.role(plan) {
             Some(name) => plan.role(name).ok_or_else(|| {
                 refused(error_uri::NO_SUCH_ROLE, &format!("realm {realm:?} has no role {name:?}"))
             })?,
             None => {
-                return Err(refused(
-                    error_uri::NO_MATCHING_AUTH_METHOD,
-                    "this realm takes no anonymous sessions",
-                ));
+                return Err(refused(no_auth_method(plan.profile), "this realm takes no anonymous sessions"));
             }
         };
         let authid = arrival.authid();
@@ -191,7 +186,12 @@ impl Session {
             RouterInput::Ignored => return Ok(Flow::Continue),
             RouterInput::Leave(_) => {
                 self.driver.leave(self.membership.key);
-                return Ok(Flow::Leave(goodbye(error_uri::GOODBYE_AND_OUT)));
+                // Crossbar.io's clients are used to another word.
+                let reason = match self.driver.settings().profile {
+                    Profile::Crossbar => error_uri::NORMAL,
+                    Profile::Default | Profile::Strict => error_uri::GOODBYE_AND_OUT,
+                };
+                return Ok(Flow::Leave(goodbye(reason)));
             }
             RouterInput::Left | RouterInput::Aborted => {
                 self.driver.leave(self.membership.key);
@@ -317,6 +317,14 @@ impl<'a> Arrival<'a> {
                 format!("{SESSION_AUTHID_PREFIX}{:014x}", rand::random::<u64>() >> 8)
             }
         }
+    }
+}
+
+/// That nothing which the client offers is configured, as the realm's clients know it.
+fn no_auth_method(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Crossbar => error_uri::CROSSBAR_NO_AUTH_METHOD,
+        Profile::Default | Profile::Strict => error_uri::NO_MATCHING_AUTH_METHOD,
     }
 }
 

@@ -12,27 +12,30 @@ mod broker;
 mod dealer;
 mod lock;
 mod outgoing;
+mod packing;
 mod patterns;
+mod publication;
 mod recipient;
 mod refusal;
 mod settings;
 mod shards;
+mod store;
 mod world;
 
 #[cfg(test)]
 mod tests;
 
 use wamp_proto::message::{
-    Call, Cancel, Error, Publish, Register, Subscribe, Unregister, Unsubscribe, Yield,
+    Call, Cancel, Error, Publish, Published, Register, Subscribe, Unregister, Unsubscribe, Yield,
 };
 use wamp_proto::{Action, MatchPolicy, MessageCode, RequestId, Violation};
 
 use admission::admit;
-use audience::Audience;
 use broker::Broker;
 use dealer::Dealer;
 use lock::Brief;
 use outgoing::detach;
+use publication::Publication;
 
 pub(crate) use authorization::{Disclosure, Role, Rule, Verdict};
 pub(crate) use lock::ReadMostly;
@@ -75,7 +78,7 @@ pub(crate) enum Request {
     Error(Error),
 }
 
-/// How much a realm keeps; all zero when everybody left.
+/// How much a realm keeps for sessions; all zero when everybody left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
     /// Topics and patterns of topics with subscribers.
@@ -121,17 +124,28 @@ impl Realm {
             admit(settings, identity, action, uri, policy.unwrap_or_default())
         };
         match request {
-            Request::Publish(publish) => match admit(Action::Publish, &publish.topic, None) {
-                Ok(()) => {
-                    let audience = Audience::new(from, &publish.options);
-                    self.broker.read().publish(from, publish, out.publication_id(), &audience, out);
+            Request::Publish(publish) => {
+                let request = publish.request;
+                let wants_answer = publish.options.acknowledge == Some(true);
+                let publication = admit(Action::Publish, &publish.topic, None).and_then(|()| {
+                    Publication::new(out.publication_id(), from, identity, publish, settings.profile)
+                });
+                match publication {
+                    Ok(publication) => {
+                        if wants_answer {
+                            // Before the publisher's own EVENT, if it gets one (ORD-06).
+                            let published = Published { request, publication: publication.id };
+                            out.answer(from, &Outgoing::new(published.into()));
+                        }
+                        self.broker.read().publish(publication, out);
+                    }
+                    Err(refusal) if wants_answer => {
+                        refusal.answer(from, MessageCode::Publish, request, out);
+                    }
+                    // Without acknowledgement the router never answers (PUB-01).
+                    Err(refusal) => refusal.ignore(from, out),
                 }
-                Err(refusal) if publish.options.acknowledge == Some(true) => {
-                    refusal.answer(from, MessageCode::Publish, publish.request, out);
-                }
-                // Without acknowledgement the router never answers (PUB-01).
-                Err(refusal) => refusal.ignore(from, out),
-            },
+            }
             Request::Subscribe(subscribe) => {
                 match admit(Action::Subscribe, &subscribe.topic, subscribe.options.match_policy) {
                     Ok(()) => self.broker.write().subscribe(settings, from, &subscribe, out),

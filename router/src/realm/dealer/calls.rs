@@ -360,7 +360,9 @@ impl Dealer {
         self.keep_call(caller, request, OpenCall { at, deadline: call.deadline, terms: call.terms }, out);
         for (payload, is_last) in chunks {
             if self.send_chunk((caller, request), (callee.key, invocation), payload, is_last, out).is_err() {
-                return self.end_call(settings, caller, request, &Refusal::chunk_lost(), out);
+                // It waited in a queue: who served the queue goes on with it, a loop and no recursion.
+                self.stop_call(settings, caller, request, &Refusal::chunk_lost(), out);
+                return;
             }
         }
     }

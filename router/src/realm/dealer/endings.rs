@@ -114,14 +114,28 @@ impl Dealer {
         refusal: &Refusal,
         out: &impl World,
     ) {
+        for slot in self.stop_call(settings, caller, request, refusal, out) {
+            self.serve_waiting(settings, slot, out);
+        }
+    }
+
+    /// The same, and leaves it to others to give the places to calls that wait: returns the slots of their
+    /// registrations.
+    pub(super) fn stop_call(
+        &mut self,
+        settings: &RealmSettings,
+        caller: RecipientKey,
+        request: RequestId,
+        refusal: &Refusal,
+        out: &impl World,
+    ) -> Vec<usize> {
         let callees = self.callees_of(caller, request);
         let is_killed = self.take_call(caller, request).is_some_and(|open| open.is_killed());
         refusal.answer(caller, MessageCode::Call, request, out);
-        for (callee, invocation) in callees {
-            if let Some(slot) = self.abandon(settings, callee, invocation, is_killed, out) {
-                self.serve_waiting(settings, slot, out);
-            }
-        }
+        let abandoned = callees
+            .into_iter()
+            .filter_map(|(callee, invocation)| self.abandon(settings, callee, invocation, is_killed, out));
+        abandoned.collect()
     }
 
     /// Ends calls whose time is up (TMO-02).

@@ -23,15 +23,19 @@ mod audience;
 mod authorize;
 mod call;
 mod cancel;
+mod disclosure;
 mod drain;
 mod gathering;
+mod history;
 mod leave;
 mod patterns;
 mod progress;
 mod publish;
 mod register;
 mod reroute;
+mod retained;
 mod settings;
+mod sharded;
 mod shared;
 mod subscribe;
 mod terms;
@@ -175,12 +179,23 @@ impl Stage {
         let role = |name, trustlevel, rules: &[Rule]| {
             Arc::new(Role::new(name, trustlevel, rules, &settings.uri_rules, &settings.table_key))
         };
+        let publishes = |uri: &str, disclosure| Rule {
+            verdict: Verdict::Allowed(disclosure),
+            ..rule(Action::Publish, uri, MatchPolicy::Prefix, true)
+        };
+        let citizen = [
+            publishes("com.acme.", Disclosure::OnRequest),
+            publishes("com.acme.vote.", Disclosure::Refused),
+            publishes("com.acme.law.", Disclosure::Forced),
+        ];
         Self {
             roles: vec![
                 role("anyone", None, &everything),
                 role("guest", None, &guest),
                 role("hidden", None, &disclosing(Disclosure::Refused)),
                 role("shown", Some(3), &disclosing(Disclosure::Forced)),
+                role("citizen", None, &citizen),
+                role("sensor", Some(3), &everything),
             ],
             realm: Realm::new(settings),
             people: BTreeMap::new(),

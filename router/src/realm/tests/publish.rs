@@ -174,7 +174,7 @@ fn pub_05_details_of_an_event_are_empty() {
     check(
         r#"
             alice> SUBSCRIBE 1 {} com.acme.tick
-            bob> PUBLISH 1 {"_trace_id":"x","disclose_me":true} com.acme.tick [7]
+            bob> PUBLISH 1 {"_trace_id":"x"} com.acme.tick [7]
         "#,
         expect![[r#"
             alice< SUBSCRIBED 1 sub#1
