@@ -90,7 +90,7 @@ impl RealmDriver {
         clock: Arc<Clock>,
     ) -> Arc<Self> {
         Arc::new_cyclic(|own| Self {
-            realm: Realm::new(settings),
+            realm: Realm::new(settings, clock.wall_clock()),
             plan,
             members: ReadMostly::default(),
             outbox_limits,
@@ -323,6 +323,10 @@ impl World for Step<'_> {
 
     fn kill(&self, member: RecipientKey, goodbye: Goodbye, departure: Departure) {
         if let Some(found) = self.members.member(member) {
+            tracing::info!(
+                target: "trunkline::audit",
+                session = found.identity.session.value(), reason = ?goodbye.reason, "killed"
+            );
             found.outbox.close(Closed::Goodbye(goodbye));
             self.leaving.borrow_mut().push((member, departure));
         }

@@ -213,9 +213,15 @@ impl Session {
         tracing::debug!(session = self.membership.session.value(), %violation, "protocol violation");
     }
 
-    /// The router says GOODBYE of its own accord. Returns whether it may.
-    pub(crate) fn says_goodbye(&mut self) -> bool {
-        self.protocol.goodbye()
+    /// The router says GOODBYE of its own accord. Returns the octets, if it may and if the peer can take them:
+    /// without Details, where these are too long for it.
+    pub(crate) fn say_goodbye(&mut self, goodbye: &Goodbye, max_bytes: usize) -> Option<Bytes> {
+        if !self.protocol.goodbye() {
+            return None;
+        }
+        let brief = Goodbye { details: Dict::new(), reason: goodbye.reason.clone() };
+        let bodies = [goodbye.clone(), brief].map(|goodbye| Message::from(goodbye).encode(self.serializer));
+        bodies.into_iter().flatten().find(|body| body.len() <= max_bytes)
     }
 
     /// The octets of a message for this session, none if there is no way to carry it there.
@@ -266,11 +272,6 @@ impl Session {
     /// The session's ID, for logs.
     pub(crate) fn id(&self) -> u64 {
         self.membership.session.value()
-    }
-
-    /// The serializer of its frames.
-    pub(crate) fn serializer(&self) -> SerializerId {
-        self.serializer
     }
 }
 
@@ -362,9 +363,19 @@ const SESSION_AUTHID_PREFIX: &str = "anonymous-";
 /// The roles of the router. A feature is announced from the change that implements it.
 fn roles() -> RouterRoles {
     let broker = BrokerFeatures {
+        publisher_identification: Some(true),
         publisher_exclusion: Some(true),
         subscriber_blackwhite_listing: Some(true),
         pattern_based_subscription: Some(true),
+        publication_trustlevels: Some(true),
+        subscription_meta_api: Some(true),
+        session_meta_api: Some(true),
+        event_history: Some(true),
+        event_retention: Some(true),
+        subscription_revocation: Some(true),
+        sharded_subscriptions: Some(true),
+        payload_passthru_mode: Some(true),
+        payload_transparency: Some(true),
         ..BrokerFeatures::default()
     };
     let dealer = DealerFeatures {
@@ -383,6 +394,9 @@ fn roles() -> RouterRoles {
         payload_transparency: Some(true),
         invoke_all: Some(true),
         invoke_leastbusy: Some(true),
+        registration_meta_api: Some(true),
+        session_meta_api: Some(true),
+        testament_meta_api: Some(true),
         ..DealerFeatures::default()
     };
     RouterRoles {

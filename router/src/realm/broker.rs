@@ -3,16 +3,25 @@
 //! [`Broker::publish`] only reads, so publishers of one realm run side by side; what changes the
 //! subscriptions takes `&mut self`. Both hand their messages to the [`World`] before they return.
 
+mod inspect;
+
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use slab::Slab;
+use time::OffsetDateTime;
 use wamp_proto::dict::{Dict, EventDetails};
 use wamp_proto::message::{Answered, Event, Subscribe, Subscribed, Unsubscribe, Unsubscribed};
-use wamp_proto::{Action, MatchPolicy, MessageCode, Payload, PublicationId, SubscriptionId, Uri, error_uri};
+use wamp_proto::uri::is_reserved;
+use wamp_proto::{
+    Action, MatchPolicy, MessageCode, Payload, Profile, PublicationId, SessionId, SubscriptionId, Uri,
+    error_uri,
+};
 
 use super::audience::Audience;
+use super::meta::MetaEvent;
 use super::outgoing::Outgoing;
 use super::patterns::PatternMap;
 use super::publication::Publication;
@@ -32,6 +41,10 @@ struct Subscription {
     id: SubscriptionId,
     topic: Arc<str>,
     match_policy: MatchPolicy,
+    /// Since when somebody subscribes to it.
+    created: OffsetDateTime,
+    /// Whether meta events tell of it.
+    is_announced: bool,
     /// In no particular order; `held` knows each one's place.
     subscribers: Vec<RecipientKey>,
     /// If any of them gave a node key.
@@ -54,7 +67,8 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    pub(super) fn new(settings: &RealmSettings) -> Self {
+    /// A broker that knows the topics whose histories are kept, since `created`.
+    pub(super) fn new(settings: &RealmSettings, created: OffsetDateTime) -> Self {
         let mut broker = Self {
             subscriptions: Slab::new(),
             slot_by_topic: PatternMap::new(settings.uri_hasher()),
@@ -64,7 +78,7 @@ impl Broker {
             store: Box::new(MemoryStore::new(settings.retained)),
         };
         for (topic, match_policy, limits) in &settings.histories {
-            broker.open_history(settings, topic, *match_policy, *limits);
+            broker.open_history(settings, topic, *match_policy, *limits, created);
         }
         broker
     }
@@ -77,9 +91,10 @@ impl Broker {
         topic: &str,
         match_policy: MatchPolicy,
         limits: StoreLimits,
+        created: OffsetDateTime,
     ) {
         if self.slot_by_topic.get(topic, match_policy).is_none()
-            && let Ok(slot) = self.create(settings, topic, match_policy)
+            && let Ok(slot) = self.create(settings, topic, match_policy, created)
             && let Some(subscription) = self.subscriptions.get_mut(slot)
         {
             subscription.has_history = true;
@@ -146,7 +161,7 @@ impl Broker {
                 format!("subscription {id} does not exist"),
             ));
         };
-        let Subscription { topic, match_policy, .. } = subscription;
+        let Subscription { topic, match_policy, has_history, .. } = subscription;
         if !requester.role.permits(Action::Subscribe, topic, *match_policy) {
             return Err(Refusal::new(
                 error_uri::NOT_AUTHORIZED,
@@ -154,7 +169,8 @@ impl Broker {
             ));
         }
         let events = self.store.events(id, query, now, &|event| event.is_listed_for(requester));
-        Ok(History { subscription: id, is_pattern: *match_policy != MatchPolicy::Exact, events })
+        let is_pattern = *match_policy != MatchPolicy::Exact;
+        Ok(History { subscription: id, is_kept: *has_history, is_pattern, events })
     }
 
     /// Subscribes a session and acknowledges; a session that has the subscription gets its ID again (SUB-02).
@@ -165,15 +181,16 @@ impl Broker {
         subscribe: &Subscribe,
         out: &impl World,
     ) {
-        match self.try_subscribe(settings, from, subscribe) {
+        match self.try_subscribe(settings, from, subscribe, out) {
             // Under the write guard, so that it precedes the first EVENT (ORD-02).
-            Ok(subscription) => {
+            Ok((subscription, news)) => {
                 self.set_node_key(subscription, from, subscribe.options.nkey.as_deref());
                 let request = subscribe.request;
                 out.answer(from, &Outgoing::new(Subscribed { request, subscription }.into()));
                 if subscribe.options.get_retained == Some(true) {
                     self.give_retained(from, subscription, subscribe, out);
                 }
+                self.announce_all(&news, out);
             }
             Err(refusal) => refusal.answer(from, MessageCode::Subscribe, subscribe.request, out),
         }
@@ -184,7 +201,8 @@ impl Broker {
         settings: &RealmSettings,
         from: RecipientKey,
         subscribe: &Subscribe,
-    ) -> Result<SubscriptionId, Refusal> {
+        out: &impl World,
+    ) -> Result<(SubscriptionId, Vec<MetaEvent<'static>>), Refusal> {
         check_node_key(subscribe, settings)?;
         let policy = subscribe.options.match_policy.unwrap_or_default();
         let existing = self.slot_by_topic.get(&subscribe.topic, policy).copied();
@@ -192,7 +210,7 @@ impl Broker {
         if let Some(subscription) = existing.and_then(|slot| self.subscriptions.get(slot))
             && held.is_some_and(|held| held.contains_key(&subscription.id))
         {
-            return Ok(subscription.id);
+            return Ok((subscription.id, Vec::new()));
         }
         check_room(held, settings)?;
         let slot = match existing {
@@ -200,14 +218,21 @@ impl Broker {
             None if !self.slot_by_topic.takes(&subscribe.topic, policy) => {
                 return Err(Refusal::too_many_shapes());
             }
-            None => self.create(settings, &subscribe.topic, policy)?,
+            None => self.create(settings, &subscribe.topic, policy, out.wall_clock())?,
         };
         let Some(subscription) = self.subscriptions.get_mut(slot) else {
             return Err(Refusal::new(error_uri::UNAVAILABLE, "the subscription is gone".to_owned()));
         };
         self.held.entry(from).or_default().insert(subscription.id, subscription.subscribers.len());
         subscription.subscribers.push(from);
-        Ok(subscription.id)
+        let mut news = Vec::new();
+        if let Some(identity) = out.identity(from).filter(|_| subscription.is_announced) {
+            if existing.is_none() {
+                news.push(MetaEvent::SubscriptionCreated(identity.session, subscription.description()));
+            }
+            news.push(MetaEvent::Subscribed(identity.session, subscription.id));
+        }
+        Ok((subscription.id, news))
     }
 
     /// Takes a session off a subscription and acknowledges.
@@ -220,18 +245,48 @@ impl Broker {
             )
             .answer(from, MessageCode::Unsubscribe, unsubscribe.request, out);
         };
-        self.remove(unsubscribe.subscription, place);
-        if self.held.get(&from).is_some_and(BTreeMap::is_empty) {
-            self.held.remove(&from);
-        }
+        let session = out.identity(from).map(|identity| identity.session);
+        let news = self.remove(unsubscribe.subscription, place, session);
+        self.forget_if_idle(from);
         let request = Answered::Request(unsubscribe.request);
         out.answer(from, &Outgoing::new(Unsubscribed { request, revoked: None }.into()));
+        self.announce_all(&news, out);
     }
 
     /// Takes a session that is gone off all its subscriptions.
-    pub(super) fn leave(&mut self, from: RecipientKey) {
-        for (subscription, place) in self.held.remove(&from).unwrap_or_default() {
-            self.remove(subscription, place);
+    pub(super) fn leave(&mut self, from: RecipientKey, session: SessionId, out: &impl World) {
+        let held = self.held.remove(&from).unwrap_or_default();
+        let mut news = Vec::new();
+        for (subscription, place) in held {
+            news.extend(self.remove(subscription, place, Some(session)));
+        }
+        self.announce_all(&news, out);
+    }
+
+    /// Gives what happened to whoever subscribed to that meta topic; no payload is made for nobody (META-SUB-05).
+    pub(super) fn announce(&self, event: &MetaEvent<'_>, out: &impl World) {
+        let topic = event.topic();
+        let publication = LazyCell::new(|| out.publication_id());
+        let payload = LazyCell::new(|| event.payload());
+        self.slot_by_topic.for_each_pattern(topic, |&slot| {
+            let Some(subscription) = self.subscriptions.get(slot) else { return };
+            let event = || {
+                let topic = Some(Uri::from_static(topic));
+                let details = EventDetails { topic, ..EventDetails::default() };
+                subscription.event(*publication, details.into(), payload.clone())
+            };
+            push(subscription.subscribers.iter().copied(), event, out);
+        });
+        let exact = self.slot_by_topic.exact(topic).and_then(|&slot| self.subscriptions.get(slot));
+        if let Some(subscription) = exact {
+            let event = || subscription.event(*publication, Dict::new(), payload.clone());
+            push(subscription.subscribers.iter().copied(), event, out);
+        }
+    }
+
+    fn announce_all(&self, news: &[MetaEvent<'_>], out: &impl World) {
+        for event in news {
+            self.announce(event, out);
         }
     }
 
@@ -278,6 +333,7 @@ impl Broker {
         settings: &RealmSettings,
         topic: &str,
         match_policy: MatchPolicy,
+        created: OffsetDateTime,
     ) -> Result<usize, Refusal> {
         let id = (0..ID_ATTEMPTS).map(|attempt| subscription_id(settings, topic, match_policy, attempt));
         let Some(id) = id.into_iter().find(|id| !self.slot_by_id.contains_key(id)) else {
@@ -292,6 +348,8 @@ impl Broker {
         self.slot_by_id.insert(id, slot);
         self.subscriptions.insert(Subscription {
             id,
+            created,
+            is_announced: settings.profile != Profile::Crossbar || !is_reserved(&topic),
             topic,
             match_policy,
             subscribers: Vec::new(),
@@ -302,10 +360,18 @@ impl Broker {
     }
 
     /// Removes the subscriber at `place`; the last one takes its place, and the subscription goes with the last
-    /// unless it has a history.
-    fn remove(&mut self, id: SubscriptionId, place: usize) {
-        let Some(&slot) = self.slot_by_id.get(&id) else { return };
-        let Some(subscription) = self.subscriptions.get_mut(slot) else { return };
+    /// unless it has a history. Returns what happened, to be announced.
+    fn remove(
+        &mut self,
+        id: SubscriptionId,
+        place: usize,
+        session: Option<SessionId>,
+    ) -> Vec<MetaEvent<'static>> {
+        let mut news = Vec::new();
+        let Some(&slot) = self.slot_by_id.get(&id) else { return news };
+        let Some(subscription) = self.subscriptions.get_mut(slot) else { return news };
+        let session = session.filter(|_| subscription.is_announced);
+        news.extend(session.map(|session| MetaEvent::Unsubscribed(session, id)));
         let gone = subscription.subscribers.swap_remove(place);
         subscription.set_node_key(gone, None);
         if let Some(moved) = subscription.subscribers.get(place)
@@ -314,9 +380,18 @@ impl Broker {
             *moved_place = place;
         }
         if subscription.subscribers.is_empty() && !subscription.has_history {
+            news.extend(session.map(|session| MetaEvent::SubscriptionDeleted(session, id)));
             let subscription = self.subscriptions.remove(slot);
             self.slot_by_topic.remove(&subscription.topic, subscription.match_policy);
             self.slot_by_id.remove(&id);
+        }
+        news
+    }
+
+    /// Keeps nothing of a session that holds no subscription.
+    fn forget_if_idle(&mut self, subscriber: RecipientKey) {
+        if self.held.get(&subscriber).is_some_and(BTreeMap::is_empty) {
+            self.held.remove(&subscriber);
         }
     }
 }

@@ -232,7 +232,7 @@ impl Dealer {
 
     /// The registration that a CALL goes to: exact before prefix before wildcard (PBR-02). The router's own
     /// procedures are nobody else's, whatever pattern matches them (URI-05).
-    fn find(&self, procedure: &str) -> Option<usize> {
+    pub(super) fn find(&self, procedure: &str) -> Option<usize> {
         let slots = &self.slot_by_procedure;
         let found = slots.exact(procedure);
         let pattern = || slots.longest_prefix(procedure).or_else(|| slots.best_wildcard(procedure));

@@ -75,6 +75,13 @@ impl Query {
         Ok(query)
     }
 
+    /// The newest first, and so many unless it says otherwise: what callers of Crossbar.io expect.
+    pub(in crate::realm) fn newest_first(mut self, limit: NonZeroU64) -> Self {
+        self.is_reverse = true;
+        self.limit = self.limit.or(Some(limit));
+        self
+    }
+
     /// What it finds among events, given the oldest first.
     pub(super) fn select(
         &self,
@@ -156,6 +163,8 @@ fn refusal(name: &str) -> Refusal {
 #[derive(Debug)]
 pub(in crate::realm) struct History {
     pub(in crate::realm) subscription: SubscriptionId,
+    /// Whether there is a history at all, be it empty.
+    pub(in crate::realm) is_kept: bool,
     /// Whether the topics of its events differ.
     pub(in crate::realm) is_pattern: bool,
     pub(in crate::realm) events: Vec<Arc<StoredEvent>>,

@@ -69,6 +69,7 @@ fn uri_05_nobody_publishes_on_the_routers_topics() {
         "#,
         expect![[r#"
             alice< SUBSCRIBED 1 sub#1
+            alice< EVENT sub#1 pub#1 {} [{"session":2,"authid":"bob","authrole":"anyone","authmethod":"anonymous","authprovider":"static"}]
             bob< ERROR PUBLISH 1 {} wamp.error.invalid_uri ["URIs that begin with \"wamp\" are the router's"]
         "#]],
     );
