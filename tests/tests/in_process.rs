@@ -201,7 +201,7 @@ fn ord_07_welcome_precedes_a_goodbye_that_races_with_it() {
         peer.send(&Bytes::copy_from_slice(text.as_bytes())).is_ok()
     };
     let is_over = AtomicBool::new(false);
-    let killed = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let killer = scope.spawn(|| {
             let mut killer = router.connect(SerializerId::Json);
             assert!(send(&mut killer, &hello(OTHER)));
@@ -212,19 +212,15 @@ fn ord_07_welcome_precedes_a_goodbye_that_races_with_it() {
                 while killer.try_receive().is_some() {}
             }
         });
-        let mut killed = 0;
         for _ in 0..2000 {
             let mut alice = router.connect(SerializerId::Json);
             assert!(send(&mut alice, &hello(OTHER)));
             assert!(alice.try_receive().expect("WELCOME").starts_with(b"[2,"));
             if let Some(message) = alice.try_receive() {
                 assert!(message.starts_with(b"[6,"), "{message:?}");
-                killed += 1;
             }
         }
         is_over.store(true, Ordering::Relaxed);
         killer.join().expect("the killer lives");
-        killed
     });
-    assert!(killed <= 2000, "each once");
 }
