@@ -96,13 +96,14 @@ impl Dealer {
         out: &impl World,
     ) {
         let callees = self.callees_of(caller, request);
-        self.take_call(caller, request);
+        let open = self.take_call(caller, request);
         refusal.answer(caller, MessageCode::Call, request, out);
         for (callee, invocation) in callees {
             if let Some(slot) = self.orphan(settings, callee, invocation) {
                 self.serve_waiting(settings, slot, out);
             }
         }
+        self.move_up(settings, open, out);
     }
 
     /// Answers the caller at once, and interrupts the callees as far as they can be (CAN-04, CAN-05, TMO-02).
@@ -115,12 +116,21 @@ impl Dealer {
         out: &impl World,
     ) {
         let callees = self.callees_of(caller, request);
-        let is_killed = self.take_call(caller, request).is_some_and(|open| open.is_killed());
+        let open = self.take_call(caller, request);
+        let is_killed = open.as_ref().is_some_and(OpenCall::is_killed);
         refusal.answer(caller, MessageCode::Call, request, out);
         for (callee, invocation) in callees {
             if let Some(slot) = self.abandon(settings, callee, invocation, is_killed, out) {
                 self.serve_waiting(settings, slot, out);
             }
+        }
+        self.move_up(settings, open, out);
+    }
+
+    /// Has the queue move on that a call stood in which is over: the next may be for another callee.
+    fn move_up(&mut self, settings: &RealmSettings, over: Option<OpenCall>, out: &impl World) {
+        if let Some(Whereabouts::Waiting(slot)) = over.map(|open| open.at) {
+            self.serve_waiting(settings, slot, out);
         }
     }
 
@@ -155,6 +165,7 @@ impl Dealer {
             let Some(open) = self.forget_call(from, request) else { continue };
             if let Whereabouts::Waiting(slot) = open.at {
                 waited.insert(slot);
+                freed.push(slot);
             }
             for (callee, invocation) in callees {
                 freed.extend(self.abandon(settings, callee, invocation, open.is_killed(), out));
