@@ -165,7 +165,7 @@ impl Dealer {
     ) {
         let Some(invoked) = self.take_invoked(callee, invocation) else { return };
         if let Some((caller, request)) = invoked.caller {
-            match self.to_be_rerouted(caller, request, invoked.place) {
+            match self.take_for_another(caller, request, invoked.place) {
                 Some(call) => {
                     let slot = invoked.registration;
                     self.count_answered(&invoked);
@@ -188,7 +188,7 @@ impl Dealer {
     }
 
     /// The call, if another callee may have it.
-    fn to_be_rerouted(
+    fn take_for_another(
         &mut self,
         caller: RecipientKey,
         request: RequestId,

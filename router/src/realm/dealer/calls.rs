@@ -280,6 +280,7 @@ impl Dealer {
     }
 
     /// Invokes the first callee that may and can take the call.
+    #[expect(clippy::result_large_err, reason = "the call is handed back and put somewhere, not passed up")]
     pub(super) fn dispatch(
         &mut self,
         settings: &RealmSettings,
@@ -368,6 +369,7 @@ impl Dealer {
     }
 
     /// Invokes every callee, and gathers what they answer.
+    #[expect(clippy::result_large_err, reason = "the call is handed back and put somewhere, not passed up")]
     fn dispatch_to_all(
         &mut self,
         settings: &RealmSettings,
