@@ -94,9 +94,11 @@ pub enum Disclose {
     /// `allowed`: if the publisher or caller asks with `disclose_me`, or the registration with `disclose_caller`.
     #[default]
     Allowed,
-    /// `denied`: never; PUBLISH, CALL and REGISTER that ask are refused (PID-02, CID-03).
+    /// `denied`: never; PUBLISH, CALL and REGISTER that ask are refused, and calls of callees that want to know
+    /// (PID-02, CID-03).
     Denied,
-    /// `always`: without being asked, too. A REGISTER may ask, as with `allowed`.
+    /// `always`: without being asked, too. Of a permission to register: callers learn whose answer it is where they
+    /// are told the answers of several (policy `all`).
     Always,
 }
 

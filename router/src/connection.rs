@@ -50,9 +50,12 @@ enum End {
     /// The client aborted.
     #[error("aborted")]
     Over,
-    /// The client answered our GOODBYE.
-    #[error("router going down")]
-    ShutDown,
+    /// The client answered our GOODBYE, or had its time for that.
+    #[error("ended by the router")]
+    Ended(CloseReason),
+    /// The client did not even take our GOODBYE in time.
+    #[error("goodbye left unread")]
+    GoodbyeUnread,
     /// The client broke the protocol.
     #[error("protocol violation")]
     Violation(Violation),
@@ -75,10 +78,10 @@ impl End {
     fn farewell(self) -> Option<Farewell> {
         match self {
             Self::Leave(_) | Self::Over => Some((None, CloseReason::Normal)),
-            Self::ShutDown => Some((None, CloseReason::GoingAway)),
+            Self::Ended(reason) => Some((None, reason)),
             Self::Violation(violation) => Some((Some(violation.abort().into()), CloseReason::ProtocolError)),
             Self::Transport(error) => Some((last_words(&error), error.close_reason())),
-            Self::SlowConsumer | Self::Stalled | Self::DeadPeer => None,
+            Self::SlowConsumer | Self::Stalled | Self::GoodbyeUnread | Self::DeadPeer => None,
         }
     }
 }
@@ -128,7 +131,7 @@ pub(crate) async fn serve(socket: Plain, peer: Source, entrance: Arc<Entrance>, 
         }
         match &end {
             End::Transport(TransportError::TooLarge { .. }) => counters.messages_too_large.increment(),
-            End::Stalled => counters.stalled_sessions.increment(),
+            End::Stalled | End::GoodbyeUnread => counters.stalled_sessions.increment(),
             End::DeadPeer => counters.dead_peers.increment(),
             _ => {}
         }
@@ -268,8 +271,19 @@ struct OpenSession<'a> {
     is_pinged: bool,
     /// Since when nothing is read because the session leaves its answers unread.
     paused_since: Option<Instant>,
-    /// The router goes down, and told the client.
-    said_goodbye: bool,
+    close_timeout: Duration,
+    /// The router ends the session.
+    ending: Option<Ending>,
+}
+
+/// A session that the router ends: it left its realm already, or the router goes down.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    /// When the client has had its time to answer GOODBYE.
+    until: Instant,
+    reason: CloseReason,
+    /// GOODBYE went out, as far as the transport's own queue.
+    is_said: bool,
 }
 
 impl<'a> OpenSession<'a> {
@@ -284,7 +298,8 @@ impl<'a> OpenSession<'a> {
             is_alive: true,
             is_pinged: false,
             paused_since: None,
-            said_goodbye: false,
+            close_timeout: router.close_timeout(),
+            ending: None,
         }
     }
 
@@ -307,9 +322,14 @@ impl<'a> OpenSession<'a> {
     ) -> Poll<Result<End, TransportError>> {
         loop {
             if self.transport.poll_ready(cx)?.is_pending() {
-                // The peer takes nothing: the outbox may overflow meanwhile, which must not go unseen.
-                ready!(self.session.outbox().poll_overflow(cx));
-                return Poll::Ready(Ok(End::SlowConsumer));
+                // The peer takes nothing: the outbox may be closed meanwhile, which must not go unseen.
+                return match ready!(self.session.outbox().poll_closed(cx)) {
+                    Closed::Overflow => Poll::Ready(Ok(End::SlowConsumer)),
+                    Closed::Goodbye(goodbye) => {
+                        self.begin_to_end(&goodbye);
+                        Poll::Pending
+                    }
+                };
             }
             match self.session.outbox().poll_take(cx, batch, WRITE_BATCH_MESSAGES, WRITE_BATCH_BYTES) {
                 Poll::Ready(Ok(())) => {
@@ -321,12 +341,11 @@ impl<'a> OpenSession<'a> {
                 }
                 Poll::Ready(Err(Closed::Overflow)) => return Poll::Ready(Ok(End::SlowConsumer)),
                 Poll::Ready(Err(Closed::Goodbye(goodbye))) => {
-                    if self.session.says_goodbye()
-                        && let Ok(body) = Message::from(goodbye).encode(self.session.serializer())
-                    {
+                    let max_bytes = self.transport.send_max_bytes();
+                    if let Some(body) = self.session.say_goodbye(&goodbye, max_bytes) {
                         self.transport.queue(body)?;
-                        self.said_goodbye = true;
                     }
+                    self.begin_to_end(&goodbye).is_said = true;
                     break;
                 }
                 Poll::Pending => break,
@@ -336,16 +355,30 @@ impl<'a> OpenSession<'a> {
         Poll::Pending
     }
 
+    /// From now on, the client has a limited time to answer GOODBYE, whether or not it reads.
+    fn begin_to_end(&mut self, goodbye: &Goodbye) -> &mut Ending {
+        let Self { timer, close_timeout, ending, .. } = self;
+        ending.get_or_insert_with(|| {
+            let until = Instant::now() + *close_timeout;
+            timer.as_mut().reset(until);
+            let is_shutdown = goodbye.reason == error_uri::SYSTEM_SHUTDOWN;
+            let reason = if is_shutdown { CloseReason::GoingAway } else { CloseReason::Normal };
+            Ending { until, reason, is_said: false }
+        })
+    }
+
     /// Handles frames until none is left or it is the outbox's turn; ready with `None` in the latter case.
     fn poll_receive(&mut self, cx: &mut Context<'_>, handled: &mut usize) -> Poll<Option<End>> {
         while *handled < FRAMES_PER_TURN {
             let received = match ready!(self.transport.poll_receive(cx)) {
                 Ok(received) => received,
-                // Behind our GOODBYE nothing more is said, whatever comes (SES-08).
-                Err(error) if self.said_goodbye && violation(&error).is_some() => {
-                    return Poll::Ready(Some(End::ShutDown));
-                }
                 Err(error) => {
+                    if let Some(ending) = self.ending.filter(|ending| ending.is_said)
+                        && violation(&error).is_some()
+                    {
+                        // Behind our GOODBYE nothing more is said, whatever comes (SES-08).
+                        return Poll::Ready(Some(End::Ended(ending.reason)));
+                    }
                     if let Some(violation) = violation(&error) {
                         self.session.violated(&violation);
                     }
@@ -365,8 +398,10 @@ impl<'a> OpenSession<'a> {
                     }
                     return Poll::Ready(Some(End::Leave(goodbye)));
                 }
-                Ok(Flow::Over) if self.said_goodbye => return Poll::Ready(Some(End::ShutDown)),
-                Ok(Flow::Over) => return Poll::Ready(Some(End::Over)),
+                Ok(Flow::Over) => {
+                    let ended = self.ending.map(|ending| End::Ended(ending.reason));
+                    return Poll::Ready(Some(ended.unwrap_or(End::Over)));
+                }
                 Err(violation) => return Poll::Ready(Some(End::Violation(violation))),
             }
         }
@@ -393,12 +428,17 @@ impl<'a> OpenSession<'a> {
         true
     }
 
-    /// Pings a silent peer, and finds out whether it is dead or stalled.
+    /// Pings a silent peer, and finds out whether it is dead or stalled, or leaves our GOODBYE unanswered.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         loop {
             ready!(self.timer.as_mut().poll(cx));
             let now = Instant::now();
-            let next = if let Some(since) = self.paused_since {
+            let next = if let Some(Ending { until, reason, is_said }) = self.ending {
+                if until <= now {
+                    return Poll::Ready(if is_said { End::Ended(reason) } else { End::GoodbyeUnread });
+                }
+                until
+            } else if let Some(since) = self.paused_since {
                 // We do not read: whether the peer is alive cannot be seen now.
                 let stalled_at = since + self.outbox_stall;
                 if stalled_at <= now {

@@ -150,10 +150,9 @@ impl InProcess {
                 }
                 Poll::Ready(Err(Closed::Overflow)) => self.end(None),
                 Poll::Ready(Err(Closed::Goodbye(goodbye))) => {
-                    if session.says_goodbye() {
-                        self.say(goodbye.into());
-                    } else {
-                        self.end(None);
+                    match session.say_goodbye(&goodbye, usize::MAX) {
+                        Some(body) => self.ready.push_back(body),
+                        None => self.end(None),
                     }
                 }
             }

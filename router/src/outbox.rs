@@ -54,7 +54,7 @@ struct Queue {
     closed: Option<Closed>,
     /// The session's task, if it waits.
     waker: Option<Waker>,
-    /// Whether it waits for messages too, and not only to learn that the outbox overflowed.
+    /// Whether it waits for messages too, and not only to learn that the outbox was closed.
     wants_messages: bool,
 }
 
@@ -169,11 +169,12 @@ impl Outbox {
         Poll::Ready(Ok(()))
     }
 
-    /// Waits until the outbox overflows: for a task that cannot take messages now. None wakes it.
-    pub(crate) fn poll_overflow(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits until the outbox is closed, whatever is left in it: for a task that cannot take messages now. None
+    /// wakes it.
+    pub(crate) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Closed> {
         let mut queue = self.queue.lock();
-        if queue.closed == Some(Closed::Overflow) {
-            return Poll::Ready(());
+        if let Some(why) = &queue.closed {
+            return Poll::Ready(why.clone());
         }
         queue.wait(cx, false);
         Poll::Pending
@@ -339,17 +340,17 @@ mod tests {
     }
 
     #[test]
-    fn a_task_that_cannot_write_is_woken_by_overflow_alone() {
+    fn a_task_that_cannot_write_is_woken_by_the_end_alone() {
         let outbox = outbox(4, usize::MAX / 2);
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(woken.clone());
         let mut cx = Context::from_waker(&waker);
-        assert!(outbox.poll_overflow(&mut cx).is_pending());
+        assert!(outbox.poll_closed(&mut cx).is_pending());
         outbox.push(&event()).expect("room");
         assert_eq!(woken.0.load(std::sync::atomic::Ordering::Relaxed), 0);
         outbox.close(Closed::Overflow);
         assert_eq!(woken.0.load(std::sync::atomic::Ordering::Relaxed), 1);
-        assert!(outbox.poll_overflow(&mut cx).is_ready());
+        assert_eq!(outbox.poll_closed(&mut cx), Poll::Ready(Closed::Overflow));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::realms::Realms;
 pub struct Router {
     realms: Realms,
     limits: Limits,
+    close_timeout: Duration,
     decode_rules: DecodeRules,
     realm_uri_rules: UriRules,
     counters: Arc<Counters>,
@@ -56,6 +57,7 @@ impl Router {
         Arc::new(Self {
             realms: Realms::new(config, counters.clone(), clock.clone(), table_key),
             limits: limits.clone(),
+            close_timeout: config.node.close_timeout,
             decode_rules: DecodeRules {
                 max_depth: limits.message_max_depth,
                 dict_max_bytes: limits.dict_max_bytes,
@@ -96,6 +98,11 @@ impl Router {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// How long a session gets to answer the router's GOODBYE.
+    pub(crate) fn close_timeout(&self) -> Duration {
+        self.close_timeout
     }
 
     pub(crate) fn decode_rules(&self) -> &DecodeRules {

@@ -15,7 +15,8 @@ use wamp_proto::message::{Abort, CallResult, Error, Goodbye, Hello, Welcome};
 use wamp_proto::session::{RouterInput, abort};
 use wamp_proto::uri::check_uri;
 use wamp_proto::{
-    DecodeRules, Message, MessageCode, Payload, RouterSession, SerializerId, Violation, decode, error_uri,
+    DecodeRules, Message, MessageCode, Payload, Profile, RouterSession, SerializerId, Violation, decode,
+    error_uri,
 };
 
 use crate::outbox::Outbox;
@@ -116,20 +117,14 @@ impl Session {
             && !methods.is_empty()
             && !methods.iter().any(|method| method == ANONYMOUS)
         {
-            return Err(refused(
-                error_uri::NO_MATCHING_AUTH_METHOD,
-                "this realm takes the method \"anonymous\"",
-            ));
+            return Err(refused(no_auth_method(plan.profile), "this realm takes the method \"anonymous\""));
         }
         let role = match arrival.role(plan) {
             Some(name) => plan.role(name).ok_or_else(|| {
                 refused(error_uri::NO_SUCH_ROLE, &format!("realm {realm:?} has no role {name:?}"))
             })?,
             None => {
-                return Err(refused(
-                    error_uri::NO_MATCHING_AUTH_METHOD,
-                    "this realm takes no anonymous sessions",
-                ));
+                return Err(refused(no_auth_method(plan.profile), "this realm takes no anonymous sessions"));
             }
         };
         let authid = arrival.authid();
@@ -191,7 +186,12 @@ impl Session {
             RouterInput::Ignored => return Ok(Flow::Continue),
             RouterInput::Leave(_) => {
                 self.driver.leave(self.membership.key);
-                return Ok(Flow::Leave(goodbye(error_uri::GOODBYE_AND_OUT)));
+                // Crossbar.io's clients are used to another word.
+                let reason = match self.driver.settings().profile {
+                    Profile::Crossbar => error_uri::NORMAL,
+                    Profile::Default | Profile::Strict => error_uri::GOODBYE_AND_OUT,
+                };
+                return Ok(Flow::Leave(goodbye(reason)));
             }
             RouterInput::Left | RouterInput::Aborted => {
                 self.driver.leave(self.membership.key);
@@ -213,9 +213,15 @@ impl Session {
         tracing::debug!(session = self.membership.session.value(), %violation, "protocol violation");
     }
 
-    /// The router says GOODBYE of its own accord. Returns whether it may.
-    pub(crate) fn says_goodbye(&mut self) -> bool {
-        self.protocol.goodbye()
+    /// The router says GOODBYE of its own accord. Returns the octets, if it may and if the peer can take them:
+    /// without Details, where these are too long for it.
+    pub(crate) fn say_goodbye(&mut self, goodbye: &Goodbye, max_bytes: usize) -> Option<Bytes> {
+        if !self.protocol.goodbye() {
+            return None;
+        }
+        let brief = Goodbye { details: Dict::new(), reason: goodbye.reason.clone() };
+        let bodies = [goodbye.clone(), brief].map(|goodbye| Message::from(goodbye).encode(self.serializer));
+        bodies.into_iter().flatten().find(|body| body.len() <= max_bytes)
     }
 
     /// The octets of a message for this session, none if there is no way to carry it there.
@@ -267,11 +273,6 @@ impl Session {
     pub(crate) fn id(&self) -> u64 {
         self.membership.session.value()
     }
-
-    /// The serializer of its frames.
-    pub(crate) fn serializer(&self) -> SerializerId {
-        self.serializer
-    }
 }
 
 impl Drop for Session {
@@ -320,6 +321,14 @@ impl<'a> Arrival<'a> {
     }
 }
 
+/// That nothing which the client offers is configured, as the realm's clients know it.
+fn no_auth_method(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Crossbar => error_uri::CROSSBAR_NO_AUTH_METHOD,
+        Profile::Default | Profile::Strict => error_uri::NO_MATCHING_AUTH_METHOD,
+    }
+}
+
 /// A GOODBYE that needs no words.
 pub(crate) fn goodbye(reason: &'static str) -> Goodbye {
     Goodbye { details: Dict::new(), reason: reason.into() }
@@ -354,9 +363,19 @@ const SESSION_AUTHID_PREFIX: &str = "anonymous-";
 /// The roles of the router. A feature is announced from the change that implements it.
 fn roles() -> RouterRoles {
     let broker = BrokerFeatures {
+        publisher_identification: Some(true),
         publisher_exclusion: Some(true),
         subscriber_blackwhite_listing: Some(true),
         pattern_based_subscription: Some(true),
+        publication_trustlevels: Some(true),
+        subscription_meta_api: Some(true),
+        session_meta_api: Some(true),
+        event_history: Some(true),
+        event_retention: Some(true),
+        subscription_revocation: Some(true),
+        sharded_subscriptions: Some(true),
+        payload_passthru_mode: Some(true),
+        payload_transparency: Some(true),
         ..BrokerFeatures::default()
     };
     let dealer = DealerFeatures {
@@ -375,6 +394,9 @@ fn roles() -> RouterRoles {
         payload_transparency: Some(true),
         invoke_all: Some(true),
         invoke_leastbusy: Some(true),
+        registration_meta_api: Some(true),
+        session_meta_api: Some(true),
+        testament_meta_api: Some(true),
         ..DealerFeatures::default()
     };
     RouterRoles {

@@ -28,6 +28,16 @@ pub fn hello(realm: &str) -> String {
     format!(r#"[1,"{realm}",{{"roles":{{"publisher":{{}},"subscriber":{{}},"caller":{{}},"callee":{{}}}}}}]"#)
 }
 
+/// HELLO with all four roles and every feature of callers and callees.
+pub fn hello_with_features(realm: &str) -> String {
+    let caller = r#""progressive_call_invocations":true,"payload_passthru_mode":true"#;
+    let callee =
+        r#""progressive_call_results":true,"call_canceling":true,"call_timeout":true,"call_reroute":true"#;
+    format!(
+        r#"[1,"{realm}",{{"roles":{{"publisher":{{}},"subscriber":{{}},"caller":{{"features":{{{caller}}}}},"callee":{{"features":{{{callee},{caller}}}}}}}}}]"#
+    )
+}
+
 /// Waits for `future`, but not longer than [`DEADLINE`].
 ///
 /// # Panics

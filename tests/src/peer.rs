@@ -7,7 +7,7 @@ use wamp_proto::message::{CallResult, Error, Event, Invocation, Welcome};
 use wamp_proto::{DecodeRules, Message, MessageCode, Profile, SerializerId, decode};
 
 use crate::wire::{Duplex, Received, Wire};
-use crate::{STRICT, TestRouter, Transport, Via, hello, within_deadline};
+use crate::{STRICT, TestRouter, Transport, Via, hello, hello_with_features, within_deadline};
 
 /// One peer on its transport. Its name appears in failures.
 #[derive(Debug)]
@@ -44,6 +44,14 @@ impl Peer {
     pub async fn join_realm(router: &TestRouter, name: &str, via: Via, realm: &str) -> Self {
         let mut peer = Self::connect(router, name, via).await;
         peer.hello(realm).await;
+        peer
+    }
+
+    /// Connects as told, and joins the realm [`STRICT`] with every feature of callers and callees.
+    pub async fn join_with_features(router: &TestRouter, name: &str, via: Via) -> Self {
+        let mut peer = Self::connect(router, name, via).await;
+        peer.send(&hello_with_features(STRICT)).await;
+        peer.expect_welcome().await;
         peer
     }
 
@@ -330,6 +338,14 @@ impl Peer {
         let request = self.next_request();
         let comma = if payload.is_empty() { "" } else { "," };
         self.send(&format!(r#"[48,{request},{{}},"{procedure}"{comma}{payload}]"#)).await;
+        request
+    }
+
+    /// Calls with those options without waiting; returns the request's ID. `rest` is the procedure and what stands
+    /// behind it.
+    pub async fn call_with(&mut self, options: &str, rest: &str) -> u64 {
+        let request = self.next_request();
+        self.send(&format!("[48,{request},{options},{rest}]")).await;
         request
     }
 

@@ -46,6 +46,12 @@ impl Via {
         Self::serializers().into_iter().chain(raw)
     }
 
+    /// Every serializer over both transports, each with another serializer at the other end.
+    pub fn mixed() -> impl Iterator<Item = (Self, Self)> {
+        let others = Self::sockets().skip(4).chain(Self::sockets());
+        Self::sockets().zip(others)
+    }
+
     /// JSON over both transports.
     pub fn json() -> [Self; 2] {
         [Self(Transport::WebSocket, SerializerId::Json), Self(Transport::RawSocket, SerializerId::Json)]

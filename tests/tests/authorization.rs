@@ -78,7 +78,7 @@ async fn authz_01_what_is_not_allowed_is_denied_and_reveals_nothing() {
 async fn authz_01_publishing_and_subscribing_are_authorized() {
     let router = TestRouter::with(&with_roles()).await;
     let mut backend = Peer::join_as(&router, "backend", "backend").await;
-    backend.subscribe_with(r#"{"match":"prefix"}"#, "").await;
+    backend.subscribe_with(r#"{"match":"prefix"}"#, "com.").await;
     let mut guest = Peer::join(&router, "guest").await;
     guest.publish("com.shop.cart", "[1]").await;
     backend.expect_event().await;

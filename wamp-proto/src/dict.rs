@@ -48,6 +48,7 @@ pub(crate) mod sealed {
         ) -> Result<(), DecodeError>;
         fn count(&self) -> usize;
         fn write_entries<W: Writer>(&self, writer: &mut W);
+        fn text_bytes(&self) -> usize;
     }
 }
 
@@ -77,6 +78,12 @@ impl<T: Keys> Dict<T> {
             None => 0,
             Some(keys) => size_of::<T>() + footprint_of_entries(keys.extra()),
         }
+    }
+
+    /// Octets of the texts of known keys, which [`footprint`](Self::footprint) leaves out; texts in lists and in
+    /// other dicts not counted.
+    pub fn text_bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |keys| keys.text_bytes())
     }
 
     /// Whether there is no key, so that the dict is `{}` on the wire.
@@ -136,6 +143,10 @@ impl<T: Keys> DerefMut for Dict<T> {
 pub(crate) trait Field: Sized {
     fn read<'a, R: Reader<'a>>(reader: &mut R, context: &Context<'_>) -> Result<Self, DecodeError>;
     fn write<W: Writer>(&self, writer: &mut W);
+    /// Octets of the text in it.
+    fn text_bytes(&self) -> usize {
+        0
+    }
 }
 
 impl<T: Keys> Field for Dict<T> {
@@ -203,6 +214,10 @@ impl Field for ByteString {
 
     fn write<W: Writer>(&self, writer: &mut W) {
         writer.text(self);
+    }
+
+    fn text_bytes(&self) -> usize {
+        self.len()
     }
 }
 
@@ -396,6 +411,10 @@ impl Field for PayloadAlgorithm {
     fn write<W: Writer>(&self, writer: &mut W) {
         writer.text(&self.0);
     }
+
+    fn text_bytes(&self) -> usize {
+        self.0.len()
+    }
 }
 
 macro_rules! dicts {
@@ -434,6 +453,10 @@ macro_rules! dicts {
 
             fn count(&self) -> usize {
                 0 $(+ usize::from(self.$field.is_some()))* + self.extra.len()
+            }
+
+            fn text_bytes(&self) -> usize {
+                0 $(+ self.$field.as_ref().map_or(0, Field::text_bytes))*
             }
 
             fn write_entries<W: Writer>(&self, writer: &mut W) {

@@ -57,9 +57,9 @@ struct Rules {
     verdicts: RankedPatterns<Verdict>,
     /// The patterns that deny, and the one that everything matches: what no rule matches is denied.
     denials: Vec<(String, MatchPolicy)>,
-    max_components: usize,
-    /// Whether that is all that the rules say of disclosure, so that most messages need not ask.
+    /// Whether none of them says anything else about disclosure.
     disclose_on_request: bool,
+    max_components: usize,
 }
 
 impl Role {
@@ -88,7 +88,8 @@ impl Role {
         }
     }
 
-    /// What the rule that decides about that URI, or about that pattern taken as text, says about disclosure.
+    /// What the rule that decides about that URI, or about that pattern taken as text, says about disclosure, given
+    /// that it allows the action. It is looked for only where rules differ.
     pub(super) fn disclosure(&self, action: Action, uri: &str) -> Disclosure {
         let Some(rules) = self.rules.get(action as usize) else { return Disclosure::Refused };
         if rules.disclose_on_request {
@@ -109,11 +110,10 @@ impl Rules {
         Self {
             verdicts: RankedPatterns::new(verdicts, table_key),
             denials: denials.map(|rule| (rule.uri.clone(), rule.match_policy)).chain([everything]).collect(),
-            max_components,
-            disclose_on_request: rules.iter().all(|rule| match rule.verdict {
-                Verdict::Allowed(disclosure) => disclosure == Disclosure::OnRequest,
-                Verdict::Denied => true,
+            disclose_on_request: rules.iter().all(|rule| {
+                matches!(rule.verdict, Verdict::Denied | Verdict::Allowed(Disclosure::OnRequest))
             }),
+            max_components,
         }
     }
 

@@ -11,28 +11,34 @@ mod authorization;
 mod broker;
 mod dealer;
 mod lock;
+mod meta;
 mod outgoing;
+mod packing;
 mod patterns;
+mod publication;
 mod recipient;
 mod refusal;
 mod settings;
 mod shards;
+mod store;
 mod world;
 
 #[cfg(test)]
 mod tests;
 
+use time::OffsetDateTime;
 use wamp_proto::message::{
-    Call, Cancel, Error, Publish, Register, Subscribe, Unregister, Unsubscribe, Yield,
+    Call, Cancel, Error, Publish, Published, Register, Subscribe, Unregister, Unsubscribe, Yield,
 };
 use wamp_proto::{Action, MatchPolicy, MessageCode, RequestId, Violation};
 
 use admission::admit;
-use audience::Audience;
 use broker::Broker;
 use dealer::Dealer;
 use lock::Brief;
+use meta::{MetaCall, MetaEvent, Testaments};
 use outgoing::detach;
+use publication::Publication;
 
 pub(crate) use authorization::{Disclosure, Role, Rule, Verdict};
 pub(crate) use lock::ReadMostly;
@@ -48,6 +54,7 @@ pub(crate) struct Realm {
     settings: RealmSettings,
     dealer: Brief<Dealer>,
     broker: ReadMostly<Broker>,
+    testaments: Brief<Testaments>,
 }
 
 /// A request of a session, in an open session and in the right order.
@@ -75,7 +82,7 @@ pub(crate) enum Request {
     Error(Error),
 }
 
-/// How much a realm keeps; all zero when everybody left.
+/// How much a realm keeps for sessions; all zero when everybody left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
     /// Topics and patterns of topics with subscribers.
@@ -88,14 +95,17 @@ pub struct Holdings {
     pub waiting_bytes: usize,
     /// Sessions that called, or were called, and have not left.
     pub parties: usize,
+    /// Testaments of sessions that have not left.
+    pub testaments: usize,
 }
 
 impl Realm {
-    /// A realm that nobody joined yet.
-    pub(crate) fn new(settings: RealmSettings) -> Self {
+    /// A realm that nobody joined yet, made at that time.
+    pub(crate) fn new(settings: RealmSettings, created: OffsetDateTime) -> Self {
         Self {
             dealer: Brief::new(Dealer::new(&settings)),
-            broker: ReadMostly::new(Broker::new(&settings)),
+            broker: ReadMostly::new(Broker::new(&settings, created)),
+            testaments: Brief::new(Testaments::default()),
             settings,
         }
     }
@@ -121,17 +131,28 @@ impl Realm {
             admit(settings, identity, action, uri, policy.unwrap_or_default())
         };
         match request {
-            Request::Publish(publish) => match admit(Action::Publish, &publish.topic, None) {
-                Ok(()) => {
-                    let audience = Audience::new(from, &publish.options);
-                    self.broker.read().publish(from, publish, out.publication_id(), &audience, out);
+            Request::Publish(publish) => {
+                let request = publish.request;
+                let wants_answer = publish.options.acknowledge == Some(true);
+                let publication = admit(Action::Publish, &publish.topic, None).and_then(|()| {
+                    Publication::new(out.publication_id(), from, identity, publish, settings.profile)
+                });
+                match publication {
+                    Ok(publication) => {
+                        if wants_answer {
+                            // Before the publisher's own EVENT, if it gets one (ORD-06).
+                            let published = Published { request, publication: publication.id };
+                            out.answer(from, &Outgoing::new(published.into()));
+                        }
+                        self.broker.read().publish(publication, out);
+                    }
+                    Err(refusal) if wants_answer => {
+                        refusal.answer(from, MessageCode::Publish, request, out);
+                    }
+                    // Without acknowledgement the router never answers (PUB-01).
+                    Err(refusal) => refusal.ignore(from, out),
                 }
-                Err(refusal) if publish.options.acknowledge == Some(true) => {
-                    refusal.answer(from, MessageCode::Publish, publish.request, out);
-                }
-                // Without acknowledgement the router never answers (PUB-01).
-                Err(refusal) => refusal.ignore(from, out),
-            },
+            }
             Request::Subscribe(subscribe) => {
                 match admit(Action::Subscribe, &subscribe.topic, subscribe.options.match_policy) {
                     Ok(()) => self.broker.write().subscribe(settings, from, &subscribe, out),
@@ -143,18 +164,26 @@ impl Realm {
                 match admit(Action::Register, &register.procedure, register.options.match_policy) {
                     Ok(()) => {
                         let disclosure = identity.role.disclosure(Action::Register, &register.procedure);
-                        self.dealer.lock().register(settings, from, register, disclosure, out);
+                        self.change_registrations(out, |dealer| {
+                            dealer.register(settings, from, register, disclosure, out)
+                        });
                     }
                     Err(refusal) => refusal.answer(from, MessageCode::Register, register.request, out),
                 }
             }
             Request::Unregister(unregister) => {
-                self.dealer.lock().unregister(settings, from, &unregister, out);
+                self.change_registrations(out, |dealer| dealer.unregister(settings, from, &unregister, out));
             }
             Request::Call(mut call) => {
                 let admitted = admit(Action::Call, &call.procedure, None)
                     .map(|()| identity.role.disclosure(Action::Call, &call.procedure));
                 if admitted.is_ok() {
+                    if call.procedure.starts_with(meta::NAMESPACE)
+                        && let Some(procedure) = meta::procedure(&call.procedure)
+                    {
+                        let called = MetaCall { realm: self, caller: from, identity, out };
+                        return called.answer(procedure, &call);
+                    }
                     detach(&mut call.payload);
                 }
                 return self.dealer.lock().call(settings, from, call, admitted, out);
@@ -188,24 +217,56 @@ impl Realm {
     }
 
     /// A session has become a member.
-    pub(crate) fn joined(&self, _member: RecipientKey, _out: &impl World) {}
+    pub(crate) fn joined(&self, member: RecipientKey, out: &impl World) {
+        if let Some(identity) = out.identity(member) {
+            self.broker.read().announce(&MetaEvent::Joined(identity), out);
+        }
+    }
 
     /// Does what is due.
     pub(crate) fn expire(&self, out: &impl World) {
         self.dealer.lock().expire(&self.settings, out);
     }
 
-    /// Releases whatever a session held that is gone (SES-14). Nothing more may come from it.
+    /// Releases whatever a session held that is gone (SES-14). Nothing more may come from it, but its testaments.
     pub(crate) fn leave(
         &self,
         from: RecipientKey,
-        _identity: &Identity,
-        _departure: Departure,
+        identity: &Identity,
+        departure: Departure,
         out: &impl World,
     ) {
+        let settings = &self.settings;
+        self.change_registrations(out, |dealer| dealer.leave(settings, from, out));
+        self.broker.write().leave(from, identity.session, out);
+        let testaments = self.testaments.lock().take(from);
+        if departure == Departure::Unannounced {
+            return;
+        }
+        for publish in testaments {
+            // What it was allowed when it added the testament, it may be denied by now (TST-05).
+            let admitted = admit(settings, identity, Action::Publish, &publish.topic, MatchPolicy::Exact);
+            let publication = admitted.and_then(|()| {
+                Publication::new(out.publication_id(), from, identity, publish, settings.profile)
+            });
+            match publication {
+                Ok(publication) => self.broker.read().publish(publication, out),
+                Err(refusal) => refusal.ignore(from, out),
+            }
+        }
+        self.broker.read().announce(&MetaEvent::Left(identity, settings.profile), out);
+    }
+
+    /// Does a step that may change the registrations, and announces what changed before the next one can.
+    fn change_registrations<T>(&self, out: &impl World, step: impl FnOnce(&mut Dealer) -> T) -> T {
         let mut dealer = self.dealer.lock();
-        dealer.leave(&self.settings, from, out);
-        self.broker.write().leave(from);
+        let result = step(&mut dealer);
+        let news = dealer.take_news();
+        if !news.is_empty() {
+            let broker = self.broker.read();
+            news.iter().for_each(|event| broker.announce(event, out));
+        }
+        result
     }
 
     /// From now on, refuses every CALL.
@@ -227,6 +288,7 @@ impl Realm {
             open_calls: dealer.open_calls(),
             waiting_bytes: dealer.waiting_bytes(),
             parties: dealer.parties(),
+            testaments: self.testaments.lock().len(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use wamp_proto::message::CallResult;
-use wamp_proto::{Arity, Message, Payload, RecodeError, SerializerId, Uri};
+use wamp_proto::{Arity, Message, Payload, RecodeError, SerializerId};
 
 /// Payloads up to this many octets are copied out of their frame at once.
 ///
@@ -76,10 +76,10 @@ impl Outgoing {
                 // The only one that carries Details which a peer wrote.
                 Message::Error(error) if error.details.is_empty() => error.error.len(),
                 Message::Error(error) => error.error.len() + error.details.footprint() + DETAILS_FRAME_BYTES,
-                Message::Event(event) => named(event.details.footprint(), &event.details.topic),
-                Message::Invocation(invocation) => {
-                    named(invocation.details.footprint(), &invocation.details.procedure)
-                }
+                Message::Event(event) if event.details.is_empty() => 0,
+                Message::Event(event) => event.details.footprint() + event.details.text_bytes(),
+                Message::Invocation(call) => call.details.footprint() + call.details.text_bytes(),
+                Message::CallResult(result) => result.details.footprint() + result.details.text_bytes(),
                 _ => 0,
             };
         let is_answer =
@@ -155,11 +155,6 @@ pub(super) fn detach(payload: &mut Payload) {
 
 fn is_small(payload: &Payload) -> bool {
     payload.arity() > Arity::None && payload.raw().len() <= COPY_MAX_BYTES
-}
-
-/// What Details take that name the URI of a PUBLISH or CALL.
-fn named(footprint: usize, uri: &Option<Uri>) -> usize {
-    footprint + uri.as_ref().map_or(0, |uri| uri.len())
 }
 
 #[cfg(test)]

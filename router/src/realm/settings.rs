@@ -10,6 +10,7 @@ use wamp_proto::uri::UriRules;
 use wamp_proto::{MatchPolicy, Profile};
 
 use super::patterns::RankedPatterns;
+use super::world::Moment;
 
 /// The rules and secrets of one realm.
 #[derive(Clone, Debug)]
@@ -62,10 +63,17 @@ pub(crate) struct QueueLimits {
 pub(crate) struct StoreLimits {
     /// Events.
     pub(crate) events: usize,
-    /// Octets of their payloads, plus 256 for each event.
+    /// Octets of their payloads and texts, plus 256 for each event.
     pub(crate) max_bytes: usize,
     /// How old they get, if that is bounded.
     pub(crate) max_age: Option<Duration>,
+}
+
+impl StoreLimits {
+    /// Whether an event of that time is too old by now.
+    pub(super) fn is_outlived(&self, event: Moment, now: Moment) -> bool {
+        self.max_age.is_some_and(|max_age| now.since_start().saturating_sub(event.since_start()) > max_age)
+    }
 }
 
 impl RealmSettings {

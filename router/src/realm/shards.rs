@@ -2,9 +2,55 @@
 //!
 //! The hash is fixed, so that every router, and whoever wants to know beforehand, comes to the same answer.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::hash::Hasher;
 
 use siphasher::sip::SipHasher24;
+
+use super::recipient::RecipientKey;
+
+/// The node keys of a subscription's subscribers, as far as they gave one.
+///
+/// An event with a resource key goes to those whose node has the highest [`score`], of two with the same one to the
+/// smaller node key. Several subscribers may be one node. Lists narrow the node's subscribers, they do not choose
+/// another node.
+#[derive(Debug, Default)]
+pub(super) struct Nodes(BTreeMap<RecipientKey, Box<str>>);
+
+impl Nodes {
+    /// Takes the node key of a subscriber down; the one of its last SUBSCRIBE counts.
+    pub(super) fn set(&mut self, subscriber: RecipientKey, node_key: Option<&str>) {
+        match node_key {
+            Some(node_key) => self.0.insert(subscriber, node_key.into()),
+            None => self.0.remove(&subscriber),
+        };
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The shard that a resource key belongs to.
+    pub(super) fn shard(&self, resource_key: &str) -> Shard<'_> {
+        let nodes = self.0.values().map(|node| &**node);
+        let owner = nodes.max_by_key(|node| (score(node.as_bytes(), resource_key), Reverse(*node)));
+        Shard { nodes: self, owner }
+    }
+}
+
+/// Those that get an event with a resource key.
+pub(super) struct Shard<'a> {
+    nodes: &'a Nodes,
+    owner: Option<&'a str>,
+}
+
+impl Shard<'_> {
+    /// Whether a subscriber gets the EVENT: it is the node, or none at all.
+    pub(super) fn includes(&self, subscriber: RecipientKey) -> bool {
+        self.nodes.0.get(&subscriber).is_none_or(|node| Some(&**node) == self.owner)
+    }
+}
 
 /// How much a node claims a resource key; the key belongs to the node with the highest score.
 ///

@@ -41,7 +41,14 @@ func check(url, serializer, prefix string, allServed []string) error {
 	if err != nil {
 		return err
 	}
+	excused := cannot(serializer)
+	for name, why := range excused {
+		fmt.Printf("cannot %s: %s\n", name, why)
+	}
 	for _, entry := range alone {
+		if _, is := excused[entry.name]; is {
+			continue
+		}
 		scenario, on := entry.scenario, stage{alice, bob, prefix + "." + entry.name, url, serializer}
 		report(entry.name, func() error { return scenario(on) })
 	}

@@ -52,9 +52,15 @@ func join(url, serializer, realm string) (*client.Client, error) {
 }
 
 func call(session *client.Client, procedure string, content payload) (*wamp.Result, error) {
+	return callWith(session, procedure, content, nil)
+}
+
+func callWith(
+	session *client.Client, procedure string, content payload, options wamp.Dict,
+) (*wamp.Result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
-	return session.Call(ctx, procedure, nil, content.Args, content.Kwargs, nil)
+	return session.Call(ctx, procedure, options, content.Args, content.Kwargs, nil)
 }
 
 // Acknowledged, so that it ends in a publication or an error.
@@ -66,9 +72,10 @@ func publish(session *client.Client, topic string, content payload, options wamp
 	return session.Publish(topic, acknowledged, content.Args, content.Kwargs)
 }
 
-// More room than any scenario has events: nexus reads nothing while it waits for room.
+// More room than there are events, also meta events about the sessions of other checks: nexus reads nothing while
+// it waits for room.
 func queueEvents(session *client.Client, topic string, options wamp.Dict) (chan *wamp.Event, error) {
-	events := make(chan *wamp.Event, 64)
+	events := make(chan *wamp.Event, 4096)
 	return events, session.SubscribeChan(topic, events, options)
 }
 

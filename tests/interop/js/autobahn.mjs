@@ -31,12 +31,27 @@ function transport(url, serializer) {
     return { type: 'websocket', url, serializers: [new SERIALIZERS[serializer]()] };
 }
 
+const cannot = {
+    interrupts: 'knows no INTERRUPT',
+    progressive_invocations: 'sends a CALL in one message only',
+    packed_payload: 'has no payload passthru mode',
+    transparent_payload: 'has no payload codecs',
+};
+
+// Progressive results are given to `notify`, which the platform's promises lack.
+function deferred() {
+    const deferred = {};
+    deferred.promise = new Promise((resolve, reject) => Object.assign(deferred, { resolve, reject }));
+    deferred.notify = (result) => deferred.promise.onProgress(result);
+    return deferred;
+}
+
 async function join(url, serializer, realm) {
     const connection = new autobahn.Connection({
         realm,
         transports: [transport(url, serializer)],
         max_retries: 0,
-        use_es6_promises: true,
+        use_deferred: deferred,
         // Planned errors of our procedures are no news.
         on_user_error: () => {},
     });
@@ -58,7 +73,10 @@ async function join(url, serializer, realm) {
         authid: details.authid,
         authrole: details.authrole,
         async subscribe(topic, handler, options) {
-            const deliver = (args, kwargs, event) => handler({ args, kwargs, uri: event.topic });
+            const deliver = (args, kwargs, event) => {
+                const publisher = [event.publisher, event.publisher_authid, event.publisher_authrole];
+                handler({ args, kwargs, uri: event.topic, publisher, isRetained: event.retained });
+            };
             const subscription = await answered(session.subscribe(topic, deliver, options));
             return () => answered(subscription.unsubscribe());
         },
@@ -67,20 +85,41 @@ async function join(url, serializer, realm) {
             return (await answered(session.publish(topic, args, kwargs, acknowledged))).id;
         },
         async register(procedure, handler, options) {
-            const endpoint = (args, kwargs, details) => invoke(handler, { args, kwargs, uri: details.procedure });
+            const endpoint = (args, kwargs, details) => {
+                const caller = [details.caller, details.caller_authid, details.caller_authrole];
+                const progress = (content) => details.progress(content.args, content.kwargs);
+                return invoke(handler, { args, kwargs, uri: details.procedure, caller, progress });
+            };
             const registration = await answered(session.register(procedure, endpoint, options));
             return () => answered(registration.unregister());
         },
-        async call(procedure, { args, kwargs }) {
-            const result = await answered(session.call(procedure, args, kwargs));
-            // It gives a lone positional result without its wrapper, and none as null.
-            return result instanceof autobahn.Result ? result : { args: [result], kwargs: {} };
+        async call(procedure, { args, kwargs }, { onProgress, ...options } = {}) {
+            if (onProgress) options.receive_progress = true;
+            const call = session.call(procedure, args, kwargs, options);
+            call.onProgress = (result) => onProgress(wrapped(result));
+            return wrapped(await answered(call));
         },
+        // With any other mode it does not wait for the router's answer.
+        begin(procedure) {
+            const call = session.call(procedure);
+            return { answer: answered(call), cancel: () => call.cancel({ mode: 'kill' }) };
+        },
+        // Why it ended.
+        ended: closed.then(({ details }) => details.reason),
         async leave() {
             connection.close();
             await closed;
         },
+        // Without GOODBYE.
+        drop() {
+            connection._transport.close();
+        },
     };
+}
+
+// It gives a lone positional result without its wrapper, and none as null.
+function wrapped(result) {
+    return result instanceof autobahn.Result ? result : { args: [result], kwargs: {} };
 }
 
 async function invoke(handler, invocation) {
@@ -101,4 +140,4 @@ async function answered(promise) {
     }
 }
 
-await run({ join, cannot: {} });
+await run({ join, cannot: () => cannot });

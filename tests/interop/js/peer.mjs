@@ -237,7 +237,7 @@ async function concurrency({ alice, bob, prefix }) {
 
 // Conformance: AUTHZ-02
 async function denied_actions({ join, prefix }) {
-    const session = await join('restricted');
+    const session = await join({ realm: 'restricted' });
     for (const action of [
         () => session.call(prefix, {}),
         () => session.register(prefix, echo),
@@ -248,6 +248,224 @@ async function denied_actions({ join, prefix }) {
     }
     await session.subscribe('interop.allowed', echo);
     await session.leave();
+}
+
+// Conformance: PCR-01, PCR-02, PCR-03
+async function progressive_results({ alice, bob, prefix, content }) {
+    await bob.register(prefix, ({ progress }) => {
+        progress(content);
+        progress(words(2));
+        return words('final');
+    });
+    const progress = [];
+    const final = await alice.call(prefix, {}, { onProgress: (result) => progress.push(result) });
+    expectPayload(final, words('final'));
+    assert.equal(progress.length, 2);
+    expectPayload(progress[0]);
+    expectPayload(progress[1], words(2));
+}
+
+const never = () => new Promise(() => {});
+
+// Conformance: CAN-01, CAN-05
+async function canceling({ alice, bob, prefix }) {
+    const begun = new Queue();
+    await bob.register(prefix, () => {
+        begun.put();
+        return never();
+    });
+    const { answer, cancel } = alice.begin(prefix);
+    await Promise.all([expectError(answer, 'wamp.error.canceled'), begun.get().then(cancel)]);
+}
+
+// Conformance: TMO-01, TMO-02
+async function timeouts({ alice, bob, prefix }) {
+    await bob.register(prefix, never);
+    await expectError(alice.call(prefix, {}, { timeout: 30 }), 'wamp.error.timeout');
+}
+
+async function expectDisclosure({ alice, bob }, uri, options) {
+    const wanted = words(...plain([alice.id, alice.authid, alice.authrole]));
+    await bob.register(uri, ({ caller }) => words(...caller));
+    expectPayload(await alice.call(uri, {}, options), wanted);
+    const { events: received } = await queueEvents(bob, uri);
+    await alice.publish(uri, {}, options);
+    expectPayload(words(...(await received.get()).publisher), wanted);
+}
+
+// Conformance: CID-01, PID-01
+async function disclosure_on_request({ alice, bob, prefix }) {
+    await expectDisclosure({ alice, bob }, prefix, { disclose_me: true });
+}
+
+// Conformance: CID-03, PID-03
+async function disclosure_by_configuration({ alice, bob, prefix }) {
+    await expectDisclosure({ alice, bob }, `interop.disclosed.${prefix}`, {});
+}
+
+// Conformance: PPT-01, PPT-02, PPT-04
+async function packed_payload({ alice, join, prefix, content }) {
+    const packing = { ppt_scheme: 'x_interop', ppt_serializer: 'cbor' };
+    for (const serializer of ['msgpack', 'cbor']) {
+        const uri = `${prefix}.${serializer}`;
+        const carol = await join({ serializer });
+        await carol.register(uri, (invocation) => ({ ...echo(invocation), options: packing }));
+        expectPayload(await alice.call(uri, content, packing));
+        const { events: received } = await queueEvents(carol, uri);
+        await alice.publish(uri, content, packing);
+        expectPayload(await received.get());
+        await carol.leave();
+    }
+}
+
+// What a meta procedure returns.
+async function meta(session, procedure, ...args) {
+    return plain((await session.call(procedure, words(...args))).args);
+}
+
+// The arguments of the next event that is about the right thing; other sessions come and go meanwhile.
+async function nextAbout(events, isMeant) {
+    for (;;) {
+        const args = plain((await events.get()).args);
+        if (isMeant(args)) return args;
+    }
+}
+
+// Conformance: META-SES-01, META-SES-02, META-SES-03, META-SES-04
+async function session_meta({ alice, join }) {
+    const { events: joined } = await queueEvents(alice, 'wamp.session.on_join');
+    const { events: left } = await queueEvents(alice, 'wamp.session.on_leave');
+    const carol = await join();
+    const { authid, authrole } = carol;
+    const id = plain(carol.id);
+    const [details] = await nextAbout(joined, ([{ session }]) => session === id);
+    assert.deepEqual([details.authid, details.authrole], [authid, authrole]);
+    assert.ok((await meta(alice, 'wamp.session.count'))[0] >= 3);
+    assert.ok((await meta(alice, 'wamp.session.list', [authrole]))[0].includes(id));
+    assert.ok(!(await meta(alice, 'wamp.session.list', ['nobody']))[0].includes(id));
+    assert.deepEqual(await meta(alice, 'wamp.session.get', id), [details]);
+    await carol.leave();
+    assert.deepEqual(await nextAbout(left, ([session]) => session === id), [id, authid, authrole]);
+    await expectError(alice.call('wamp.session.get', words(id)), 'wamp.error.no_such_session');
+}
+
+// Conformance: META-SES-02, META-SES-05
+async function session_kill({ alice, join }) {
+    const { events: left } = await queueEvents(alice, 'wamp.session.on_leave');
+    const carol = await join();
+    const id = plain(carol.id);
+    const reason = 'interop.close.planned';
+    await alice.call('wamp.session.kill', { args: [id], kwargs: { reason, message: 'as planned' } });
+    // wampy.js does not say why.
+    assert.ok([reason, undefined].includes(await carol.ended));
+    await nextAbout(left, ([session]) => session === id);
+}
+
+// One queue for the four meta events of registrations or subscriptions, each with its name.
+async function queueLife(session, kind, verb) {
+    const life = new Queue();
+    for (const name of ['on_create', `on_${verb}`, `on_un${verb}`, 'on_delete']) {
+        await session.subscribe(`wamp.${kind}.${name}`, ({ args }) => life.put({ args: [name, ...args] }));
+    }
+    return life;
+}
+
+// Through the life of what Bob makes with `begin`; `members` is how the procedures call those who are on it.
+async function expectLife({ alice, bob, prefix }, { kind, verb, members, begin, more }) {
+    const life = await queueLife(alice, kind, verb);
+    const end = await begin();
+    const ofBob = plain(bob.id);
+    const [, creator, details] = await nextAbout(life, ([name, , { uri }]) => name === 'on_create' && uri === prefix);
+    const { id } = details;
+    assert.equal(creator, ofBob);
+    assert.equal(details.match, 'exact');
+    const next = () => nextAbout(life, ([, session, of]) => session === ofBob && of === id);
+    assert.equal((await next())[0], `on_${verb}`);
+    const ask = async (name, ...args) => (await meta(alice, `wamp.${kind}.${name}`, ...args))[0];
+    assert.ok((await ask('list')).exact.includes(id));
+    assert.equal(await ask('lookup', prefix), id);
+    assert.equal(await ask('lookup', prefix, { match: 'prefix' }), null);
+    // With keys of its own, perhaps.
+    assert.deepEqual({ ...(await ask('get', id)), ...details }, await ask('get', id));
+    assert.deepEqual(await ask(`list_${members}`, id), [ofBob]);
+    assert.equal(await ask(`count_${members}`, id), 1);
+    await more({ id, details, ask });
+    await end();
+    assert.equal((await next())[0], `on_un${verb}`);
+    assert.equal((await next())[0], 'on_delete');
+    assert.equal(await ask('lookup', prefix), null);
+    await expectError(alice.call(`wamp.${kind}.get`, words(id)), `wamp.error.no_such_${kind}`);
+}
+
+// Conformance: META-REG-01, META-REG-02, META-REG-03, META-REG-04, META-REG-05, META-REG-06
+async function registration_meta({ alice, bob, prefix }) {
+    await expectLife(
+        { alice, bob, prefix },
+        {
+            kind: 'registration',
+            verb: 'register',
+            members: 'callees',
+            begin: () => bob.register(prefix, echo, { invoke: 'roundrobin' }),
+            async more({ id, details, ask }) {
+                assert.equal(details.invoke, 'roundrobin');
+                assert.equal(await ask('match', prefix), id);
+            },
+        },
+    );
+}
+
+// Conformance: META-SUB-01, META-SUB-02, META-SUB-03, META-SUB-04
+async function subscription_meta({ alice, bob, prefix }) {
+    await expectLife(
+        { alice, bob, prefix },
+        {
+            kind: 'subscription',
+            verb: 'subscribe',
+            members: 'subscribers',
+            begin: async () => (await queueEvents(bob, prefix)).unsubscribe,
+            async more({ id, ask }) {
+                assert.deepEqual(await ask('match', prefix), [id]);
+            },
+        },
+    );
+}
+
+// Conformance: TST-01, TST-02, TST-04
+async function testaments({ bob, join, prefix, content }) {
+    const { events: received } = await queueEvents(bob, prefix);
+    const carol = await join();
+    await carol.call('wamp.session.add_testament', words(prefix, ['flushed'], {}));
+    await carol.call('wamp.session.flush_testaments', {});
+    await carol.call('wamp.session.add_testament', words(prefix, content.args, content.kwargs));
+    carol.drop();
+    expectPayload(await received.get());
+    await carol.ended;
+}
+
+// Conformance: RET-01, RET-02, RET-04
+async function retained_events({ alice, bob, prefix, content }) {
+    await alice.publish(prefix, content, { retain: true });
+    const { events: received } = await queueEvents(bob, prefix, { get_retained: true });
+    const retained = await received.get();
+    expectPayload(retained);
+    assert.ok(retained.isRetained);
+    await alice.publish(prefix, words('live'), { retain: true });
+    const live = await received.get();
+    expectPayload(live, words('live'));
+    assert.ok(!live.isRetained);
+}
+
+// Conformance: HIS-01, HIS-04, HIS-09
+async function event_history({ alice, prefix, content }) {
+    const topic = `interop.history.${prefix}`;
+    const first = await alice.publish(topic, content);
+    const second = await alice.publish(topic, words('second'));
+    const [id] = await meta(alice, 'wamp.subscription.lookup', 'interop.history.', { match: 'prefix' });
+    const query = { args: [id], kwargs: { topic, reverse: true, limit: 2 } };
+    const { args: events } = await alice.call('wamp.subscription.get_events', query);
+    assert.deepEqual(plain(events.map(({ publication }) => publication)), plain([second, first]));
+    expectPayload(events[0], words('second'));
+    expectPayload(events[1]);
 }
 
 // Conformance: SER-01, SER-06
@@ -287,6 +505,19 @@ const ALONE = [
     roundrobin,
     concurrency,
     denied_actions,
+    progressive_results,
+    canceling,
+    timeouts,
+    disclosure_on_request,
+    disclosure_by_configuration,
+    packed_payload,
+    session_meta,
+    session_kill,
+    registration_meta,
+    subscription_meta,
+    testaments,
+    retained_events,
+    event_history,
 ];
 const WITH_SERVED = [calls_served, events_to_served, events_from_served];
 
@@ -299,14 +530,16 @@ async function report(name, scenario) {
     }
 }
 
-async function check(client, url, serializer, prefix, ...allServed) {
-    const join = (realm) => withinDeadline(client.join(url, serializer, realm));
-    const [alice, bob] = [await join('realm1'), await join('realm1')];
-    const content = payload(serializer);
+async function check(client, url, ours, prefix, ...allServed) {
+    const join = ({ realm = 'realm1', serializer = ours } = {}) =>
+        withinDeadline(client.join(url, serializer, realm));
+    const [alice, bob] = [await join(), await join()];
+    const content = payload(ours);
+    const cannot = client.cannot(ours);
+    for (const [name, why] of Object.entries(cannot)) console.log(`cannot ${name}: ${why}`);
     for (const scenario of ALONE) {
         const { name } = scenario;
-        if (client.cannot[name]) console.log(`cannot ${name}: ${client.cannot[name]}`);
-        else await report(name, scenario({ alice, bob, join, content, prefix: `${prefix}.${name}` }));
+        if (!(name in cannot)) await report(name, scenario({ alice, bob, join, content, prefix: `${prefix}.${name}` }));
     }
     for (const served of allServed) {
         for (const scenario of WITH_SERVED) {
@@ -349,7 +582,8 @@ async function serve(client, url, serializer, prefix) {
 }
 
 // Runs the mode that the command line names. `client.join` resolves with a session whose requests take and give
-// `{ args, kwargs }`, to handlers with the `uri` too; `client.cannot` says which scenarios it has no means for.
+// `{ args, kwargs }`, to handlers with the `uri` and what else Details say; `client.cannot` says which scenarios it
+// has no means for in a serializer, and why.
 export async function run(client) {
     const [mode, ...rest] = process.argv.slice(2);
     await { serve, check }[mode](client, ...rest);

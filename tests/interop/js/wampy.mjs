@@ -10,17 +10,38 @@ import { run, WampError } from './peer.mjs';
 
 const SERIALIZERS = { json: JsonSerializer, msgpack: MsgpackSerializer, cbor: CborSerializer };
 
-const cannot = {
+const CANNOT = {
     own_events: 'leaves `exclude_me` out of PUBLISH when it is false',
     concurrency: 'has no `concurrency` among the options of `register`',
+    progressive_results: 'does not announce them as callee, so that nobody asks it for any',
+    interrupts: 'knows no INTERRUPT',
+    progressive_invocations: 'does not announce what its `progressiveCall` does, which is a protocol violation',
+    transparent_payload: 'has no payload codecs',
+    retained_events: 'leaves `retain` out of PUBLISH',
 };
 
+function cannot(serializer) {
+    if (serializer !== 'json') return CANNOT;
+    return { ...CANNOT, packed_payload: 'writes octets in JSON as an object of numbers' };
+}
+
 async function join(url, serializer, realm) {
+    let socket;
+    class Socket extends WebSocket {
+        constructor(...args) {
+            super(...args);
+            socket = this;
+        }
+    }
+    let end;
+    const ended = new Promise((resolve) => (end = resolve));
     const wampy = new Wampy(url, {
         realm,
-        ws: WebSocket,
+        ws: Socket,
         serializer: new SERIALIZERS[serializer](),
+        payloadSerializers: { cbor: new CborSerializer() },
         autoReconnect: false,
+        onClose: () => end(),
     });
     const { authid, authrole } = await wampy.connect();
     return {
@@ -28,7 +49,11 @@ async function join(url, serializer, realm) {
         authid,
         authrole,
         async subscribe(topic, handler, options) {
-            const deliver = (event) => handler({ ...received(event), uri: event.details.topic });
+            const deliver = (event) => {
+                const { topic, publisher, publisher_authid, publisher_authrole } = event.details;
+                const disclosed = [publisher, publisher_authid, publisher_authrole];
+                handler({ ...received(event), uri: topic, publisher: disclosed });
+            };
             const { subscriptionKey } = await answered(wampy.subscribe(topic, deliver, options));
             return () => answered(wampy.unsubscribe(subscriptionKey));
         },
@@ -39,10 +64,18 @@ async function join(url, serializer, realm) {
             await answered(wampy.register(procedure, (invocation) => invoke(handler, invocation), options));
             return () => answered(wampy.unregister(procedure));
         },
-        async call(procedure, content) {
-            return received(await answered(wampy.call(procedure, sent(content))));
+        async call(procedure, content, options) {
+            return received(await answered(wampy.call(procedure, sent(content), options)));
         },
+        begin(procedure) {
+            const answer = answered(wampy.call(procedure));
+            const { reqId } = wampy.getOpStatus();
+            return { answer, cancel: () => wampy.cancel(reqId, { mode: 'kill' }) };
+        },
+        ended,
         leave: () => wampy.disconnect(),
+        // Without GOODBYE.
+        drop: () => socket.terminate(),
     };
 }
 
@@ -55,7 +88,10 @@ const received = ({ argsList, argsDict }) => ({ args: argsList, kwargs: argsDict
 
 async function invoke(handler, invocation) {
     try {
-        return sent(await handler({ ...received(invocation), uri: invocation.details.procedure }));
+        const { procedure, caller, caller_authid, caller_authrole } = invocation.details;
+        const disclosed = [caller, caller_authid, caller_authrole];
+        const { options, ...content } = await handler({ ...received(invocation), uri: procedure, caller: disclosed });
+        return options ? { ...sent(content), options } : sent(content);
     } catch (error) {
         throw { error: error.uri, details: {}, ...sent(error) };
     }

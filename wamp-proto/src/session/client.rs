@@ -121,13 +121,15 @@ impl ClientSession {
             (State::Open, Message::Invocation(invocation)) => Ok(ClientInput::Invocation(invocation)),
             (State::Open, Message::Interrupt(interrupt)) => Ok(ClientInput::Interrupt(interrupt)),
             (State::Open, Message::Error(error)) => {
-                const REQUESTS: [MessageCode; 6] = [
+                const REQUESTS: [MessageCode; 7] = [
                     MessageCode::Publish,
                     MessageCode::Subscribe,
                     MessageCode::Unsubscribe,
                     MessageCode::Call,
                     MessageCode::Register,
                     MessageCode::Unregister,
+                    // A packed result for a caller that takes none (PPT-08).
+                    MessageCode::Yield,
                 ];
                 if REQUESTS.iter().any(|&request| request as u64 == error.request_type) {
                     Ok(ClientInput::Error(error))

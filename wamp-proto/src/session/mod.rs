@@ -27,8 +27,7 @@ pub enum Profile {
     Default,
     /// The specification without exception.
     Strict,
-    /// What deployed Crossbar.io clients lean on. Until the features that differ are there, the same as
-    /// `Default`.
+    /// `Default`, and what deployed clients of Crossbar.io lean on.
     Crossbar,
 }
 

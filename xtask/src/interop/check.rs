@@ -10,7 +10,7 @@ use super::process::Child;
 use super::router::Listeners;
 
 /// What every client does, or says that it cannot; tests/interop/README.md describes them.
-const ALONE: [&str; 16] = [
+const ALONE: [&str; 32] = [
     "events",
     "publisher_exclusion",
     "own_events",
@@ -27,6 +27,22 @@ const ALONE: [&str; 16] = [
     "roundrobin",
     "concurrency",
     "denied_actions",
+    "progressive_results",
+    "canceling",
+    "interrupts",
+    "timeouts",
+    "progressive_invocations",
+    "disclosure_on_request",
+    "disclosure_by_configuration",
+    "packed_payload",
+    "transparent_payload",
+    "session_meta",
+    "session_kill",
+    "registration_meta",
+    "subscription_meta",
+    "testaments",
+    "retained_events",
+    "event_history",
 ];
 
 /// What every client does with each peer that serves.

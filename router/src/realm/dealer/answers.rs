@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wamp_proto::dict::{CancelMode, Dict, ErrorDetails, PayloadAlgorithm, ResultDetails, YieldOptions};
+use wamp_proto::dict::{CancelMode, Dict, ErrorDetails, ResultDetails, YieldOptions};
 use wamp_proto::message::{CallResult, Error, Yield};
 use wamp_proto::uri::check_uri;
 use wamp_proto::{MessageCode, Payload, Profile, RequestId, SerializerId, Uri, Violation, error_uri};
@@ -14,6 +14,7 @@ use super::registration::PendingCall;
 use super::terms::{self, Terms};
 use super::{Dealer, Record};
 use crate::realm::outgoing::Outgoing;
+use crate::realm::packing::{carry_packing, is_packed, is_passthru};
 use crate::realm::recipient::RecipientKey;
 use crate::realm::refusal::Refusal;
 use crate::realm::settings::RealmSettings;
@@ -50,7 +51,7 @@ impl Dealer {
     ) -> Result<(), Violation> {
         self.check_issued(from, MessageCode::Yield, yielded.request)?;
         let Yield { request: invocation, options, payload } = yielded;
-        if is_packed_for_passthru(&options) && !self.caller_takes_packed(from, invocation, out) {
+        if is_passthru(&options.ppt_scheme) && !self.caller_takes_packed(from, invocation, out) {
             // The callee is told why (PPT-08), and the caller gets its final answer all the same.
             let refusal = Refusal::new(
                 error_uri::FEATURE_NOT_SUPPORTED,
@@ -164,7 +165,7 @@ impl Dealer {
     ) {
         let Some(invoked) = self.take_invoked(callee, invocation) else { return };
         if let Some((caller, request)) = invoked.caller {
-            match self.to_be_rerouted(caller, request, &invoked, out) {
+            match self.take_for_another(caller, request, &invoked, out) {
                 Some(call) => {
                     let slot = invoked.registration;
                     self.count_answered(&invoked);
@@ -187,7 +188,7 @@ impl Dealer {
     }
 
     /// The call, if another callee may have it.
-    fn to_be_rerouted(
+    fn take_for_another(
         &mut self,
         caller: RecipientKey,
         request: RequestId,
@@ -383,28 +384,11 @@ impl Dealer {
     }
 }
 
-fn is_packed_for_passthru(options: &YieldOptions) -> bool {
-    options.ppt_scheme.as_ref().is_some_and(|scheme| !scheme.is_empty())
-}
-
-/// What RESULT says of how the payload is packed (PPT-02, A-06), copied: slices of the callee's frame would keep the
-/// frame alive.
+/// What RESULT says of how the payload is packed.
 fn result_details(options: &YieldOptions) -> Dict<ResultDetails> {
-    let is_passthru = is_packed_for_passthru(options);
-    if !is_passthru && options.enc_algo.is_none() {
-        return Dict::new();
+    let mut details: Dict<ResultDetails> = Dict::new();
+    if is_packed!(options) {
+        carry_packing!(options => details);
     }
-    let copy = |text: &Option<Uri>| text.as_ref().map(|text| Uri::from(&**text));
-    let passthru = |text| if is_passthru { copy(text) } else { None };
-    ResultDetails {
-        ppt_scheme: passthru(&options.ppt_scheme),
-        ppt_serializer: passthru(&options.ppt_serializer),
-        ppt_cipher: passthru(&options.ppt_cipher),
-        ppt_keyid: passthru(&options.ppt_keyid),
-        enc_algo: options.enc_algo.as_ref().map(PayloadAlgorithm::detached),
-        enc_serializer: copy(&options.enc_serializer),
-        enc_key: copy(&options.enc_key),
-        ..ResultDetails::default()
-    }
-    .into()
+    details
 }

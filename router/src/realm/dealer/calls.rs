@@ -234,7 +234,7 @@ impl Dealer {
 
     /// The registration that a CALL goes to: exact before prefix before wildcard (PBR-02). The router's own
     /// procedures are nobody else's, whatever pattern matches them (URI-05).
-    fn find(&self, procedure: &str) -> Option<usize> {
+    pub(super) fn find(&self, procedure: &str) -> Option<usize> {
         let slots = &self.slot_by_procedure;
         let found = slots.exact(procedure);
         let pattern = || slots.longest_prefix(procedure).or_else(|| slots.best_wildcard(procedure));
@@ -282,6 +282,7 @@ impl Dealer {
     }
 
     /// Invokes the first callee that may and can take the call.
+    #[expect(clippy::result_large_err, reason = "the call is handed back and put somewhere, not passed up")]
     pub(super) fn dispatch(
         &mut self,
         settings: &RealmSettings,
@@ -366,12 +367,15 @@ impl Dealer {
         }
         for (payload, is_last) in chunks {
             if self.send_chunk((caller, request), (callee.key, invocation), payload, is_last, out).is_err() {
-                return self.end_call(settings, caller, request, &Refusal::chunk_lost(), out);
+                // It waited in a queue: who served the queue goes on with it, a loop and no recursion.
+                self.stop_call(settings, caller, request, &Refusal::chunk_lost(), out);
+                return;
             }
         }
     }
 
     /// Invokes every callee, and gathers what they answer.
+    #[expect(clippy::result_large_err, reason = "the call is handed back and put somewhere, not passed up")]
     fn dispatch_to_all(
         &mut self,
         settings: &RealmSettings,

@@ -103,7 +103,9 @@ impl Dealer {
                 self.serve_waiting(settings, slot, out);
             }
         }
-        self.move_up(settings, open, out);
+        if let Some(slot) = open.and_then(|open| open.queue()) {
+            self.serve_waiting(settings, slot, out);
+        }
     }
 
     /// Answers the caller at once, and interrupts the callees as far as they can be (CAN-04, CAN-05, TMO-02).
@@ -115,23 +117,32 @@ impl Dealer {
         refusal: &Refusal,
         out: &impl World,
     ) {
+        for slot in self.stop_call(settings, caller, request, refusal, out) {
+            self.serve_waiting(settings, slot, out);
+        }
+    }
+
+    /// The same, and leaves it to others to give the places to calls that wait: returns the slots of their
+    /// registrations.
+    pub(super) fn stop_call(
+        &mut self,
+        settings: &RealmSettings,
+        caller: RecipientKey,
+        request: RequestId,
+        refusal: &Refusal,
+        out: &impl World,
+    ) -> Vec<usize> {
         let callees = self.callees_of(caller, request);
         let open = self.take_call(caller, request);
         let is_killed = open.as_ref().is_some_and(OpenCall::is_killed);
         refusal.answer(caller, MessageCode::Call, request, out);
-        for (callee, invocation) in callees {
-            if let Some(slot) = self.abandon(settings, callee, invocation, is_killed, out) {
-                self.serve_waiting(settings, slot, out);
-            }
-        }
-        self.move_up(settings, open, out);
-    }
-
-    /// Has the queue move on that a call stood in which is over: the next may be for another callee.
-    fn move_up(&mut self, settings: &RealmSettings, over: Option<OpenCall>, out: &impl World) {
-        if let Some(Whereabouts::Waiting(slot)) = over.map(|open| open.at) {
-            self.serve_waiting(settings, slot, out);
-        }
+        let abandoned = callees
+            .into_iter()
+            .filter_map(|(callee, invocation)| self.abandon(settings, callee, invocation, is_killed, out));
+        let mut freed: Vec<_> = abandoned.collect();
+        // The next in the queue may be for another callee.
+        freed.extend(open.and_then(|open| open.queue()));
+        freed
     }
 
     /// Ends calls whose time is up (TMO-02).
@@ -291,6 +302,11 @@ impl Dealer {
 }
 
 impl OpenCall {
+    /// The slot of the registration in whose queue it is.
+    fn queue(&self) -> Option<usize> {
+        if let Whereabouts::Waiting(slot) = self.at { Some(slot) } else { None }
+    }
+
     fn is_killed(&self) -> bool {
         self.terms.as_ref().is_some_and(|terms| terms.is_killed)
     }

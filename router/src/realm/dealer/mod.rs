@@ -11,6 +11,7 @@ mod calls;
 mod deadlines;
 mod endings;
 mod gathering;
+mod inspect;
 mod registration;
 mod terms;
 
@@ -20,9 +21,10 @@ use std::sync::Arc;
 use slab::Slab;
 use wamp_proto::dict::{Dict, InvocationPolicy, RegisterOptions, UnregisteredDetails};
 use wamp_proto::message::{Answered, Register, Registered, Unregister, Unregistered};
-use wamp_proto::{MatchPolicy, MessageCode, Profile, RegistrationId, RequestId, Uri, error_uri};
+use wamp_proto::{MatchPolicy, MessageCode, Profile, RegistrationId, RequestId, SessionId, Uri, error_uri};
 
 use super::authorization::Disclosure;
+use super::meta::MetaEvent;
 use super::outgoing::Outgoing;
 use super::patterns::PatternMap;
 use super::recipient::RecipientKey;
@@ -40,6 +42,7 @@ enum Record {
     /// A session offers a procedure.
     Registered {
         callee: RecipientKey,
+        session: SessionId,
         request: RequestId,
         procedure: Uri,
         options: Dict<RegisterOptions>,
@@ -82,6 +85,8 @@ pub(super) struct Dealer {
     /// Octets of the calls that wait, in all queues, and of those kept for another callee.
     waiting_bytes: usize,
     draining: bool,
+    /// What happened to the registrations, and was not announced yet.
+    news: Vec<MetaEvent<'static>>,
     chance: fastrand::Rng,
 }
 
@@ -98,6 +103,7 @@ impl Dealer {
             deadlines: Deadlines::default(),
             waiting_bytes: 0,
             draining: false,
+            news: Vec::new(),
             chance: fastrand::Rng::with_seed(settings.seed()),
         }
     }
@@ -114,9 +120,10 @@ impl Dealer {
         if let Err(refusal) = self.check_register(settings, from, &register, disclosure) {
             return refusal.answer(from, MessageCode::Register, register.request, out);
         }
+        let Some(session) = out.identity(from).map(|identity| identity.session) else { return };
         let Register { request, options, procedure } = register;
         let is_disclosed = disclosure == Disclosure::Forced;
-        let record = Record::Registered { callee: from, request, procedure, options, is_disclosed };
+        let record = Record::Registered { callee: from, session, request, procedure, options, is_disclosed };
         self.apply(settings, record, out);
     }
 
@@ -165,8 +172,8 @@ impl Dealer {
     /// Changes the registrations, and answers whoever asked for it.
     fn apply(&mut self, settings: &RealmSettings, record: Record, out: &impl World) {
         match record {
-            Record::Registered { callee, request, procedure, options, is_disclosed } => {
-                match self.add(settings, (callee, is_disclosed), &procedure, &options, out) {
+            Record::Registered { callee, session, request, procedure, options, is_disclosed } => {
+                match self.add(settings, (callee, session, is_disclosed), &procedure, &options, out) {
                     Ok(slot) => {
                         let Some(registration) = self.registrations.get(slot).map(|found| found.id) else {
                             return;
@@ -204,7 +211,7 @@ impl Dealer {
     fn add(
         &mut self,
         settings: &RealmSettings,
-        (callee, is_disclosed): (RecipientKey, bool),
+        (callee, session, is_disclosed): (RecipientKey, SessionId, bool),
         procedure: &Uri,
         options: &RegisterOptions,
         out: &impl World,
@@ -220,14 +227,19 @@ impl Dealer {
                 self.check_shared(settings, slot, callee, invoke)?;
                 slot
             }
-            None => self.create(settings, procedure, match_policy, invoke)?,
+            None => {
+                let slot = self.create(settings, procedure, match_policy, invoke, out)?;
+                let description = self.registrations.get(slot).map(Registration::description);
+                self.news.extend(description.map(|made| MetaEvent::RegistrationCreated(session, made)));
+                slot
+            }
         };
         if let Some(registration) = self.registrations.get_mut(slot) {
             self.last_place += 1;
             let identity = out.identity(callee);
-            registration.add(Callee {
+            let is_new = registration.add(Callee {
                 key: callee,
-                session: identity.map_or(0, |identity| identity.session.value()),
+                session,
                 place: self.last_place,
                 concurrency: options.concurrency,
                 wants_caller: options.disclose_caller == Some(true),
@@ -236,6 +248,9 @@ impl Dealer {
                 features: identity.map(|identity| identity.features.callee).unwrap_or_default(),
                 open: 0,
             });
+            if is_new {
+                self.news.push(MetaEvent::Registered(session, registration.id));
+            }
             self.parties.entry(callee).or_default().registrations.insert(registration.id);
         }
         Ok(slot)
@@ -247,6 +262,7 @@ impl Dealer {
         procedure: &Uri,
         match_policy: MatchPolicy,
         invoke: InvocationPolicy,
+        out: &impl World,
     ) -> Result<usize, Refusal> {
         if !self.slot_by_procedure.takes(procedure, match_policy) {
             return Err(Refusal::too_many_shapes());
@@ -260,7 +276,8 @@ impl Dealer {
         let slot = self.registrations.vacant_key();
         self.slot_by_procedure.insert(&procedure, match_policy, slot);
         self.slot_by_id.insert(id, slot);
-        self.registrations.insert(Registration::new(id, procedure, match_policy, invoke, queue));
+        let created = out.wall_clock();
+        self.registrations.insert(Registration::new(id, procedure, match_policy, invoke, queue, created));
         Ok(slot)
     }
 
@@ -324,20 +341,13 @@ impl Dealer {
         let others: Vec<_> =
             registration.callees().iter().map(|other| other.key).filter(|other| *other != callee).collect();
         for other in others {
-            let place = registration.remove(other);
+            let removed = registration.remove(other);
             if let Some(party) = self.parties.get_mut(&other) {
                 party.registrations.remove(&id);
-                party.forget_orphans(place);
+                party.forget_orphans(removed.map(|callee| callee.place));
             }
-            if out.identity(other).is_some_and(|identity| identity.features.callee.registration_revocation) {
-                let revoked = UnregisteredDetails {
-                    registration: Some(id),
-                    reason: Some(error_uri::REGISTRATION_TAKEN_OVER.into()),
-                    ..UnregisteredDetails::default()
-                };
-                let message = Unregistered { request: Answered::Revocation, revoked: Some(revoked.into()) };
-                out.answer(other, &Outgoing::new(message.into()));
-            }
+            tell_revoked(other, id, Some(error_uri::REGISTRATION_TAKEN_OVER.into()), out);
+            self.news.extend(removed.map(|callee| MetaEvent::Unregistered(callee.session, id)));
         }
         Ok(())
     }
@@ -352,15 +362,17 @@ impl Dealer {
     ) {
         let Some(&slot) = self.slot_by_id.get(&id) else { return };
         let Some(registration) = self.registrations.get_mut(slot) else { return };
-        let place = registration.remove(callee);
+        let removed = registration.remove(callee);
         if let Some(party) = self.parties.get_mut(&callee) {
-            party.forget_orphans(place);
+            party.forget_orphans(removed.map(|callee| callee.place));
         }
+        self.news.extend(removed.map(|callee| MetaEvent::Unregistered(callee.session, id)));
         if !registration.callees().is_empty() {
             return self.serve_waiting(settings, slot, out);
         }
         let waiting = registration.waiting.take();
         let registration = self.registrations.remove(slot);
+        self.news.extend(removed.map(|callee| MetaEvent::RegistrationDeleted(callee.session, id)));
         self.slot_by_id.remove(&id);
         self.slot_by_procedure.remove(&registration.procedure, registration.match_policy);
         self.refuse_waiting(waiting, error_uri::NO_SUCH_PROCEDURE, "the last callee is gone", out);
@@ -381,6 +393,11 @@ impl Dealer {
         }
     }
 
+    /// What happened to the registrations since this was asked last, in that order.
+    pub(super) fn take_news(&mut self) -> Vec<MetaEvent<'static>> {
+        std::mem::take(&mut self.news)
+    }
+
     /// How many CALLs wait for their final answer.
     pub(super) fn open_calls(&self) -> usize {
         self.open_calls
@@ -399,5 +416,15 @@ impl Dealer {
     /// How many sessions the dealer keeps anything of.
     pub(super) fn parties(&self) -> usize {
         self.parties.len()
+    }
+}
+
+/// Tells a callee that a registration of it was revoked, if it announced that it understands (RRV-01).
+fn tell_revoked(callee: RecipientKey, id: RegistrationId, reason: Option<Uri>, out: &impl World) {
+    if out.identity(callee).is_some_and(|identity| identity.features.callee.registration_revocation) {
+        let revoked =
+            UnregisteredDetails { registration: Some(id), reason, ..UnregisteredDetails::default() };
+        let message = Unregistered { request: Answered::Revocation, revoked: Some(revoked.into()) };
+        out.answer(callee, &Outgoing::new(message.into()));
     }
 }

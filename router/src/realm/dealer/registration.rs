@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use time::OffsetDateTime;
 use wamp_proto::dict::InvocationPolicy;
-use wamp_proto::{MatchPolicy, Payload, RegistrationId, RequestId, Uri};
+use wamp_proto::{MatchPolicy, Payload, RegistrationId, RequestId, SessionId, Uri};
 
 use super::terms::{Chunks, Terms};
+use crate::realm::meta::Description;
 use crate::realm::recipient::{CalleeFeatures, RecipientKey};
 use crate::realm::settings::QueueLimits;
 use crate::realm::shards;
@@ -22,6 +24,7 @@ pub(super) struct Registration {
     pub(super) procedure: Arc<str>,
     pub(super) match_policy: MatchPolicy,
     pub(super) invoke: InvocationPolicy,
+    created: OffsetDateTime,
     /// In the order in which they registered, hence of their places.
     callees: Vec<Callee>,
     /// The place of the callee that was invoked last.
@@ -33,7 +36,8 @@ pub(super) struct Registration {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Callee {
     pub(super) key: RecipientKey,
-    pub(super) session: u64,
+    /// Kept, since the member may be gone when it is taken off.
+    pub(super) session: SessionId,
     /// Higher than that of everybody who registered before, in whatever registration.
     pub(super) place: u64,
     /// Invocations that it takes at a time, if it said so (CON-01).
@@ -78,28 +82,43 @@ impl Registration {
         match_policy: MatchPolicy,
         invoke: InvocationPolicy,
         queue: QueueLimits,
+        created: OffsetDateTime,
     ) -> Self {
         let waiting = WaitingCalls { limits: queue, ..WaitingCalls::default() };
-        Self { id, procedure, match_policy, invoke, callees: Vec::new(), last_invoked: 0, waiting }
+        Self { id, procedure, match_policy, invoke, created, callees: Vec::new(), last_invoked: 0, waiting }
     }
 
     pub(super) fn callees(&self) -> &[Callee] {
         &self.callees
     }
 
-    /// Adds a session behind all others. A session that is there keeps its place, and what it said last holds
-    /// (SHR-04).
-    pub(super) fn add(&mut self, callee: Callee) {
-        match self.callees.iter_mut().find(|other| other.key == callee.key) {
-            Some(there) => *there = Callee { place: there.place, open: there.open, ..callee },
-            None => self.callees.push(callee),
+    /// The registration as the meta API shows it.
+    pub(super) fn description(&self) -> Description {
+        Description {
+            id: self.id.value(),
+            created: self.created,
+            uri: self.procedure.clone(),
+            match_policy: self.match_policy,
+            invoke: Some(self.invoke),
         }
     }
 
+    /// Adds a session behind all others. A session that is there keeps its place, and what it said last holds
+    /// (SHR-04). Returns whether it is new.
+    pub(super) fn add(&mut self, callee: Callee) -> bool {
+        let found = self.callees.iter_mut().find(|other| other.key == callee.key);
+        let is_new = found.is_none();
+        match found {
+            Some(there) => *there = Callee { place: there.place, open: there.open, ..callee },
+            None => self.callees.push(callee),
+        }
+        is_new
+    }
+
     /// Takes a session off, and says what its place was.
-    pub(super) fn remove(&mut self, key: RecipientKey) -> Option<u64> {
+    pub(super) fn remove(&mut self, key: RecipientKey) -> Option<Callee> {
         let index = self.callees.iter().position(|callee| callee.key == key)?;
-        Some(self.callees.remove(index).place)
+        Some(self.callees.remove(index))
     }
 
     /// The indices of the callees that a call may go to, best first, whether or not they have room.
@@ -136,7 +155,7 @@ impl Registration {
     /// The callee that a resource key belongs to: by rendezvous hashing, so that a callee that comes or goes moves
     /// no more keys than its own.
     fn shard(&self, key: &str) -> usize {
-        let score = |callee: &Callee| shards::score(&callee.session.to_le_bytes(), key);
+        let score = |callee: &Callee| shards::score(&callee.session.value().to_le_bytes(), key);
         let scores = self.callees.iter().map(score).enumerate();
         scores.max_by_key(|(_, score)| *score).map_or(0, |(index, _)| index)
     }

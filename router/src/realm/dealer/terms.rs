@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
 
-use wamp_proto::dict::{CallOptions, Dict, InvocationDetails, PayloadAlgorithm};
+use wamp_proto::dict::{CallOptions, Dict, InvocationDetails};
 use wamp_proto::{Payload, Profile, Uri, error_uri};
 
 use super::gathering::Gathering;
 use super::registration::{Callee, PendingCall};
 use crate::realm::authorization::Disclosure;
+use crate::realm::packing::{carry_packing, is_packed};
 use crate::realm::recipient::Identity;
 use crate::realm::refusal::Refusal;
 use crate::realm::settings::RealmSettings;
@@ -234,24 +235,13 @@ pub(super) fn details(
     if details == InvocationDetails::default() { Dict::new() } else { details.into() }
 }
 
-/// The keys that say how a payload is packed, copied: slices of the caller's frame would keep the frame alive.
+/// What INVOCATION says of how the payload is packed.
 fn packing(options: &CallOptions) -> Option<Box<InvocationDetails>> {
-    let is_passthru = options.ppt_scheme.as_ref().is_some_and(|scheme| !scheme.is_empty());
-    if !is_passthru && options.enc_algo.is_none() {
-        return None;
-    }
-    let copy = |text: &Option<Uri>| text.as_ref().map(|text| Uri::from(&**text));
-    let passthru = |text| if is_passthru { copy(text) } else { None };
-    Some(Box::new(InvocationDetails {
-        ppt_scheme: passthru(&options.ppt_scheme),
-        ppt_serializer: passthru(&options.ppt_serializer),
-        ppt_cipher: passthru(&options.ppt_cipher),
-        ppt_keyid: passthru(&options.ppt_keyid),
-        enc_algo: options.enc_algo.as_ref().map(PayloadAlgorithm::detached),
-        enc_serializer: copy(&options.enc_serializer),
-        enc_key: copy(&options.enc_key),
-        ..InvocationDetails::default()
-    }))
+    is_packed!(options).then(|| {
+        let mut details = Box::<InvocationDetails>::default();
+        carry_packing!(options => details);
+        details
+    })
 }
 
 fn invalid(why: &str) -> Refusal {

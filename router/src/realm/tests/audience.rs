@@ -2,7 +2,9 @@
 
 use expect_test::expect;
 
-use super::check;
+use wamp_proto::Profile;
+
+use super::{RealmSettings, check, check_with, settings};
 
 /// Conformance: BWL-01
 #[test]
@@ -83,6 +85,25 @@ fn bwl_04_lists_grant_nothing() {
             a< SUBSCRIBED 1 sub#1
             b< SUBSCRIBED 1 sub#2
             a< EVENT sub#1 pub#1 {} ["a"]
+        "#]],
+    );
+}
+
+#[test]
+fn bwl_03_with_the_profile_crossbar_an_empty_whitelist_is_none() {
+    check_with(
+        RealmSettings { profile: Profile::Crossbar, ..settings() },
+        r#"
+            a> SUBSCRIBE 1 {} com.acme.tick
+            pub> PUBLISH 1 {"eligible":[]} com.acme.tick [1]
+            pub> PUBLISH 2 {"eligible_authid":[],"eligible_authrole":[]} com.acme.tick [2]
+            pub> PUBLISH 3 {"eligible":[],"eligible_authid":["b"]} com.acme.tick ["nobody"]
+            pub> PUBLISH 4 {"eligible":[],"exclude_authid":["a"]} com.acme.tick ["nobody"]
+        "#,
+        expect![[r#"
+            a< SUBSCRIBED 1 sub#1
+            a< EVENT sub#1 pub#1 {} [1]
+            a< EVENT sub#1 pub#2 {} [2]
         "#]],
     );
 }

@@ -107,7 +107,10 @@ fn authz_01_the_routers_topics_are_authorized_as_others_are() {
             g< SUBSCRIBED 1 sub#1
             g< ERROR SUBSCRIBE 2 {} wamp.error.not_authorized ["role \"guest\" may not subscribe \"wamp.session.on_leave\""]
             g< ERROR SUBSCRIBE 3 {} wamp.error.not_authorized ["role \"guest\" may not subscribe \"wamp.\""]
+            g< EVENT sub#1 pub#1 {} [{"session":2,"authid":"a","authrole":"anyone","authmethod":"anonymous","authprovider":"static"}]
             a< SUBSCRIBED 1 sub#2
+            a< EVENT sub#2 pub#2 {"topic":"wamp.subscription.on_create"} [2,{"id":sub#2,"created":"2026-11-22T12:00:00Z","uri":"wamp.","match":"prefix"}]
+            a< EVENT sub#2 pub#3 {"topic":"wamp.subscription.on_subscribe"} [2,sub#2]
         "#]],
     );
 }

@@ -52,10 +52,10 @@ fn uri_06_a_bad_procedure_is_answered_with_an_error() {
 fn uri_05_the_routers_procedures_may_be_called() {
     check(
         r#"
-            alice> CALL 1 {} wamp.session.count
+            alice> CALL 1 {} wamp.session.nothing
         "#,
         expect![[r#"
-            alice< ERROR CALL 1 {} wamp.error.no_such_procedure ["no procedure \"wamp.session.count\" is registered"]
+            alice< ERROR CALL 1 {} wamp.error.no_such_procedure ["no procedure \"wamp.session.nothing\" is registered"]
         "#]],
     );
 }

@@ -6,15 +6,18 @@
 //! alice> CALL 1 {} com.acme.add [2,3]   a message, element by element; ERROR means one of an INVOCATION
 //! bob> YIELD inv#1 {} [5]               inv#1 is bob's first INVOCATION: requests are in the callee's scope
 //! bob> UNSUBSCRIBE 2 sub#1              sub#, reg# and pub# count IDs in the order of their appearance
-//! alice is bob in role guest            joins as the principal bob; otherwise, everybody has their own name as
-//!                                       authid, and the role `anyone`, which may do everything; `hidden` may not
-//!                                       be disclosed, `shown` always is, and has a trust level
+//! alice is bob in role guest            joins as the principal bob, or becomes that; otherwise, everybody has their
+//!                                       own name as authid, and the role `anyone`, which may do everything; `hidden`
+//!                                       may not be disclosed, `shown` always is, and has a trust level
 //! alice> leave
 //! bob is full                           no room for INVOCATIONs, until `bob is ready`
 //! bob cannot take inv#1                 the INVOCATION came as far as bob's connection and no further
 //! 200 ms later                          time passes
 //! drain                                 and `cancel`: the realm goes down
 //! ```
+//!
+//! IDs stand in payloads as well: `[sub#1]`. Sessions are numbered in the order in which they joined, and
+//! registrations in that in which they were made.
 //!
 //! What comes out is written the same way, with `alice<`. `bob! …` says how bob broke the protocol; he is made
 //! to leave then. Every script ends with everybody leaving, and nothing may stay behind.
@@ -23,18 +26,27 @@ mod audience;
 mod authorize;
 mod call;
 mod cancel;
+mod disclosure;
 mod drain;
 mod gathering;
+mod get_events;
+mod history;
 mod leave;
+mod meta_registrations;
+mod meta_sessions;
+mod meta_subscriptions;
 mod patterns;
 mod progress;
 mod publish;
 mod register;
 mod reroute;
+mod retained;
 mod settings;
+mod sharded;
 mod shared;
 mod subscribe;
 mod terms;
+mod testaments;
 mod timeouts;
 
 use std::cell::{Cell, RefCell};
@@ -166,6 +178,7 @@ impl Stage {
             rule(Action::Publish, "com.acme..public", MatchPolicy::Wildcard, true),
             rule(Action::Call, "com.acme.", MatchPolicy::Prefix, true),
             rule(Action::Call, "com.acme.reset", MatchPolicy::Exact, false),
+            rule(Action::Call, "wamp.session.add_testament", MatchPolicy::Exact, true),
             rule(Action::Register, "com.acme.add", MatchPolicy::Exact, true),
         ];
         let disclosing = |disclosure| {
@@ -175,14 +188,26 @@ impl Stage {
         let role = |name, trustlevel, rules: &[Rule]| {
             Arc::new(Role::new(name, trustlevel, rules, &settings.uri_rules, &settings.table_key))
         };
+        let publishes = |uri: &str, disclosure| Rule {
+            verdict: Verdict::Allowed(disclosure),
+            ..rule(Action::Publish, uri, MatchPolicy::Prefix, true)
+        };
+        let citizen = [
+            publishes("com.acme.", Disclosure::OnRequest),
+            publishes("com.acme.vote.", Disclosure::Refused),
+            publishes("com.acme.law.", Disclosure::Forced),
+        ];
         Self {
             roles: vec![
                 role("anyone", None, &everything),
                 role("guest", None, &guest),
                 role("hidden", None, &disclosing(Disclosure::Refused)),
                 role("shown", Some(3), &disclosing(Disclosure::Forced)),
+                role("citizen", None, &citizen),
+                role("clerk", None, &[rule(Action::Call, "wamp.", MatchPolicy::Prefix, true)]),
+                role("sensor", Some(3), &everything),
             ],
-            realm: Realm::new(settings),
+            realm: Realm::new(settings, time::macros::datetime!(2026-11-22 11:00 UTC)),
             people: BTreeMap::new(),
             next_generation: 0,
             last_calls: BTreeMap::new(),
@@ -216,11 +241,12 @@ impl Stage {
         if let Some((name, rest)) = line.split_once(" is ")
             && let Some((authid, role)) = rest.split_once(" in role ")
         {
-            let key = self.key(name);
             let roles = &self.roles;
             let role = roles.iter().find(|known| &*known.name == role).expect("a role").clone();
-            let identity = self.cast.identities.get_mut(&key).expect("a member");
-            *identity = Identity { authid: authid.into(), role, ..*identity };
+            match self.people.get(name).and_then(|key| self.cast.identities.get_mut(key)) {
+                Some(identity) => *identity = Identity { authid: authid.into(), role, ..*identity },
+                None => _ = self.join(name, authid, role),
+            }
             return;
         }
         if let Some((name, act)) = line.split_once('>') {
@@ -258,11 +284,16 @@ impl Stage {
         }
     }
 
-    /// A person who is not there yet joins. Slots are used again, so that only the generation tells.
+    /// A person who is not there yet joins.
     fn key(&mut self, name: &str) -> RecipientKey {
-        if let Some(&key) = self.people.get(name) {
-            return key;
+        match self.people.get(name) {
+            Some(key) => *key,
+            None => self.join(name, name, self.roles[0].clone()),
         }
+    }
+
+    /// Slots are used again, so that only the generation tells.
+    fn join(&mut self, name: &str, authid: &str, role: Arc<Role>) -> RecipientKey {
         let free = |slot: &u32| self.people.values().all(|key| key.slot != *slot);
         let slot = (0..).find(free).expect("a slot");
         let key = RecipientKey { slot, generation: self.next_generation };
@@ -271,13 +302,14 @@ impl Stage {
         self.cast.names.borrow_mut().insert(key, name.to_owned());
         let identity = Identity {
             session: SessionId::new(u64::from(key.generation) + 1).expect("a session"),
-            authid: name.into(),
-            role: self.roles[0].clone(),
+            authid: authid.into(),
+            role,
             authmethod: "anonymous",
             authprovider: "static",
             features: if name.starts_with("old") { Features::default() } else { everything() },
         };
         self.cast.identities.insert(key, identity);
+        self.realm.joined(key, &self.cast);
         key
     }
 
@@ -326,7 +358,12 @@ impl Stage {
 }
 
 impl Cast {
+    /// Whoever is gone takes and forgets.
     fn write(&self, to: RecipientKey, message: &Arc<Outgoing>) {
+        if !self.identities.contains_key(&to) || self.killed.borrow().iter().any(|(killed, _)| *killed == to)
+        {
+            return;
+        }
         let names = self.names.borrow();
         let name = names.get(&to).expect("a member");
         let body = message.body(SerializerId::Json).expect("JSON stays JSON");
@@ -421,11 +458,22 @@ impl Ids {
             items.push((MessageCode::Invocation as u64).to_string());
         }
         items.extend(elements.map(|element| match element.as_bytes() {
-            [b'{' | b'[' | b'"' | b'0'..=b'9', ..] => element.to_owned(),
+            [b'{' | b'[' | b'"' | b'0'..=b'9', ..] => self.numbered(element),
             _ if is_id(element) => self.number(element).to_string(),
             _ => format!("\"{element}\""),
         }));
         format!("[{}]", items.join(","))
+    }
+
+    /// JSON with numbers for the IDs in it.
+    fn numbered(&self, json: &str) -> String {
+        let mut text = json.to_owned();
+        for (kind, ids) in [("sub", &self.subscriptions), ("reg", &self.registrations)] {
+            for (at, id) in ids.iter().enumerate().rev() {
+                text = text.replace(&format!("{kind}#{}", at + 1), &id.to_string());
+            }
+        }
+        text
     }
 
     /// JSON as `SUBSCRIBED 1 sub#1`.
@@ -446,9 +494,10 @@ impl Ids {
                 }
                 (MessageCode::Unregistered, 2) => {
                     let (before, id) = element.split_once(r#""registration":"#).expect("a revocation");
-                    let (id, behind) = id.split_once(',').expect("a reason");
+                    let end = id.find(|c: char| !c.is_ascii_digit()).expect("the end of the dict");
+                    let (id, behind) = id.split_at(end);
                     let id = named("reg", &mut self.registrations, id.parse().expect("an ID"));
-                    format!(r#"{before}"registration":{id},{behind}"#)
+                    format!(r#"{before}"registration":{id}{behind}"#)
                 }
                 (MessageCode::Registered | MessageCode::Invocation, 2) => {
                     named("reg", &mut self.registrations, number(at))
@@ -460,10 +509,11 @@ impl Ids {
             });
         }
         let mut text = words.join(" ");
-        // Where a sentence for people names it.
+        // In payloads. They are hashes: nothing else is such a number.
         for (at, id) in self.subscriptions.iter().enumerate() {
-            text = text.replace(&format!("subscription {id} "), &format!("subscription sub#{} ", at + 1));
+            text = text.replace(&id.to_string(), &format!("sub#{}", at + 1));
         }
+        // Where a sentence for people names it.
         for (at, id) in self.registrations.iter().enumerate() {
             text = text.replace(&format!("registration {id} "), &format!("registration reg#{} ", at + 1));
         }

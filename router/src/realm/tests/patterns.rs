@@ -93,13 +93,20 @@ fn pbs_01_everything_is_a_prefix_too() {
         "#,
         expect![[r#"
             alice< SUBSCRIBED 1 sub#1
+            alice< EVENT sub#1 pub#1 {"topic":"wamp.subscription.on_create"} [1,{"id":sub#1,"created":"2026-11-22T12:00:00Z","uri":"","match":"prefix"}]
+            alice< EVENT sub#1 pub#2 {"topic":"wamp.subscription.on_subscribe"} [1,sub#1]
             alice< SUBSCRIBED 2 sub#2
+            alice< EVENT sub#1 pub#3 {"topic":"wamp.subscription.on_create"} [1,{"id":sub#2,"created":"2026-11-22T12:00:00Z","uri":"","match":"wildcard"}]
+            alice< EVENT sub#1 pub#4 {"topic":"wamp.subscription.on_subscribe"} [1,sub#2]
             alice< SUBSCRIBED 3 sub#3
+            alice< EVENT sub#1 pub#5 {"topic":"wamp.subscription.on_create"} [1,{"id":sub#3,"created":"2026-11-22T12:00:00Z","uri":".","match":"wildcard"}]
+            alice< EVENT sub#1 pub#6 {"topic":"wamp.subscription.on_subscribe"} [1,sub#3]
             alice< ERROR SUBSCRIBE 4 {} wamp.error.invalid_uri ["the URI has an empty component"]
-            alice< EVENT sub#1 pub#1 {"topic":"tick"}
-            alice< EVENT sub#2 pub#1 {"topic":"tick"}
-            alice< EVENT sub#1 pub#2 {"topic":"com.tick"}
-            alice< EVENT sub#3 pub#2 {"topic":"com.tick"}
+            alice< EVENT sub#1 pub#7 {"topic":"wamp.session.on_join"} [{"session":2,"authid":"bob","authrole":"anyone","authmethod":"anonymous","authprovider":"static"}]
+            alice< EVENT sub#1 pub#8 {"topic":"tick"}
+            alice< EVENT sub#2 pub#8 {"topic":"tick"}
+            alice< EVENT sub#1 pub#9 {"topic":"com.tick"}
+            alice< EVENT sub#3 pub#9 {"topic":"com.tick"}
         "#]],
     );
 }
@@ -184,14 +191,14 @@ fn uri_05_patterns_do_not_catch_calls_of_the_routers_procedures() {
             alice> REGISTER 1 {"match":"prefix"} ""
             alice> REGISTER 2 {"match":"wildcard"} .session.count
             alice> REGISTER 3 {"match":"prefix"} wamp.
-            bob> CALL 1 {} wamp.session.count
+            bob> CALL 1 {} wamp.session.nothing
             bob> CALL 2 {} wampx.session.count
         "#,
         expect![[r#"
             alice< REGISTERED 1 reg#1
             alice< REGISTERED 2 reg#2
             alice< ERROR REGISTER 3 {} wamp.error.invalid_uri ["URIs that begin with \"wamp\" are the router's"]
-            bob< ERROR CALL 1 {} wamp.error.no_such_procedure ["no procedure \"wamp.session.count\" is registered"]
+            bob< ERROR CALL 1 {} wamp.error.no_such_procedure ["no procedure \"wamp.session.nothing\" is registered"]
             alice< INVOCATION inv#1 reg#1 {"procedure":"wampx.session.count"}
         "#]],
     );

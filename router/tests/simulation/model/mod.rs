@@ -165,6 +165,7 @@ impl Model {
             open_calls: self.open_calls(realm),
             waiting_bytes: self.waiting_octets(realm),
             parties: parties.filter(|session| session.is_party && !session.is_gone).count(),
+            testaments: 0,
         }
     }
 

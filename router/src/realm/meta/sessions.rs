@@ -1,0 +1,141 @@
+//! The session meta API (META-SES): who is in the realm, and who has to go.
+
+use wamp_proto::dict::{Dict, GoodbyeDetails};
+use wamp_proto::message::Goodbye;
+use wamp_proto::{Profile, SessionId, Value, error_uri};
+
+use super::arguments::Arguments;
+use super::{Answer, MetaCall, dict};
+use crate::realm::recipient::Identity;
+use crate::realm::refusal::Refusal;
+use crate::realm::world::{Departure, World};
+
+pub(super) fn count<W: World>(call: &MetaCall<'_, W>, arguments: Arguments) -> Result<Answer, Refusal> {
+    let roles = roles(arguments)?;
+    Ok(Answer::count(members(call, &roles).count()))
+}
+
+pub(super) fn list<W: World>(call: &MetaCall<'_, W>, arguments: Arguments) -> Result<Answer, Refusal> {
+    let roles = roles(arguments)?;
+    Ok(Answer::ids(members(call, &roles).collect()))
+}
+
+/// The authroles that the caller wants to see; all, if it named none.
+fn roles(mut arguments: Arguments) -> Result<Option<Vec<String>>, Refusal> {
+    let roles = arguments.optional("filter_authroles")?;
+    arguments.end()?;
+    Ok(roles)
+}
+
+/// Session IDs of the members in one of those roles.
+fn members<W: World>(call: &MetaCall<'_, W>, roles: &Option<Vec<String>>) -> impl Iterator<Item = u64> {
+    call.out
+        .members()
+        .filter(|(_, identity)| {
+            roles.as_ref().is_none_or(|roles| roles.iter().any(|role| **role == *identity.role.name))
+        })
+        .map(|(_, identity)| identity.session.value())
+}
+
+pub(super) fn get<W: World>(call: &MetaCall<'_, W>, mut arguments: Arguments) -> Result<Answer, Refusal> {
+    let session: SessionId = arguments.required("session")?;
+    arguments.end()?;
+    let identity = call.out.member(session).and_then(|member| call.out.identity(member));
+    identity
+        .map(|identity| Answer::one(details(identity)))
+        .ok_or_else(|| Refusal::new(error_uri::NO_SUCH_SESSION, format!("session {session} does not exist")))
+}
+
+/// A session, as `get` and `on_join` show it.
+pub(super) fn details(identity: &Identity) -> Value {
+    dict([
+        ("session", identity.session.value().into()),
+        ("authid", (&*identity.authid).into()),
+        ("authrole", (&*identity.role.name).into()),
+        ("authmethod", identity.authmethod.into()),
+        ("authprovider", identity.authprovider.into()),
+    ])
+}
+
+pub(super) fn kill<W: World>(call: &MetaCall<'_, W>, mut arguments: Arguments) -> Result<Answer, Refusal> {
+    let session: SessionId = arguments.required("session")?;
+    let goodbye = goodbye(call, arguments)?;
+    // There is no other session of the caller's ID (META-SES-06).
+    let Some(victim) = call.out.member(session).filter(|member| *member != call.caller) else {
+        let explanation = format!("there is no other session {session}");
+        return Err(Refusal::new(error_uri::NO_SUCH_SESSION, explanation));
+    };
+    call.out.kill(victim, goodbye, Departure::Announced);
+    Ok(Answer::EMPTY)
+}
+
+pub(super) fn kill_by_authid<W: World>(
+    call: &MetaCall<'_, W>,
+    mut arguments: Arguments,
+) -> Result<Answer, Refusal> {
+    let authid: String = arguments.required("authid")?;
+    let goodbye = goodbye(call, arguments)?;
+    let killed = kill_others(call, &goodbye, Departure::Announced, |other| *other.authid == *authid);
+    Ok(Answer::ids(killed))
+}
+
+pub(super) fn kill_by_authrole<W: World>(
+    call: &MetaCall<'_, W>,
+    mut arguments: Arguments,
+) -> Result<Answer, Refusal> {
+    let authrole: String = arguments.required("authrole")?;
+    let goodbye = goodbye(call, arguments)?;
+    let killed = kill_others(call, &goodbye, Departure::Announced, |other| *other.role.name == *authrole);
+    Ok(how_many(call, killed))
+}
+
+pub(super) fn kill_all<W: World>(call: &MetaCall<'_, W>, arguments: Arguments) -> Result<Answer, Refusal> {
+    let goodbye = goodbye(call, arguments)?;
+    let killed = kill_others(call, &goodbye, Departure::Unannounced, |_| true);
+    Ok(how_many(call, killed))
+}
+
+/// What the killed are told, from the last two arguments (META-SES-05).
+fn goodbye<W: World>(call: &MetaCall<'_, W>, mut arguments: Arguments) -> Result<Goodbye, Refusal> {
+    let reason: Option<String> = arguments.optional("reason")?;
+    let message: Option<String> = arguments.optional("message")?;
+    arguments.end()?;
+    let reason = match reason {
+        Some(reason) => {
+            call.check_reason(&reason)?;
+            reason.into()
+        }
+        None => match call.realm.settings.profile {
+            Profile::Crossbar => error_uri::NORMAL.into(),
+            Profile::Default | Profile::Strict => error_uri::KILLED.into(),
+        },
+    };
+    let details = message.map_or_else(Dict::new, |message| {
+        GoodbyeDetails { message: Some(message.into()), ..GoodbyeDetails::default() }.into()
+    });
+    Ok(Goodbye { details, reason })
+}
+
+/// Kills everybody but the caller of whom that holds. Returns their session IDs.
+fn kill_others<W: World>(
+    call: &MetaCall<'_, W>,
+    goodbye: &Goodbye,
+    departure: Departure,
+    is_meant: impl Fn(&Identity) -> bool,
+) -> Vec<u64> {
+    let others = call.out.members().filter(|(member, identity)| *member != call.caller && is_meant(identity));
+    others
+        .map(|(member, identity)| {
+            call.out.kill(member, goodbye.clone(), departure);
+            identity.session.value()
+        })
+        .collect()
+}
+
+/// How many were killed; who, where Crossbar.io's users expect that.
+fn how_many<W: World>(call: &MetaCall<'_, W>, killed: Vec<u64>) -> Answer {
+    match call.realm.settings.profile {
+        Profile::Crossbar => Answer::ids(killed),
+        Profile::Default | Profile::Strict => Answer::count(killed.len()),
+    }
+}

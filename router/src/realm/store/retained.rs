@@ -1,0 +1,195 @@
+//! The retained events of a realm's topics (RET-01).
+//!
+//! A retained event without a payload is an event like any other: it does not clear its topic, as it would in MQTT.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use wamp_proto::MatchPolicy;
+
+use super::StoredEvent;
+use crate::realm::settings::StoreLimits;
+use crate::realm::world::Moment;
+
+/// Retained events, within limits. The oldest go first.
+#[derive(Debug)]
+pub(super) struct Retained {
+    limits: StoreLimits,
+    topics: BTreeMap<Arc<str>, Topic>,
+    /// Whose turn it is to go: topics by the number of each of their events.
+    by_age: BTreeMap<u64, Arc<str>>,
+    next_number: u64,
+    bytes: usize,
+}
+
+/// What is kept of one topic: the newest event and, if some must not see that, the newest that everybody may see.
+#[derive(Debug, Default)]
+struct Topic {
+    unrestricted: Option<Numbered>,
+    /// Newer than `unrestricted`.
+    restricted: Option<Numbered>,
+}
+
+#[derive(Debug)]
+struct Numbered {
+    number: u64,
+    event: Arc<StoredEvent>,
+}
+
+impl Retained {
+    pub(super) fn new(limits: StoreLimits) -> Self {
+        Self { limits, topics: BTreeMap::new(), by_age: BTreeMap::new(), next_number: 0, bytes: 0 }
+    }
+
+    /// Keeps an event in place of those that it supersedes. One that does not fit supersedes them too: what was
+    /// true before it is so no more.
+    pub(super) fn retain(&mut self, event: Arc<StoredEvent>) {
+        let now = event.moment;
+        let topic = self.topics.entry(event.topic.clone()).or_default();
+        let superseded =
+            [topic.restricted.take(), if event.is_restricted() { None } else { topic.unrestricted.take() }];
+        for old in superseded.into_iter().flatten() {
+            self.bytes -= old.event.bytes;
+            self.by_age.remove(&old.number);
+        }
+        if event.bytes <= self.limits.max_bytes {
+            self.bytes += event.bytes;
+            self.by_age.insert(self.next_number, event.topic.clone());
+            let is_restricted = event.is_restricted();
+            let place = if is_restricted { &mut topic.restricted } else { &mut topic.unrestricted };
+            *place = Some(Numbered { number: self.next_number, event });
+            self.next_number += 1;
+        } else if topic.unrestricted.is_none() {
+            self.topics.remove(&event.topic);
+        }
+        self.evict(now);
+    }
+
+    /// Of each topic that matches, the newest event that `includes` lets through.
+    pub(super) fn matching(
+        &mut self,
+        topic: &str,
+        match_policy: MatchPolicy,
+        now: Moment,
+        includes: impl Fn(&StoredEvent) -> bool,
+    ) -> Vec<Arc<StoredEvent>> {
+        self.evict(now);
+        let newest = |found: &Topic| {
+            let mut events = [&found.restricted, &found.unrestricted].into_iter().flatten();
+            events.find(|kept| includes(&kept.event)).map(|kept| kept.event.clone())
+        };
+        if match_policy == MatchPolicy::Exact {
+            return self.topics.get(topic).and_then(newest).into_iter().collect();
+        }
+        let literal = match match_policy {
+            MatchPolicy::Wildcard => literal_start(topic),
+            MatchPolicy::Exact | MatchPolicy::Prefix => topic,
+        };
+        let from = self.topics.range::<str, _>((Bound::Included(literal), Bound::Unbounded));
+        let candidates = from.take_while(|(candidate, _)| candidate.starts_with(literal));
+        candidates
+            .filter(|(candidate, _)| match_policy == MatchPolicy::Prefix || fits(topic, candidate))
+            .filter_map(|(_, found)| newest(found))
+            .collect()
+    }
+
+    /// Lets go of the oldest events until the rest is within the limits.
+    fn evict(&mut self, now: Moment) {
+        while let Some((&number, topic)) = self.by_age.first_key_value() {
+            let count = self.topics.len();
+            let Some(found) = self.topics.get_mut(topic) else { return };
+            let place = match &found.unrestricted {
+                Some(kept) if kept.number == number => &mut found.unrestricted,
+                _ => &mut found.restricted,
+            };
+            let Some(kept) = place.as_ref() else { return };
+            let is_outlived = self.limits.is_outlived(kept.event.moment, now);
+            if !is_outlived && self.bytes <= self.limits.max_bytes && count <= self.limits.events {
+                return;
+            }
+            self.bytes -= kept.event.bytes;
+            *place = None;
+            if found.unrestricted.is_none() && found.restricted.is_none() {
+                let topic = topic.clone();
+                self.topics.remove(&topic);
+            }
+            self.by_age.pop_first();
+        }
+    }
+}
+
+/// What every topic begins with that a wildcard pattern matches.
+fn literal_start(pattern: &str) -> &str {
+    if pattern.starts_with('.') {
+        return "";
+    }
+    pattern
+        .split_once("..")
+        .map_or_else(|| pattern.strip_suffix('.').unwrap_or(pattern), |(literal, _)| literal)
+}
+
+/// Whether a wildcard pattern matches a topic (PBS-03).
+fn fits(pattern: &str, topic: &str) -> bool {
+    let (mut pattern, mut topic) = (pattern.split('.'), topic.split('.'));
+    loop {
+        match (pattern.next(), topic.next()) {
+            (None, None) => return true,
+            (Some(expected), Some(component)) if expected.is_empty() || expected == component => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use time::OffsetDateTime;
+    use wamp_proto::dict::Dict;
+    use wamp_proto::{Payload, PublicationId};
+
+    use super::super::EVENT_BYTES;
+    use super::*;
+    use crate::realm::patterns::tests::{matches, pattern};
+
+    fn event(topic: &str, publication: u64) -> Arc<StoredEvent> {
+        Arc::new(StoredEvent {
+            publication: PublicationId::new(publication).expect("an ID"),
+            topic: topic.into(),
+            details: Dict::new(),
+            payload: Payload::EMPTY,
+            at: OffsetDateTime::UNIX_EPOCH,
+            moment: Moment::default(),
+            excluded: None,
+            lists: None,
+            bytes: EVENT_BYTES,
+        })
+    }
+
+    proptest! {
+        /// Of each topic that matches by the words of the specification the last one, in order of the topics; of all
+        /// topics those that were written last.
+        #[test]
+        fn ret_05_what_is_found_is_what_matches(
+            topics in prop::collection::vec("[ab]{1,2}(\\.[ab]{1,2}){0,3}", 1..40),
+            (pattern, policy) in pattern(4),
+        ) {
+            const KEPT: usize = 12;
+            let mut retained = Retained::new(StoreLimits { events: KEPT, max_bytes: 1 << 20, max_age: None });
+            let mut last = BTreeMap::new();
+            for (number, topic) in (1_u64..).zip(&topics) {
+                retained.retain(event(topic, number));
+                last.insert(topic.as_str(), number);
+            }
+            let mut kept: Vec<_> = last.values().copied().collect();
+            kept.sort_unstable();
+            let oldest = kept[kept.len().saturating_sub(KEPT)];
+            last.retain(|topic, number| *number >= oldest && matches(&pattern, policy, topic));
+            let found = retained.matching(&pattern, policy, Moment::default(), |_| true);
+            let found: Vec<_> = found.iter().map(|event| (&*event.topic, event.publication.value())).collect();
+            prop_assert_eq!(found, last.into_iter().collect::<Vec<_>>());
+        }
+    }
+}
