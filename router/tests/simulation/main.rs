@@ -32,12 +32,19 @@ fn from_environment<T: std::str::FromStr>(variable: &str) -> Option<T> {
 /// Conformance: ORD-01, ORD-02, ORD-03, ORD-06, ORD-07, ID-05, PUB-01, PUB-02, RPC-06, RPC-08, SES-14
 /// Conformance: PBS-02, PBS-03, PBS-04, PBS-05, PBS-06, EXC-02, BWL-02, BWL-03, BWL-04, AUTHZ-01
 /// Conformance: PBR-02, PBR-03, PBR-04, PBR-05, PBR-06, SHR-02, SHR-03, SHR-04, RRV-01
-/// Conformance: CON-01, CON-02, CON-04, CON-06, CON-07, CON-08
+/// Conformance: CON-01, CON-02, CON-03, CON-04, CON-05, CON-06, CON-07, CON-08
+/// Conformance: CAN-02, CAN-03, CAN-04, CAN-05, CAN-06, CAN-07, TMO-01, TMO-02, TMO-03, TMO-05
+/// Conformance: PCR-01, PCR-02, PCR-03, PCR-04, PCR-06, PCR-08, PCI-01, PCI-02, PCI-04, PCI-05, PCI-06, PCI-11
+/// Conformance: PCI-14, RRT-01, RRT-02, RRT-03, SRD-01, PPT-07, PPT-08
 #[test]
 fn ord_05_a_thousand_sessions_at_random() {
     let steps = from_environment("SIM_STEPS").unwrap_or(STEPS);
     match from_environment("SIM_SEED") {
         Some(seed) => seeded::run(seed, steps),
-        None => SEEDS.into_iter().for_each(|seed| seeded::run(seed, steps)),
+        None => std::thread::scope(|scope| {
+            for seed in SEEDS {
+                scope.spawn(move || seeded::run(seed, steps));
+            }
+        }),
     }
 }

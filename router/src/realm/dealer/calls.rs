@@ -351,10 +351,10 @@ impl Dealer {
         if let Some(registration) = self.registrations.get_mut(slot) {
             registration.invoked(callee.place);
         }
-        let is_forwarded = call.terms.as_ref().is_some_and(|terms| terms.is_timeout_forwarded);
-        if is_forwarded {
-            let timeout = terms::dealers_timeout(settings, call.terms.as_deref());
-            call.deadline = timeout.map(|milliseconds| out.now() + milliseconds);
+        if let Some(terms) = call.terms.as_deref().filter(|terms| terms.is_timeout_forwarded) {
+            let timeout = terms::dealers_timeout(settings, Some(terms));
+            // The realm's has run since the CALL came, as the caller's own (CON-05).
+            call.deadline = timeout.map(|milliseconds| terms.since + milliseconds);
         }
         let chunks = call.terms.as_mut().and_then(|terms| terms.chunks.as_mut());
         let chunks = chunks.map(|chunks| std::mem::take(&mut chunks.waiting)).unwrap_or_default();

@@ -219,7 +219,7 @@ pub(super) fn details(
         terms.takes_progress = terms.wants_progress && features.progressive_call_results && can_be_stopped;
         details.receive_progress = terms.takes_progress.then_some(true);
         details.progress = terms.chunks.is_some().then_some(true);
-        terms.is_timeout_forwarded = callee.wants_timeout && features.call_timeout;
+        terms.is_timeout_forwarded = callee.wants_timeout && features.call_timeout && terms.timeout.is_some();
         if terms.is_timeout_forwarded {
             details.timeout = terms.time_left(now);
         }

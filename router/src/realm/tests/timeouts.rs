@@ -269,3 +269,39 @@ fn tmo_05_an_earlier_time_out_does_not_make_a_later_one_be_forgotten() {
         "#]],
     );
 }
+
+/// Conformance: TMO-03
+#[test]
+fn con_05_the_realms_time_out_runs_while_a_call_waits_even_if_the_callee_minds_the_callers() {
+    check_with(
+        RealmSettings { call_timeout: std::num::NonZeroU64::new(100), ..with_queue(2, 1024) },
+        r#"
+            a> REGISTER 1 {"concurrency":1,"forward_timeout":true} com.acme.queued.get
+            bob> CALL 1 {} com.acme.queued.get
+            alice> CALL 1 {"timeout":90} com.acme.queued.get
+            carol> CALL 1 {"receive_progress":true} com.acme.queued.get
+            60 ms later
+            a> YIELD inv#1 {}
+            20 ms later
+            a> YIELD inv#2 {}
+            alice> CALL 2 {"timeout":90} com.acme.queued.get
+            10 ms later
+            10 ms later
+            79 ms later
+            1 ms later
+        "#,
+        expect![[r#"
+            a< REGISTERED 1 reg#1
+            a< INVOCATION inv#1 reg#1 {}
+            bob< RESULT 1 {}
+            a< INVOCATION inv#2 reg#1 {"timeout":30}
+            alice< RESULT 1 {}
+            a< INVOCATION inv#3 reg#1 {"receive_progress":true}
+            carol< ERROR CALL 1 {} wamp.error.timeout ["the call took too long"]
+            a< INTERRUPT 3 {"mode":"killnowait"}
+            a< INVOCATION inv#4 reg#1 {"timeout":70}
+            alice< ERROR CALL 2 {} wamp.error.timeout ["the call took too long"]
+            a< INTERRUPT 4 {"mode":"killnowait"}
+        "#]],
+    );
+}

@@ -55,9 +55,9 @@ impl Model {
             };
             let features = self.sessions[&callee.name].features;
             call.takes_progress = invoked.takes_progress;
-            call.is_timeout_forwarded = self.forwards_timeout(&callee);
+            call.is_timeout_forwarded = invoked.timeout.is_some();
             if call.is_timeout_forwarded {
-                call.deadline = self.time_left(&call).map(|milliseconds| self.now + milliseconds);
+                call.deadline = self.call_timeout.map(|milliseconds| call.since + milliseconds);
             }
             // A call in several messages is told from the start to nobody else.
             call.may_be_rerouted =

@@ -25,12 +25,18 @@ impl Simulation {
         let options = self.call_options(name, &procedure);
         let (request, note) = self.peer(name).call(&procedure, kind, options.clone());
         let octets = note.octets(self.people[&name].peer.serializer);
+        let is_in_chunks = options.progress == Some(true);
         self.in_model(|model| model.call(Call::new((name, request), procedure, options, note, octets)));
+        if is_in_chunks && self.random.one_in(3) {
+            for _ in 0..self.random.below(8) {
+                self.go_on(name);
+            }
+        }
     }
 
     fn call_options(&mut self, name: u64, procedure: &str) -> CallOptions {
         let features = self.people[&name].peer.features;
-        let timeout = [None, None, None, Some(0), Some(20), Some(100), Some(400)][self.random.below(7)];
+        let timeout = [None, None, None, Some(0), Some(100), Some(1000), Some(4000)][self.random.below(7)];
         let is_partitioned = self.random.one_in(8);
         CallOptions {
             timeout: timeout.map(|most: u64| most / 2 + self.random.below(most as usize / 2 + 1) as u64),
@@ -48,8 +54,11 @@ impl Simulation {
 
     /// Goes on with a call, which may be over.
     pub(super) fn go_on(&mut self, name: u64) {
+        if self.model.sessions[&name].is_gone {
+            return;
+        }
         let kind = self.kind(name);
-        let is_last = self.random.one_in(4);
+        let is_last = self.random.one_in(5);
         let unfinished: Vec<_> = self.people[&name].peer.unfinished.keys().copied().collect();
         let Some(request) = self.random.pick(unfinished.into_iter()) else { return };
         let note = self.peer(name).go_on(request, kind, is_last);

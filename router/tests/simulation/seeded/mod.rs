@@ -131,8 +131,14 @@ impl Simulation {
             self.pass_time(milliseconds);
         }
         match self.random.below(240) {
-            200..212 => self.cancel(name),
-            212..240 => self.go_on(name),
+            200..212 => {
+                let caller = self.someone(name, |peer| !peer.calls().is_empty());
+                self.cancel(caller);
+            }
+            212..240 => {
+                let caller = self.someone(name, |peer| !peer.unfinished.is_empty());
+                self.go_on(caller);
+            }
             0..45 => self.publish(name),
             // Some never subscribe.
             45..62 if !name.is_multiple_of(3) => self.subscribe(name),
@@ -148,10 +154,22 @@ impl Simulation {
                 self.person(name).reads_from = self.progress.step + pause;
             }
             _ => {
-                self.read_if_it_likes(name);
-                self.answer(name);
+                let callee = self.someone(name, |peer| !peer.unanswered.is_empty());
+                self.read_if_it_likes(callee);
+                self.answer(callee);
             }
         }
+    }
+
+    /// Now and then the one named; else somebody of whom that is true.
+    fn someone(&mut self, name: u64, is_meant: impl Fn(&Peer) -> bool) -> u64 {
+        if self.random.one_in(2) {
+            return name;
+        }
+        let is_there = |name: &u64| !self.model.sessions[name].is_gone;
+        let meant = self.people.iter().filter(|(name, person)| is_there(name) && is_meant(&person.peer));
+        let meant: Vec<_> = meant.map(|(name, _)| *name).collect();
+        self.random.pick(meant.into_iter()).unwrap_or(name)
     }
 
     fn read_if_it_likes(&mut self, name: u64) {

@@ -20,6 +20,7 @@ pub(super) fn rules(random: &mut Random) -> RealmRules {
     RealmRules {
         roles: [anyone].into_iter().chain(others).collect(),
         call_queues: call_queues(),
+        call_timeout_ms: if random.one_in(2) { 6000 } else { 0 },
         ..RealmRules::default()
     }
 }
