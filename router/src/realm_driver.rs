@@ -6,7 +6,7 @@
 //! next input: a loop, no recursion under a lock.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -224,9 +224,11 @@ impl RealmDriver {
         (result, step.leaving.into_inner())
     }
 
-    /// Has sessions leave, and those whose outbox overflows by that: a loop, however long the chain.
-    fn settle(&self, mut leaving: Vec<(RecipientKey, Departure)>) {
-        while let Some((key, departure)) = leaving.pop() {
+    /// Has sessions leave in that order, and then those whose outbox overflows by that: a loop, however long the
+    /// chain.
+    fn settle(&self, leaving: Vec<(RecipientKey, Departure)>) {
+        let mut leaving = VecDeque::from(leaving);
+        while let Some((key, departure)) = leaving.pop_front() {
             if let Some(identity) = self.take_out(key) {
                 let ((), more) = self.run(|realm, out| realm.leave(key, &identity, departure, out));
                 leaving.extend(more);

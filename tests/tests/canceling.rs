@@ -60,7 +60,7 @@ async fn can_03_kill_leaves_the_answer_to_the_callee() {
     }
 }
 
-/// Conformance: CAN-01, A-25
+/// Conformance: CAN-01
 #[tokio::test]
 async fn can_04_killnowait_and_no_mode_interrupt_and_answer_at_once() {
     let router = TestRouter::start().await;

@@ -168,7 +168,6 @@ async fn ppt_07_who_lacks_it_at_the_other_end_is_not_given_any() {
     }
 }
 
-/// Conformance: A-06
 #[tokio::test]
 async fn tv_04_autobahns_transparent_payload_is_passed_on_octet_for_octet() {
     let router = TestRouter::start().await;

@@ -190,3 +190,37 @@ fn sessions_that_overflow_because_another_left_leave_in_a_loop() {
     // All but the last, which left, and the first, which nobody called.
     assert_eq!(router.counters().slow_consumers.value(), SESSIONS as u64 - 2);
 }
+
+/// A session may be killed, and topics of the router's own be published, from the moment in which it is a member.
+#[test]
+fn ord_07_welcome_precedes_a_goodbye_that_races_with_it() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let router = Router::new(&config());
+    let send = |peer: &mut trunkline::InProcess, text: &str| {
+        peer.send(&Bytes::copy_from_slice(text.as_bytes())).is_ok()
+    };
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let killer = scope.spawn(|| {
+            let mut killer = router.connect(SerializerId::Json);
+            assert!(send(&mut killer, &hello(OTHER)));
+            let mut request = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                request += 1;
+                assert!(send(&mut killer, &format!(r#"[48,{request},{{}},"wamp.session.kill_all"]"#)));
+                while killer.try_receive().is_some() {}
+            }
+        });
+        for _ in 0..2000 {
+            let mut alice = router.connect(SerializerId::Json);
+            assert!(send(&mut alice, &hello(OTHER)));
+            assert!(alice.try_receive().expect("WELCOME").starts_with(b"[2,"));
+            if let Some(message) = alice.try_receive() {
+                assert!(message.starts_with(b"[6,"), "{message:?}");
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+        killer.join().expect("the killer lives");
+    });
+}

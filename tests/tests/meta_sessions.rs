@@ -202,6 +202,24 @@ async fn meta_reg_04_a_list_that_does_not_fit_is_an_error_and_the_session_lives_
     assert!(list.contains(&format!(",{last}],\"prefix\":[],\"wildcard\":[]")), "{list}");
 }
 
+#[tokio::test]
+async fn meta_ses_07_the_killed_leave_in_the_order_in_which_they_were_killed() {
+    let router = TestRouter::start().await;
+    let (mut alice, _) = join(&router, "alice", WEBSOCKET).await;
+    let mut victims = Vec::new();
+    for _ in 0..3 {
+        let mut victim = Peer::connect_as(&router, "bob", "anonymous");
+        victims.push((victim.hello(STRICT).await, victim));
+    }
+    let left = alice.subscribe("wamp.session.on_leave").await;
+    let killed = ask(&mut alice, "wamp.session.kill_by_authid", r#"["bob"]"#).await;
+    let sessions: Vec<_> = victims.iter().map(|(session, _)| session.to_string()).collect();
+    assert_eq!(killed, format!("[{}", sessions.join(",")));
+    for session in sessions {
+        let [_] = alice.expect(&event(left, &format!(r#"[{session},"bob","anonymous"]"#))).await;
+    }
+}
+
 /// Conformance: SES-14
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn meta_ses_09_kill_all_leaves_nothing_behind_but_the_caller() {

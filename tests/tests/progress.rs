@@ -43,7 +43,6 @@ async fn pcr_02_progressive_results_come_before_the_final_answer() {
     }
 }
 
-/// Conformance: A-24
 #[tokio::test]
 async fn pcr_01_who_cannot_be_interrupted_is_asked_for_progress_in_no_strict_realm() {
     let router = TestRouter::start().await;

@@ -94,14 +94,14 @@ async fn ses_03_welcome_names_broker_and_dealer_with_nested_features() {
         let mut alice = Peer::connect(&router, "alice", via).await;
         alice.send(&hello(STRICT)).await;
         let welcome = alice.receive_text().await;
-        let roles = r#""roles":{"broker":{"features":{"publisher_exclusion":true"#;
+        let roles = r#""roles":{"broker":{"features":{"publisher_identification":true"#;
         assert!(welcome.contains(roles), "{welcome}");
         assert!(welcome.contains(r#"},"dealer":{"features":{"#), "{welcome}");
     }
 }
 
 /// The feature keys of the specification, each with the row that stands for its feature.
-const BROKER_FEATURES: [(&str, &str); 12] = [
+const BROKER_FEATURES: [(&str, &str); 13] = [
     ("publisher_identification", "PID-01"),
     ("publisher_exclusion", "EXC-01"),
     ("subscriber_blackwhite_listing", "BWL-01"),
@@ -114,9 +114,10 @@ const BROKER_FEATURES: [(&str, &str); 12] = [
     ("subscription_revocation", "SRV-01"),
     ("shareded_subscriptions", "SHS-01"),
     ("payload_passthru_mode", "PPT-01"),
+    ("payload_transparency", "TV-04"),
 ];
 
-const DEALER_FEATURES: [(&str, &str); 15] = [
+const DEALER_FEATURES: [(&str, &str); 18] = [
     ("progressive_call_results", "PCR-01"),
     ("progressive_call_invocations", "PCI-01"),
     ("call_canceling", "CAN-01"),
@@ -132,6 +133,9 @@ const DEALER_FEATURES: [(&str, &str); 15] = [
     ("testament_meta_api", "TST-01"),
     ("call_reroute", "RRT-01"),
     ("payload_passthru_mode", "PPT-01"),
+    ("payload_transparency", "TV-04"),
+    ("_invoke_all", "SHR-01"),
+    ("_invoke_leastbusy", "SHR-01"),
 ];
 
 /// Whether the checklist says that we have what the row asks for.
@@ -155,7 +159,7 @@ fn announced(welcome: &str, role: &str) -> BTreeSet<String> {
     keys.map(|entry| entry.strip_suffix(":true").expect("true").trim_matches('"').to_owned()).collect()
 }
 
-/// Conformance: FEAT-02
+/// Conformance: FEAT-02, FEAT-08, PCR-07
 #[tokio::test]
 async fn feat_01_welcome_announces_exactly_what_the_checklist_shows_as_implemented() {
     let router = TestRouter::start().await;
@@ -166,6 +170,43 @@ async fn feat_01_welcome_announces_exactly_what_the_checklist_shows_as_implement
     assert_eq!(announced(&welcome, "broker"), expected(&BROKER_FEATURES));
     assert_eq!(announced(&welcome, "dealer"), expected(&DEALER_FEATURES));
     assert!(implemented(&BROKER_FEATURES).contains("publisher_exclusion"), "the checklist is read");
+}
+
+#[tokio::test]
+async fn feat_07_either_spelling_of_call_canceling_is_understood() {
+    let router = TestRouter::start().await;
+    for key in ["call_canceling", "call_cancelling"] {
+        let mut callee = Peer::connect(&router, "callee", RAW_JSON).await;
+        let roles = format!(r#"{{"roles":{{"callee":{{"features":{{"{key}":true}}}}}}}}"#);
+        callee.send(&format!(r#"[1,"{STRICT}",{roles}]"#)).await;
+        callee.expect_welcome().await;
+        callee.register(&format!("com.example.{key}")).await;
+        let mut caller = Peer::join(&router, "caller").await;
+        let call = caller.call(&format!("com.example.{key}"), "").await;
+        let invocation = callee.expect_invocation().await;
+        caller.send(&format!(r#"[49,{call},{{}}]"#)).await;
+        caller.expect_error(MessageCode::Call, call, CANCELED).await;
+        callee.expect_message(&format!(r#"[69,{},{{"mode":"killnowait"}}]"#, invocation.request)).await;
+    }
+}
+
+/// Conformance: META-SES-02, TST-04
+#[tokio::test]
+async fn pv_09_a_violation_ends_as_any_other_leaving() {
+    let router = TestRouter::start().await;
+    let mut watcher = Peer::join(&router, "watcher").await;
+    let left = watcher.subscribe("wamp.session.on_leave").await;
+    let will = watcher.subscribe("com.example.will").await;
+    let mut mallory = Peer::connect(&router, "mallory", RAW_JSON).await;
+    let session = mallory.hello(STRICT).await;
+    let call = mallory.call("wamp.session.add_testament", r#"["com.example.will",["gone"],{}]"#).await;
+    mallory.expect_result(call).await;
+    mallory.send(r#"[2,1,{}]"#).await;
+    mallory.expect_abort(PROTOCOL_VIOLATION).await;
+    let [_] = watcher.expect(&event(will, r#"["gone"]"#)).await;
+    let on_leave = watcher.receive_text().await;
+    assert!(on_leave.starts_with(&format!("[36,{left},")), "{on_leave}");
+    assert!(on_leave.contains(&format!("[{session},")), "{on_leave}");
 }
 
 #[tokio::test]
@@ -816,13 +857,14 @@ async fn pv_12_options_of_features_that_were_not_announced_are_honoured_or_ignor
         let tick = alice.subscribe("com.example.tick").await;
         alice.send(r#"[16,2,{"exclude_me":false},"com.example.tick",[1]]"#).await;
         let [_] = alice.expect(&event(tick, "[1]")).await;
-        // Ignored: what is not there yet, and what nobody knows.
+        // Honoured as well: retention. Ignored: what nobody knows.
         alice
             .send(r#"[16,3,{"exclude_me":false,"retain":true,"_abc":[{}],"x":1},"com.example.tick",[2]]"#)
             .await;
         let [_] = alice.expect(&event(tick, "[2]")).await;
         alice.send(r#"[32,4,{"get_retained":true,"_abc":null},"com.example.tick"]"#).await;
         alice.expect_message(&format!("[33,4,{tick}]")).await;
+        let [_] = alice.expect(&format!(r#"[36,{tick},#,{{"retained":true}},[2]]"#)).await;
         alice.send(r#"[64,5,{"concurrency":1,"match":"exact","invoke":"single"},"com.example.add"]"#).await;
         let [_] = alice.expect("[65,5,#]").await;
         alice.send(r#"[48,6,{"timeout":60000,"receive_progress":true},"com.example.add"]"#).await;

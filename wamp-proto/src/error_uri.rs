@@ -113,9 +113,9 @@ mod tests {
         }
     }
 
-    /// Conformance: ERR-02
+    /// Conformance: ERR-02, ERR-05
     #[test]
-    fn err_01_basic_profile_uris_are_spelled_as_the_specification_spells_them() {
+    fn err_01_predefined_uris_are_spelled_as_the_specification_spells_them() {
         for name in [
             "invalid_uri",
             "no_such_procedure",
@@ -130,6 +130,18 @@ mod tests {
             "authorization_failed",
             "no_such_realm",
             "no_such_role",
+        ] {
+            assert!(ALL.contains(&format!("wamp.error.{name}").as_str()), "{name}");
+        }
+        for name in [
+            "timeout",
+            "option_not_allowed",
+            "option_disallowed.disclose_me",
+            "network_failure",
+            "unavailable",
+            "no_available_callee",
+            "feature_not_supported",
+            "no_such_session",
         ] {
             assert!(ALL.contains(&format!("wamp.error.{name}").as_str()), "{name}");
         }

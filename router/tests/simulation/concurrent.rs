@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use trunkline::config::{CallQueue, Config, Limits, MatchPolicy, Realm};
 use trunkline::{Holdings, Router};
-use wamp_proto::dict::{InvocationPolicy, PublishOptions, RegisterOptions};
+use wamp_proto::dict::{CallOptions, InvocationPolicy, PublishOptions, RegisterOptions};
 use wamp_proto::{Message, SerializerId, error_uri};
 
+use crate::features::Features;
 use crate::note::Kind;
 use crate::pattern::Pattern;
-use crate::peer::{FAILED, Peer};
+use crate::peer::Peer;
+use crate::reply::{FAILED, Reply};
 
 const REALM: &str = "realm1";
 /// When an event comes on this topic, all is over.
@@ -51,7 +53,7 @@ fn in_thread(work: impl Future<Output = ()>) {
 
 fn join(router: &Arc<Router>, name: usize) -> Peer {
     let serializer = SerializerId::ALL[name % SerializerId::ALL.len()];
-    Peer::join(router.connect(serializer), REALM, serializer, name as u64, false)
+    Peer::join(router.connect(serializer), REALM, serializer, name as u64, Features::default())
 }
 
 /// The next message of a session that the router has no reason to end.
@@ -75,7 +77,7 @@ async fn publish(router: Arc<Router>, name: usize) {
         peer.publish(TOPICS[event % TOPICS.len()], kind, options);
         if event % WINDOW == 0 {
             for pace in PACES {
-                peer.call(pace, Kind::Plain);
+                peer.call(pace, Kind::Plain, CallOptions::default());
             }
             while !peer.is_answered() {
                 let answer = next(&mut peer).await;
@@ -97,7 +99,7 @@ async fn follow(mut peer: Peer) {
             }
             Message::Event(_) => events += 1,
             Message::Invocation(invocation) => {
-                peer.answer(invocation.request, Kind::Plain, false);
+                peer.answer(invocation.request, Kind::Plain, Reply::Result);
             }
             other => panic!("{other:?}"),
         }
@@ -152,7 +154,7 @@ async fn call(router: Arc<Router>, name: usize) {
     let mut answers = 0;
     for number in 0..CALLS {
         let procedure = procedures[number % procedures.len()];
-        let (request, _) = peer.call(procedure, Kind::Keywords);
+        let (request, _) = peer.call(procedure, Kind::Keywords, CallOptions::default());
         if procedure == STEADY {
             of_steady.insert(request);
         }
@@ -200,7 +202,8 @@ async fn serve(
                     if options.concurrency == Some(1) {
                         assert!(peer.poll().is_pending(), "another comes before the answer");
                     }
-                    peer.answer(invocation.request, Kind::Plain, served % 5 == 0);
+                    let reply = if served % 5 == 0 { Reply::Failed } else { Reply::Result };
+                    peer.answer(invocation.request, Kind::Plain, reply);
                 }
                 _ => {}
             }
@@ -218,7 +221,7 @@ async fn serve_steadily(mut peer: Peer) {
             Message::Event(_) => break,
             Message::Invocation(invocation) => {
                 assert!(peer.poll().is_pending(), "another comes before the answer");
-                peer.answer(invocation.request, Kind::Plain, false);
+                peer.answer(invocation.request, Kind::Plain, Reply::Result);
             }
             other => panic!("{other:?}"),
         }

@@ -9,11 +9,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 mod concurrent;
+mod features;
 mod model;
 mod note;
 mod pattern;
 mod peer;
 mod random;
+mod reply;
 mod seeded;
 
 const SEEDS: [u64; 4] = [1, 2, 3, 4];

@@ -48,12 +48,17 @@ impl Note {
     /// Octets of the payload in a frame.
     pub(crate) fn octets(self, serializer: SerializerId) -> usize {
         let octets = self.payload(serializer).raw().len();
-        if self.kind == Kind::JsonOnly { octets - PLACEHOLDER.len() + LONE_SURROGATE.len() } else { octets }
+        if self.is_json_only() { octets - PLACEHOLDER.len() + LONE_SURROGATE.len() } else { octets }
     }
 
     /// Whether a recipient with that serializer can be told.
     pub(crate) fn fits(self, serializer: SerializerId) -> bool {
-        self.kind != Kind::JsonOnly || serializer == SerializerId::Json
+        !self.is_json_only() || serializer == SerializerId::Json
+    }
+
+    /// Whether nothing but JSON can say it.
+    pub(crate) fn is_json_only(self) -> bool {
+        self.kind == Kind::JsonOnly
     }
 
     fn values(self) -> (Vec<Value>, Vec<(String, Value)>) {
@@ -74,11 +79,16 @@ impl Note {
 
     /// Reads a note, and makes sure that nothing of it changed on its way.
     pub(crate) fn read(payload: &Payload) -> Self {
-        let Ok(values) = payload.values() else { return Self::read_json_only(payload) };
-        let numbers: Vec<_> = values.0.iter().map_while(Value::as_i64).collect();
+        let Ok((args, kwargs)) = payload.values() else { return Self::read_json_only(payload) };
+        Self::from_values(&args, &kwargs)
+    }
+
+    pub(crate) fn from_values(args: &[Value], kwargs: &[(String, Value)]) -> Self {
+        let numbers: Vec<_> = args.iter().map_while(Value::as_i64).collect();
         let note = Self::from_numbers(&numbers);
         assert_ne!(note.kind, Kind::JsonOnly, "it has no values");
-        assert_eq!(values, note.values(), "the payload changed on its way");
+        let values = note.values();
+        assert_eq!((args, kwargs), (&*values.0, &*values.1), "the payload changed on its way");
         note
     }
 

@@ -8,22 +8,22 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use trunkline::{InProcess, SessionOver};
 use wamp_proto::dict::{
-    CalleeFeatures, CalleeRole, CallerRole, ClientRoles, Dict, HelloDetails, PublishOptions, PublisherRole,
-    RegisterOptions, SubscribeOptions, SubscriberRole,
+    CallOptions, CancelMode, CancelOptions, Dict, HelloDetails, PublishOptions, RegisterOptions,
+    SubscribeOptions, YieldOptions,
 };
 use wamp_proto::message::{
-    Answered, Call, Error, Goodbye, Hello, Publish, Register, Subscribe, Unregister, Unsubscribe, Yield,
+    Answered, Call, Cancel, Error, Goodbye, Hello, Interrupt, Invocation, Publish, Register, Subscribe,
+    Unregister, Unsubscribe, Yield,
 };
 use wamp_proto::{
-    DecodeRules, Message, MessageCode, RegistrationId, RequestId, SerializerId, SessionId, SubscriptionId,
-    Uri, decode, error_uri,
+    DecodeRules, Message, MessageCode, Payload, RegistrationId, RequestId, SerializerId, SessionId,
+    SubscriptionId, Uri, decode, error_uri,
 };
 
+use crate::features::Features;
 use crate::note::{Kind, Note, encode};
 use crate::pattern::Pattern;
-
-/// The error of callees that fail.
-pub(crate) const FAILED: &str = "com.simulation.failed";
+use crate::reply::{Content, FAILED, Reply, SCHEME};
 
 pub(crate) struct Peer {
     transport: InProcess,
@@ -37,7 +37,9 @@ pub(crate) struct Peer {
     subscriptions: BTreeMap<SubscriptionId, Pattern>,
     /// As far as it knows: one that was taken over may have been its last.
     pub(crate) registrations: BTreeMap<RegistrationId, Pattern>,
-    takes_revocation: bool,
+    pub(crate) features: Features,
+    /// Calls of which it has more to say.
+    pub(crate) unfinished: BTreeMap<RequestId, String>,
     last_invocation: u64,
     /// Invocations that cannot be carried here, so that their numbers are missing.
     skipped: BTreeSet<u64>,
@@ -49,6 +51,12 @@ pub(crate) struct Peer {
     pub(crate) unanswered: BTreeMap<RequestId, Note>,
     /// Some that were answered.
     pub(crate) answered: Vec<RequestId>,
+    /// Invocations of which more chunks are to come.
+    in_chunks: BTreeSet<RequestId>,
+    /// Invocations that it was told to stop.
+    interrupted: BTreeSet<RequestId>,
+    /// Invocations that it answered in payload passthru mode.
+    packed: BTreeSet<RequestId>,
 }
 
 /// A request that waits for its one answer.
@@ -59,7 +67,8 @@ enum Open {
     Publish(Note),
     Register(Pattern),
     Unregister(RegistrationId),
-    Call(Note),
+    /// And whether progress is welcome.
+    Call(Note, bool),
 }
 
 impl Open {
@@ -70,7 +79,7 @@ impl Open {
             Self::Publish(_) => MessageCode::Publish,
             Self::Register(_) => MessageCode::Register,
             Self::Unregister(_) => MessageCode::Unregister,
-            Self::Call(_) => MessageCode::Call,
+            Self::Call(..) => MessageCode::Call,
         }
     }
 }
@@ -82,20 +91,9 @@ impl Peer {
         realm: &str,
         serializer: SerializerId,
         name: u64,
-        takes_revocation: bool,
+        features: Features,
     ) -> Self {
-        let features = CalleeFeatures {
-            registration_revocation: takes_revocation.then_some(true),
-            ..CalleeFeatures::default()
-        };
-        let roles = ClientRoles {
-            publisher: Some(Dict::from(PublisherRole::default())),
-            subscriber: Some(Dict::from(SubscriberRole::default())),
-            caller: Some(Dict::from(CallerRole::default())),
-            callee: Some(CalleeRole { features: Some(features.into()), ..CalleeRole::default() }.into()),
-            ..ClientRoles::default()
-        };
-        let details = HelloDetails { roles: Some(roles.into()), ..HelloDetails::default() };
+        let details = HelloDetails { roles: Some(features.roles().into()), ..HelloDetails::default() };
         let hello = Hello { realm: realm.into(), details: details.into() }.into();
         transport.send(&encode(&hello, serializer)).expect("a new session");
         let answer = transport.try_receive().expect("an answer to HELLO");
@@ -113,13 +111,17 @@ impl Peer {
             open: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             registrations: BTreeMap::new(),
-            takes_revocation,
+            features,
+            unfinished: BTreeMap::new(),
             last_invocation: 0,
             skipped: BTreeSet::new(),
             events: BTreeMap::new(),
             calls: BTreeMap::new(),
             unanswered: BTreeMap::new(),
             answered: Vec::new(),
+            in_chunks: BTreeSet::new(),
+            interrupted: BTreeSet::new(),
+            packed: BTreeSet::new(),
         }
     }
 
@@ -184,30 +186,77 @@ impl Peer {
         request
     }
 
-    pub(crate) fn call(&mut self, procedure: &str, kind: Kind) -> (RequestId, Note) {
+    pub(crate) fn call(&mut self, procedure: &str, kind: Kind, options: CallOptions) -> (RequestId, Note) {
         let note = self.note(kind);
-        let request = self.request(0, Some(Open::Call(note)));
+        let takes_progress = options.receive_progress == Some(true);
+        let request = self.request(0, Some(Open::Call(note, takes_progress)));
+        if options.progress == Some(true) {
+            self.unfinished.insert(request, procedure.to_owned());
+        }
         let payload = note.payload(self.serializer);
-        self.ask(Call { request, options: Dict::new(), procedure: procedure.into(), payload });
+        self.ask(Call { request, options: options.into(), procedure: procedure.into(), payload });
         (request, note)
     }
 
-    /// Answers an invocation with its own note, in another kind.
-    pub(crate) fn answer(&mut self, request: RequestId, kind: Kind, fails: bool) -> Note {
-        let note = self.unanswered.remove(&request).expect("an invocation that was not answered");
-        let note = Note { kind, ..note };
-        self.answered.push(request);
-        self.answer_again(request, note, fails);
+    /// Goes on with a call of which it has more to say.
+    pub(crate) fn go_on(&mut self, request: RequestId, kind: Kind, is_last: bool) -> Note {
+        let note = self.note(kind);
+        let procedure = self.unfinished[&request].clone();
+        if is_last {
+            self.unfinished.remove(&request);
+        }
+        let options = CallOptions { progress: (!is_last).then_some(true), ..CallOptions::default() };
+        let payload = note.payload(self.serializer);
+        self.ask(Call { request, options: options.into(), procedure: procedure.into(), payload });
         note
     }
 
-    pub(crate) fn answer_again(&mut self, request: RequestId, note: Note, fails: bool) {
+    pub(crate) fn cancel(&mut self, request: RequestId, mode: Option<CancelMode>) {
+        let options = CancelOptions { mode, ..CancelOptions::default() };
+        self.ask(Cancel { request, options: options.into() });
+    }
+
+    /// Its calls that it knows no final answer of.
+    pub(crate) fn calls(&self) -> Vec<RequestId> {
+        let calls = self.open.iter().filter(|(_, open)| open.code() == MessageCode::Call);
+        calls.map(|(request, _)| *request).collect()
+    }
+
+    /// Answers an invocation with its own note, in another kind.
+    pub(crate) fn answer(&mut self, request: RequestId, kind: Kind, reply: Reply) -> Note {
+        let note = *self.unanswered.get(&request).expect("an invocation that was not answered");
+        let note = Note { kind, ..note };
+        if reply != Reply::Progress {
+            self.unanswered.remove(&request);
+            self.answered.push(request);
+        }
+        self.answer_again(request, note, reply);
+        note
+    }
+
+    pub(crate) fn answer_again(&mut self, request: RequestId, note: Note, reply: Reply) {
         let payload = note.payload(self.serializer);
-        if fails {
-            let request_type = MessageCode::Invocation as u64;
-            self.ask(Error { request_type, request, details: Dict::new(), error: FAILED.into(), payload });
-        } else {
-            self.ask(Yield { request, options: Dict::new(), payload });
+        let mut options = YieldOptions::default();
+        let (error, payload) = match reply {
+            Reply::Result => (None, payload),
+            Reply::Progress => {
+                options.progress = Some(true);
+                (None, payload)
+            }
+            Reply::Packed => {
+                self.packed.insert(request);
+                options.ppt_scheme = Some(SCHEME.into());
+                (None, payload)
+            }
+            Reply::Failed => (Some(FAILED), payload),
+            Reply::Unavailable => (Some(error_uri::UNAVAILABLE), Payload::EMPTY),
+        };
+        match error {
+            None => self.ask(Yield { request, options: options.into(), payload }),
+            Some(error) => {
+                let request_type = MessageCode::Invocation as u64;
+                self.ask(Error { request_type, request, details: Dict::new(), error: error.into(), payload });
+            }
         }
     }
 
@@ -270,6 +319,9 @@ impl Peer {
         let frame = self.transport.receive().await?;
         let message = self.decode(&frame);
         self.check(&message);
+        if let Message::Invocation(invocation) = &message {
+            self.check_order(invocation);
+        }
         Some(message)
     }
 
@@ -327,7 +379,7 @@ impl Peer {
                     assert!(held.is_some(), "{registration} was taken back twice");
                 }
                 Answered::Revocation => {
-                    assert!(self.takes_revocation, "{} did not ask for {message:?}", self.name);
+                    assert!(self.features.takes_revocation, "{} did not ask for {message:?}", self.name);
                     let revoked = answer.revoked.as_ref().expect("what is revoked");
                     assert_eq!(revoked.reason.as_deref(), Some(error_uri::REGISTRATION_TAKEN_OVER));
                     let registration = revoked.registration.expect("which registration");
@@ -336,12 +388,27 @@ impl Peer {
                 }
             },
             Message::CallResult(answer) => {
-                let Open::Call(call) = self.close(answer.request, message) else {
-                    panic!("{message:?} answers another request");
+                let is_progress = answer.details.progress == Some(true);
+                let open = if is_progress {
+                    self.open.get(&answer.request).cloned()
+                } else {
+                    self.unfinished.remove(&answer.request);
+                    Some(self.close(answer.request, message))
                 };
-                self.check_answer(call, Note::read(&answer.payload));
+                let Some(Open::Call(call, takes_progress)) = open else {
+                    panic!("{message:?} answers another request, or one that is over");
+                };
+                assert!(takes_progress || !is_progress, "{} did not ask for {message:?}", self.name);
+                if let Content::One(note) = Content::read(&answer.payload) {
+                    self.check_answer(call, note);
+                }
+            }
+            Message::Error(answer) if answer.request_type == MessageCode::Yield as u64 => {
+                assert_eq!(answer.error, error_uri::FEATURE_NOT_SUPPORTED);
+                assert!(self.packed.remove(&answer.request), "{} did not pack for {message:?}", self.name);
             }
             Message::Error(answer) => {
+                self.unfinished.remove(&answer.request);
                 let open = self.close(answer.request, message);
                 assert_eq!(answer.request_type, open.code() as u64, "{message:?} answers {open:?}");
                 if let Open::Unregister(registration) = open {
@@ -349,7 +416,7 @@ impl Peer {
                     self.registrations.remove(&registration);
                 }
                 if answer.error == FAILED {
-                    let Open::Call(call) = open else { panic!("{message:?} answers {open:?}") };
+                    let Open::Call(call, _) = open else { panic!("{message:?} answers {open:?}") };
                     self.check_answer(call, Note::read(&answer.payload));
                 }
             }
@@ -367,21 +434,59 @@ impl Peer {
                 let waits = self.open.values().any(|open| *open == Open::Publish(note));
                 assert!(!waits, "{} gets its own event before PUBLISHED", self.name);
             }
-            Message::Invocation(invocation) => {
-                let held = self.registrations.get(&invocation.registration);
-                let held = held.unwrap_or_else(|| panic!("{} does not hold {message:?}", self.name));
-                check_named(held, &invocation.details.procedure);
-                self.last_invocation += 1;
-                while self.skipped.remove(&self.last_invocation) {
-                    self.last_invocation += 1;
-                }
-                assert_eq!(invocation.request.value(), self.last_invocation, "a gap, or a repetition");
-                let note = Note::read(&invocation.payload);
-                let last = self.calls.insert((note.origin, invocation.registration), note.number);
-                assert!(last < Some(note.number), "{note:?} arrives after call {last:?} of its caller");
-                self.unanswered.insert(invocation.request, note);
-            }
+            Message::Invocation(invocation) => self.check_invocation(invocation),
+            Message::Interrupt(interrupt) => self.check_interrupt(interrupt),
             _ => panic!("{} cannot make sense of {message:?}", self.name),
+        }
+    }
+
+    fn check_invocation(&mut self, invocation: &Invocation) {
+        let Invocation { request, registration, details, payload } = invocation;
+        let more_follows = details.progress == Some(true);
+        let continues = self.in_chunks.contains(request);
+        if more_follows {
+            self.in_chunks.insert(*request);
+        } else {
+            self.in_chunks.remove(request);
+        }
+        if continues {
+            return;
+        }
+        self.last_invocation += 1;
+        // Of one in several chunks, perhaps the first alone cannot be carried here.
+        let begins_later = self.skipped.contains(&request.value());
+        while self.skipped.remove(&self.last_invocation) && self.last_invocation < request.value() {
+            self.last_invocation += 1;
+        }
+        assert_eq!(request.value(), self.last_invocation, "a gap, or a repetition");
+        let held = self.registrations.get(registration);
+        assert!(held.is_some() || begins_later, "{} does not hold {registration}", self.name);
+        if let Some(held) = held {
+            check_named(held, &details.procedure);
+        }
+        self.unanswered.insert(*request, Note::read(payload));
+    }
+
+    /// The calls of one caller keep their order, as long as nobody passes any on.
+    fn check_order(&mut self, invocation: &Invocation) {
+        let note = Note::read(&invocation.payload);
+        let last = self.calls.insert((note.origin, invocation.registration), note.number);
+        assert!(last < Some(note.number), "{note:?} arrives after call {last:?} of its caller");
+    }
+
+    fn check_interrupt(&mut self, interrupt: &Interrupt) {
+        let request = interrupt.request;
+        assert!(self.features.takes_interrupts, "{} did not ask for {interrupt:?}", self.name);
+        assert!(self.interrupted.insert(request), "{interrupt:?} comes twice");
+        let is_known = request.value() <= self.last_invocation || self.skipped.contains(&request.value());
+        assert!(is_known, "{interrupt:?} comes before its INVOCATION");
+        let waits_for_answer = interrupt.options.mode == Some(CancelMode::Kill);
+        // Some stop at once, some answer in vain.
+        if !waits_for_answer
+            && request.value().is_multiple_of(2)
+            && self.unanswered.remove(&request).is_some()
+        {
+            self.answered.push(request);
         }
     }
 

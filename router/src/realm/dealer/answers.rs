@@ -165,7 +165,7 @@ impl Dealer {
     ) {
         let Some(invoked) = self.take_invoked(callee, invocation) else { return };
         if let Some((caller, request)) = invoked.caller {
-            match self.to_be_rerouted(caller, request, invoked.place) {
+            match self.take_for_another(caller, request, &invoked, out) {
                 Some(call) => {
                     let slot = invoked.registration;
                     self.count_answered(&invoked);
@@ -188,20 +188,27 @@ impl Dealer {
     }
 
     /// The call, if another callee may have it.
-    fn to_be_rerouted(
+    fn take_for_another(
         &mut self,
         caller: RecipientKey,
         request: RequestId,
-        tried: u64,
+        invoked: &Invoked,
+        out: &impl World,
     ) -> Option<PendingCall> {
+        // The slot may be another registration's by now.
+        self.registrations.get(invoked.registration).filter(|found| found.id == invoked.id)?;
         let open = self.parties.get_mut(&caller)?.calls.get_mut(&request)?;
         let spare = open.terms.as_mut()?.spare.take()?;
         let mut terms = open.terms.take()?;
         self.waiting_bytes -= spare.payload.raw().len();
-        terms.tried.push(tried);
+        terms.tried.push(invoked.place);
         terms.takes_progress = false;
-        terms.is_timeout_forwarded = false;
-        let deadline = open.deadline;
+        let mut deadline = open.deadline;
+        if std::mem::take(&mut terms.is_timeout_forwarded) {
+            // The next callee may not mind it.
+            let own = terms.time_left(|| out.now()).map(|milliseconds| out.now() + milliseconds);
+            deadline = deadline.into_iter().chain(own).min();
+        }
         let (procedure, payload) = (spare.procedure, spare.payload);
         Some(PendingCall { caller, request, procedure, payload, terms: Some(terms), deadline })
     }
@@ -229,7 +236,7 @@ impl Dealer {
         error: &'static str,
         out: &impl World,
     ) {
-        if self.terms_of(callee, invocation).is_some_and(|terms| terms.chunks.is_some()) {
+        if self.terms_of(callee, invocation).is_some_and(|terms| terms.chunks.is_some() && !terms.is_killed) {
             // It may have got the chunks before this one.
             interrupt(callee, invocation, CancelMode::KillNoWait, out);
         }

@@ -25,6 +25,8 @@ pub(super) struct Invoked {
     pub(super) caller: Option<(RecipientKey, RequestId)>,
     /// Slot of the registration.
     pub(super) registration: usize,
+    /// What the callee knows it by, even when it is gone and the slot another one's.
+    pub(super) id: RegistrationId,
     /// The callee's place in it, which tells whether the slot still is that registration's.
     pub(super) place: u64,
 }
@@ -221,7 +223,7 @@ impl Dealer {
     ) -> Result<(), Full> {
         let party = self.parties.get(&callee);
         let invoked = party.and_then(|party| party.invocations.get(&invocation)).ok_or(Full)?;
-        let registration = self.registrations.get(invoked.registration).ok_or(Full)?.id;
+        let registration = invoked.id;
         let open = self.parties.get(&caller).and_then(|party| party.calls.get(&request)).ok_or(Full)?;
         let chunks = open.terms.as_ref().and_then(|terms| terms.chunks.as_ref()).ok_or(Full)?;
         let mut details = chunks.details.clone();
@@ -280,6 +282,7 @@ impl Dealer {
     }
 
     /// Invokes the first callee that may and can take the call.
+    #[expect(clippy::result_large_err, reason = "the call is handed back and put somewhere, not passed up")]
     pub(super) fn dispatch(
         &mut self,
         settings: &RealmSettings,
@@ -358,6 +361,10 @@ impl Dealer {
         let (caller, request) = (call.caller, call.request);
         let at = Whereabouts::Invoked(callee.key, invocation);
         self.keep_call(caller, request, OpenCall { at, deadline: call.deadline, terms: call.terms }, out);
+        if !chunks.is_empty() {
+            // Another callee could not make up for what this one gets.
+            self.forget_spare(caller, request);
+        }
         for (payload, is_last) in chunks {
             if self.send_chunk((caller, request), (callee.key, invocation), payload, is_last, out).is_err() {
                 // It waited in a queue: who served the queue goes on with it, a loop and no recursion.
@@ -368,6 +375,7 @@ impl Dealer {
     }
 
     /// Invokes every callee, and gathers what they answer.
+    #[expect(clippy::result_large_err, reason = "the call is handed back and put somewhere, not passed up")]
     fn dispatch_to_all(
         &mut self,
         settings: &RealmSettings,
@@ -493,7 +501,8 @@ impl Party {
         // turns out to be undeliverable when it is written has used its number up all the same.
         self.last_invocation = Some(request);
         let caller = Some((call.caller, call.request));
-        self.invocations.insert(request, Invoked { caller, registration: slot, place: callee.place });
+        let invoked = Invoked { caller, registration: slot, id: registration, place: callee.place };
+        self.invocations.insert(request, invoked);
         Ok(request)
     }
 

@@ -96,12 +96,15 @@ impl Dealer {
         out: &impl World,
     ) {
         let callees = self.callees_of(caller, request);
-        self.take_call(caller, request);
+        let open = self.take_call(caller, request);
         refusal.answer(caller, MessageCode::Call, request, out);
         for (callee, invocation) in callees {
             if let Some(slot) = self.orphan(settings, callee, invocation) {
                 self.serve_waiting(settings, slot, out);
             }
+        }
+        if let Some(slot) = open.and_then(|open| open.queue()) {
+            self.serve_waiting(settings, slot, out);
         }
     }
 
@@ -130,12 +133,16 @@ impl Dealer {
         out: &impl World,
     ) -> Vec<usize> {
         let callees = self.callees_of(caller, request);
-        let is_killed = self.take_call(caller, request).is_some_and(|open| open.is_killed());
+        let open = self.take_call(caller, request);
+        let is_killed = open.as_ref().is_some_and(OpenCall::is_killed);
         refusal.answer(caller, MessageCode::Call, request, out);
         let abandoned = callees
             .into_iter()
             .filter_map(|(callee, invocation)| self.abandon(settings, callee, invocation, is_killed, out));
-        abandoned.collect()
+        let mut freed: Vec<_> = abandoned.collect();
+        // The next in the queue may be for another callee.
+        freed.extend(open.and_then(|open| open.queue()));
+        freed
     }
 
     /// Ends calls whose time is up (TMO-02).
@@ -169,6 +176,7 @@ impl Dealer {
             let Some(open) = self.forget_call(from, request) else { continue };
             if let Whereabouts::Waiting(slot) = open.at {
                 waited.insert(slot);
+                freed.push(slot);
             }
             for (callee, invocation) in callees {
                 freed.extend(self.abandon(settings, callee, invocation, open.is_killed(), out));
@@ -294,6 +302,11 @@ impl Dealer {
 }
 
 impl OpenCall {
+    /// The slot of the registration in whose queue it is.
+    fn queue(&self) -> Option<usize> {
+        if let Whereabouts::Waiting(slot) = self.at { Some(slot) } else { None }
+    }
+
     fn is_killed(&self) -> bool {
         self.terms.as_ref().is_some_and(|terms| terms.is_killed)
     }

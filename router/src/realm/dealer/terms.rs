@@ -163,6 +163,13 @@ impl Terms {
         Ok(())
     }
 
+    /// Milliseconds that are left of the caller's own time-out, 1 at least: the call may have waited.
+    pub(super) fn time_left(&self, now: impl FnOnce() -> Moment) -> Option<u64> {
+        let timeout = self.timeout?.get();
+        let waited = now().since_start().saturating_sub(self.since.since_start()).as_millis();
+        Some(timeout.saturating_sub(u64::try_from(waited).unwrap_or(u64::MAX)).max(1))
+    }
+
     fn is_packed_for_passthru(&self) -> bool {
         self.packing.as_ref().is_some_and(|packing| packing.ppt_scheme.is_some())
     }
@@ -213,13 +220,8 @@ pub(super) fn details(
         details.receive_progress = terms.takes_progress.then_some(true);
         details.progress = terms.chunks.is_some().then_some(true);
         terms.is_timeout_forwarded = callee.wants_timeout && features.call_timeout;
-        if terms.is_timeout_forwarded
-            && let Some(timeout) = terms.timeout
-        {
-            // What is left of it, of a call that waited.
-            let waited = now().since_start().saturating_sub(terms.since.since_start()).as_millis();
-            let waited = u64::try_from(waited).unwrap_or(u64::MAX);
-            details.timeout = Some(timeout.get().saturating_sub(waited).max(1));
+        if terms.is_timeout_forwarded {
+            details.timeout = terms.time_left(now);
         }
     }
     if is_disclosed && let Some(caller) = caller {

@@ -49,7 +49,7 @@ fn can_03_kill_waits_for_whatever_the_callee_answers() {
     );
 }
 
-/// Conformance: CAN-01, A-25
+/// Conformance: CAN-01
 #[test]
 fn can_04_killnowait_interrupts_and_answers_at_once() {
     check(

@@ -350,3 +350,46 @@ fn con_05_chunks_that_have_no_room_to_wait_end_the_call() {
         "#]],
     );
 }
+
+#[test]
+fn pci_05_chunks_go_to_a_callee_that_took_its_registration_back() {
+    check(
+        r#"
+            bob> REGISTER 1 {} com.acme.sum
+            stream> CALL 1 {"progress":true} com.acme.sum [1]
+            bob> UNREGISTER 2 reg#1
+            stream> CALL 1 {"progress":true} com.acme.sum [2]
+            carol> REGISTER 1 {} com.acme.other
+            stream> CALL 1 {} com.acme.sum [3]
+            bob> YIELD inv#1 {} [6]
+        "#,
+        expect![[r#"
+            bob< REGISTERED 1 reg#1
+            bob< INVOCATION inv#1 reg#1 {"progress":true} [1]
+            bob< UNREGISTERED 2
+            bob< INVOCATION inv#1 reg#1 {"progress":true} [2]
+            carol< REGISTERED 1 reg#2
+            bob< INVOCATION inv#1 reg#1 {} [3]
+            stream< RESULT 1 {} [6]
+        "#]],
+    );
+}
+
+/// Conformance: PCI-10
+#[test]
+fn can_03_a_callee_is_interrupted_once_even_if_a_chunk_cannot_be_carried() {
+    check(
+        r#"
+            bob> REGISTER 1 {} com.acme.sum
+            stream> CALL 1 {"progress":true} com.acme.sum [1]
+            stream> CANCEL 1 {"mode":"kill"}
+            bob cannot take inv#1
+        "#,
+        expect![[r#"
+            bob< REGISTERED 1 reg#1
+            bob< INVOCATION inv#1 reg#1 {"progress":true} [1]
+            bob< INTERRUPT 1 {"mode":"kill"}
+            stream< ERROR CALL 1 {} wamp.error.payload_size_exceeded
+        "#]],
+    );
+}

@@ -294,3 +294,75 @@ fn rrt_01_a_caller_that_left_has_nothing_rerouted() {
         "#]],
     );
 }
+
+/// Conformance: RRT-02
+#[test]
+fn rrt_01_a_call_whose_registration_is_gone_goes_nowhere() {
+    check(
+        r#"
+            a> REGISTER 1 {"invoke":"roundrobin"} com.acme.get
+            alice> CALL 1 {} com.acme.get
+            a> UNREGISTER 2 reg#1
+            b> REGISTER 1 {"invoke":"roundrobin"} com.acme.reset
+            a> ERROR inv#1 {} wamp.error.unavailable
+        "#,
+        expect![[r#"
+            a< REGISTERED 1 reg#1
+            a< INVOCATION inv#1 reg#1 {}
+            a< UNREGISTERED 2
+            b< REGISTERED 1 reg#2
+            alice< ERROR CALL 1 {} wamp.error.no_available_callee ["no callee can attend to the call"]
+        "#]],
+    );
+}
+
+/// Conformance: PCI-05, CON-05
+#[test]
+fn rrt_01_a_call_whose_chunks_waited_is_not_begun_again() {
+    check_with(
+        with_queue(2, 1024),
+        r#"
+            a> REGISTER 1 {"invoke":"roundrobin","concurrency":1} com.acme.queued.sum
+            bob> CALL 1 {} com.acme.queued.sum
+            stream> CALL 1 {"progress":true} com.acme.queued.sum [1]
+            stream> CALL 1 {} com.acme.queued.sum [2]
+            a> YIELD inv#1 {}
+            b> REGISTER 1 {"invoke":"roundrobin"} com.acme.queued.sum
+            a> ERROR inv#2 {} wamp.error.unavailable
+        "#,
+        expect![[r#"
+            a< REGISTERED 1 reg#1
+            a< INVOCATION inv#1 reg#1 {}
+            bob< RESULT 1 {}
+            a< INVOCATION inv#2 reg#1 {"progress":true} [1]
+            a< INVOCATION inv#2 reg#1 {} [2]
+            b< REGISTERED 1 reg#1
+            stream< ERROR CALL 1 {} wamp.error.no_available_callee ["no callee can attend to the call"]
+        "#]],
+    );
+}
+
+/// Conformance: TMO-02
+#[test]
+fn rrt_01_the_dealer_minds_a_time_out_that_the_next_callee_does_not() {
+    check(
+        r#"
+            a> REGISTER 1 {"invoke":"roundrobin","forward_timeout":true} com.acme.get
+            old> REGISTER 1 {"invoke":"roundrobin"} com.acme.get
+            alice> CALL 1 {"timeout":100} com.acme.get
+            60 ms later
+            a> ERROR inv#1 {} wamp.error.unavailable
+            39 ms later
+            bob> CALL 1 {} com.acme.unknown
+            1 ms later
+        "#,
+        expect![[r#"
+            a< REGISTERED 1 reg#1
+            old< REGISTERED 1 reg#1
+            a< INVOCATION inv#1 reg#1 {"timeout":100}
+            old< INVOCATION inv#1 reg#1 {}
+            bob< ERROR CALL 1 {} wamp.error.no_such_procedure ["no procedure \"com.acme.unknown\" is registered"]
+            alice< ERROR CALL 1 {} wamp.error.timeout ["the call took too long"]
+        "#]],
+    );
+}

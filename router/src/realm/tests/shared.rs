@@ -708,3 +708,57 @@ fn shr_04_registering_again_needs_no_room() {
         "#]],
     );
 }
+
+/// Conformance: CON-05
+#[test]
+fn con_07_who_waits_behind_a_call_that_is_given_up_moves_on() {
+    check_with(
+        with_queue(4, 4096),
+        r#"
+            a> REGISTER 1 {"invoke":"roundrobin","concurrency":1} com.acme.queued.get
+            b> REGISTER 1 {"invoke":"roundrobin","concurrency":1} com.acme.queued.get
+            alice> CALL 1 {"runmode":"partition","rkey":"k"} com.acme.queued.get [1]
+            alice> CALL 2 {"runmode":"partition","rkey":"k"} com.acme.queued.get [2]
+            bob> CALL 1 {} com.acme.queued.get ["behind 2"]
+            alice> CANCEL 2 {}
+            b> YIELD inv#1 {}
+        "#,
+        expect![[r#"
+            a< REGISTERED 1 reg#1
+            b< REGISTERED 1 reg#1
+            a< INVOCATION inv#1 reg#1 {} [1]
+            alice< ERROR CALL 2 {} wamp.error.canceled ["the caller canceled the call"]
+            b< INVOCATION inv#1 reg#1 {} ["behind 2"]
+            bob< RESULT 1 {}
+        "#]],
+    );
+}
+
+/// Conformance: CON-05
+#[test]
+fn con_07_who_waits_behind_a_caller_that_leaves_or_has_no_time_left_moves_on() {
+    check_with(
+        with_queue(4, 4096),
+        r#"
+            a> REGISTER 1 {"invoke":"roundrobin","concurrency":1} com.acme.queued.get
+            b> REGISTER 1 {"invoke":"roundrobin","concurrency":1} com.acme.queued.get
+            alice> CALL 1 {"runmode":"partition","rkey":"k"} com.acme.queued.get
+            dave> CALL 1 {"runmode":"partition","rkey":"k"} com.acme.queued.get
+            bob> CALL 1 {} com.acme.queued.get ["behind dave"]
+            dave> leave
+            b> YIELD inv#1 {}
+            alice> CALL 2 {"runmode":"partition","rkey":"k","timeout":10} com.acme.queued.get
+            bob> CALL 2 {} com.acme.queued.get ["behind alice"]
+            10 ms later
+        "#,
+        expect![[r#"
+            a< REGISTERED 1 reg#1
+            b< REGISTERED 1 reg#1
+            a< INVOCATION inv#1 reg#1 {}
+            b< INVOCATION inv#1 reg#1 {} ["behind dave"]
+            bob< RESULT 1 {}
+            alice< ERROR CALL 2 {} wamp.error.timeout ["the call took too long"]
+            b< INVOCATION inv#2 reg#1 {} ["behind alice"]
+        "#]],
+    );
+}

@@ -132,7 +132,6 @@ fn ppt_08_a_caller_that_lacks_it_gets_an_error_and_the_callee_is_told() {
     );
 }
 
-/// Conformance: A-06
 #[test]
 fn tv_04_transparent_payload_is_passed_on_with_its_keys() {
     check(

@@ -1,92 +1,211 @@
-//! Calls, from the CALL to the final answer: at a callee, or waiting for one.
-
-use std::collections::BTreeMap;
+//! Calls: what is known of each, where it is, and the queues in front of callees.
 
 use trunkline::config::Action;
-use wamp_proto::dict::InvocationPolicy;
+use wamp_proto::dict::CallOptions;
 use wamp_proto::{RequestId, error_uri};
 
 use super::Model;
-use super::procedures::{Callee, Registration};
+use super::gathering::Member;
+use super::procedures::Registration;
 use super::session::{Answer, Invoked};
 use crate::note::Note;
 use crate::pattern::Pattern;
 
-/// A CALL that no callee has.
+/// Who called, and by which request.
+pub(super) type CallKey = (u64, RequestId);
+
+/// A CALL, and what became of it.
 #[derive(Clone)]
 pub(crate) struct Call {
-    pub(crate) caller: u64,
-    pub(crate) request: RequestId,
-    pub(crate) procedure: String,
-    pub(crate) note: Note,
+    pub(super) caller: u64,
+    pub(super) request: RequestId,
+    pub(super) procedure: String,
+    /// What it asked for, which holds to the end (PCI-06).
+    pub(super) options: CallOptions,
+    pub(super) note: Note,
     /// Of the payload, as the caller wrote it.
+    pub(super) octets: usize,
+
+    /// When it came.
+    pub(super) since: u64,
+    pub(super) deadline: Option<u64>,
+    /// Chunks that wait with it.
+    pub(super) waiting_chunks: Vec<Chunk>,
+    /// The INVOCATION that the first chunk became.
+    pub(super) invoked: Option<Invoked>,
+    /// The callee was told that progress is welcome.
+    pub(super) takes_progress: bool,
+    /// The callee minds the time-out.
+    pub(super) is_timeout_forwarded: bool,
+    pub(super) is_killed: bool,
+    /// Places of those who could not attend to it.
+    pub(super) tried: Vec<u64>,
+    /// Whether it can be given to another callee.
+    pub(super) may_be_rerouted: bool,
+    /// Whom it went to, of all callees, and what they answered.
+    pub(super) gathering: Option<Vec<Member>>,
+}
+
+/// Another message of a call.
+#[derive(Clone)]
+pub(crate) struct Chunk {
+    pub(crate) note: Note,
     pub(crate) octets: usize,
+    pub(crate) is_last: bool,
 }
 
 /// An INVOCATION that its callee has not answered.
 pub(super) struct Invocation {
-    callee: u64,
-    request: u64,
-    /// Nobody, if the caller left and the callee's place is taken still (CON-03).
-    caller: Option<(u64, RequestId)>,
-    registration: u64,
-    place: u64,
+    pub(super) callee: u64,
+    pub(super) request: u64,
+    /// Nobody, if the caller has its answer and the callee's place is taken still (CON-03).
+    pub(super) caller: Option<CallKey>,
+    pub(super) registration: u64,
+    pub(super) place: u64,
 }
 
-/// What becomes of a call.
-#[derive(PartialEq)]
-enum Outcome {
-    Invoked,
+/// Why no callee took a call.
+pub(super) enum Obstacle {
     /// All callees that may take it have as many invocations as they want.
     Busy,
     /// The outboxes of all callees that may take it are full.
     Full,
+    /// Nobody can take it, now or later.
+    Never(&'static str),
+}
+
+impl Call {
+    pub(crate) fn new(
+        (caller, request): (u64, RequestId),
+        procedure: String,
+        options: CallOptions,
+        note: Note,
+        octets: usize,
+    ) -> Self {
+        Self {
+            caller,
+            request,
+            procedure,
+            options,
+            note,
+            octets,
+            since: 0,
+            deadline: None,
+            waiting_chunks: Vec::new(),
+            invoked: None,
+            takes_progress: false,
+            is_timeout_forwarded: false,
+            is_killed: false,
+            tried: Vec::new(),
+            may_be_rerouted: false,
+            gathering: None,
+        }
+    }
+
+    pub(super) fn key(&self) -> CallKey {
+        (self.caller, self.request)
+    }
+
+    pub(super) fn is_in_chunks(&self) -> bool {
+        self.options.progress == Some(true)
+    }
+
+    pub(super) fn is_packed(&self) -> bool {
+        self.options.ppt_scheme.is_some()
+    }
+
+    /// The key of the one callee that may have it.
+    pub(super) fn resource_key(&self) -> Option<&str> {
+        let is_partitioned = self.options.runmode.is_some();
+        self.options.rkey.as_deref().filter(|_| is_partitioned)
+    }
+
+    /// Octets of the payloads, while it waits.
+    pub(super) fn waiting_octets(&self) -> usize {
+        self.octets + self.waiting_chunks.iter().map(Chunk::counted_octets).sum::<usize>()
+    }
+}
+
+impl Chunk {
+    /// Octets that it counts for while it waits.
+    pub(super) fn counted_octets(&self) -> usize {
+        self.octets + 64
+    }
 }
 
 impl Model {
     pub(crate) fn call(&mut self, call: Call) {
-        let (name, request) = (call.caller, call.request);
+        let (name, request) = call.key();
         if !self.admits(name, request, Action::Call, &Pattern::exact(&call.procedure)) {
             return;
         }
-        let error = match self.best_registration(self.sessions[&name].realm, &call.procedure) {
-            None => Some(error_uri::NO_SUCH_PROCEDURE),
-            Some(number) => {
-                let others_wait = self.registration(number).is_some_and(|found| !found.waiting.is_empty());
-                let error = match if others_wait { Outcome::Busy } else { self.dispatch(number, &call) } {
-                    Outcome::Invoked => None,
-                    Outcome::Busy if self.wait(number, &call) => None,
-                    Outcome::Busy => Some(error_uri::MAX_CONCURRENCY_REACHED),
-                    Outcome::Full if self.answers_will_come(number) && self.wait(number, &call) => None,
-                    Outcome::Full => Some(error_uri::UNAVAILABLE),
-                };
-                if others_wait && error.is_none() {
-                    // Perhaps for a callee whose outbox was full, and has room by now.
-                    self.serve(number);
-                }
-                error
-            }
-        };
-        if let Some(error) = error {
+        if let Err(error) = self.try_call(call) {
             self.answer(name, request, Answer::Error(error));
         }
         self.settle();
     }
 
-    fn wait(&mut self, number: u64, call: &Call) -> bool {
-        let caller = call.caller;
-        let registration = self.registration(number).expect("a registration");
-        let has_room = registration.has_room_for(call);
-        if has_room {
-            registration.waiting.push_back(call.clone());
-            self.member(caller).is_party = true;
-            self.calls_that_waited += 1;
+    fn try_call(&mut self, mut call: Call) -> Result<(), &'static str> {
+        let realm = self.sessions[&call.caller].realm;
+        let number = self.best_registration(realm, &call.procedure).ok_or(error_uri::NO_SUCH_PROCEDURE)?;
+        if call.options.runmode.is_some() && call.options.rkey.is_none() {
+            return Err(error_uri::INVALID_ARGUMENT);
         }
-        has_room
+        call.since = self.now;
+        call.deadline = self.time_left(&call).map(|milliseconds| self.now + milliseconds);
+        if self.registration(number).is_some_and(|found| !found.waiting.is_empty()) {
+            self.wait(number, call)?;
+            // Perhaps for a callee whose outbox was full, and has room by now.
+            self.serve(number);
+            return Ok(());
+        }
+        self.dispatch(number, call).or_else(|(obstacle, call)| self.wait_or_refuse(number, obstacle, call))
     }
 
-    fn open_invocations(&self, callee: &Callee) -> u64 {
-        self.open.iter().filter(|invocation| invocation.place == callee.place).count() as u64
+    pub(super) fn wait_or_refuse(
+        &mut self,
+        number: u64,
+        obstacle: Obstacle,
+        call: Call,
+    ) -> Result<(), &'static str> {
+        match obstacle {
+            Obstacle::Busy => self.wait(number, call),
+            Obstacle::Full if self.answers_will_come(number) => {
+                self.wait(number, call).map_err(|_| error_uri::UNAVAILABLE)
+            }
+            Obstacle::Full => Err(error_uri::UNAVAILABLE),
+            Obstacle::Never(error) => Err(error),
+        }
+    }
+
+    fn wait(&mut self, number: u64, call: Call) -> Result<(), &'static str> {
+        let caller = call.caller;
+        let registration = self.registration(number).expect("a registration");
+        if !registration.has_room_for(&call) {
+            return Err(error_uri::MAX_CONCURRENCY_REACHED);
+        }
+        registration.waiting.push_back(call);
+        self.member(caller).is_party = true;
+        self.seen.calls_that_waited += 1;
+        Ok(())
+    }
+
+    /// Gives waiting calls to callees, as far as these take them.
+    pub(super) fn serve(&mut self, number: u64) {
+        while let Some(call) = self.registration(number).and_then(|found| found.waiting.pop_front()) {
+            let (caller, request) = call.key();
+            match self.dispatch(number, call) {
+                Ok(()) => {}
+                Err((Obstacle::Never(error), _)) => self.answer(caller, request, Answer::Error(error)),
+                Err((Obstacle::Full, _)) if !self.answers_will_come(number) => {
+                    self.answer(caller, request, Answer::Error(error_uri::UNAVAILABLE));
+                }
+                Err((Obstacle::Busy | Obstacle::Full, call)) => {
+                    self.registration(number).expect("a registration").waiting.push_front(call);
+                    return;
+                }
+            }
+        }
     }
 
     /// Whether a callee will answer, so that a call may wait for an outbox that is full.
@@ -95,146 +214,48 @@ impl Model {
         callees.into_iter().flatten().any(|callee| self.open_invocations(&callee) > 0)
     }
 
-    fn dispatch(&mut self, number: u64, call: &Call) -> Outcome {
-        let registration = self.registration(number).expect("a registration");
-        let invoke = registration.invoke;
-        let procedure = (!registration.pattern.is_exact()).then(|| call.procedure.clone());
-        let mut callees = registration.callees_in_turn();
-        callees.retain(|callee| callee.concurrency.is_none_or(|most| self.open_invocations(callee) < most));
-        if callees.is_empty() {
-            return Outcome::Busy;
-        }
-        if invoke == InvocationPolicy::Random && callees.len() > 1 {
-            // Any will do that has room, and this is the one.
-            let seen = self.seen_at.get(&call.note.key());
-            callees.retain(|callee| Some(&callee.name) == seen);
-            assert_eq!(callees.len(), 1, "{:?} went to {seen:?}, who has no room", call.note);
-            self.choices_by_chance += 1;
-        }
-        for callee in callees {
-            let invoked = |request| Invoked {
-                request,
-                registration: number,
-                procedure: procedure.clone(),
-                note: call.note,
-            };
-            if let Some(request) = self.invoke(callee.name, invoked) {
-                let caller = Some((call.caller, call.request));
-                let place = callee.place;
-                self.open.push(Invocation {
-                    callee: callee.name,
-                    request,
-                    caller,
-                    registration: number,
-                    place,
-                });
-                self.registration(number).expect("a registration").last_invoked = place;
-                self.member(call.caller).is_party = true;
-                return Outcome::Invoked;
-            }
-            self.refused_invocations += 1;
-        }
-        Outcome::Full
+    /// Every call that has no final answer.
+    pub(super) fn calls(&mut self) -> impl Iterator<Item = &mut Call> {
+        let waiting = self.registrations.iter_mut().flat_map(|registration| &mut registration.waiting);
+        self.underway.iter_mut().chain(waiting)
     }
 
-    /// Gives waiting calls to callees, as far as these take them.
-    pub(super) fn serve(&mut self, number: u64) {
-        while let Some(call) = self.registration(number).and_then(|found| found.waiting.pop_front()) {
-            match self.dispatch(number, &call) {
-                Outcome::Invoked => {}
-                Outcome::Full if !self.answers_will_come(number) => {
-                    self.answer(call.caller, call.request, Answer::Error(error_uri::UNAVAILABLE));
-                }
-                Outcome::Busy | Outcome::Full => {
-                    self.registration(number).expect("a registration").waiting.push_front(call);
-                    return;
-                }
-            }
-        }
+    pub(super) fn find_call(&mut self, key: CallKey) -> Option<&mut Call> {
+        self.calls().find(|call| call.key() == key)
     }
 
-    /// A callee answers; late answers count for nothing.
-    pub(crate) fn answered(&mut self, callee: u64, request: u64, note: Note, fails: bool) {
-        let answer = if fails { Answer::Failed(note) } else { Answer::Result(note) };
-        self.end_call(callee, request, answer);
-        self.settle();
+    /// The registration that a call waits for.
+    pub(super) fn waits_for(&self, key: CallKey) -> Option<u64> {
+        let waits = |found: &&Registration| found.waiting.iter().any(|call| call.key() == key);
+        self.registrations.iter().find(waits).map(|registration| registration.number)
     }
 
-    pub(super) fn end_call(&mut self, callee: u64, request: u64, answer: Answer) {
-        if !self.is_live(callee) {
-            return;
-        }
-        let is_meant = |open: &Invocation| open.callee == callee && open.request == request;
-        let Some(at) = self.open.iter().position(is_meant) else { return };
-        let Invocation { caller, registration, place, .. } = self.open.remove(at);
-        if let Some((caller, request)) = caller {
-            self.answer(caller, request, answer);
-        }
-        if self.callee_at(registration, place).is_some() {
-            self.serve(registration);
-        }
-    }
-
-    /// The callee at a place of a registration, unless it left that meanwhile.
-    fn callee_at(&mut self, number: u64, place: u64) -> Option<&Callee> {
-        self.registration(number)?.callees.iter().find(|callee| callee.place == place)
-    }
-
-    /// Forgets the invocations at a place that is no callee's any more, unless a caller waits for the answer.
-    pub(super) fn forget_places_of_nobody(&mut self, place: u64) {
-        self.open.retain(|invocation| invocation.place != place || invocation.caller.is_some());
-    }
-
-    /// Releases what a session that is gone held as caller and as callee.
-    pub(super) fn release_calls(&mut self, name: u64) {
+    /// Forgets a call, wherever it is.
+    pub(super) fn take_call(&mut self, key: CallKey) -> Option<Call> {
         for registration in &mut self.registrations {
-            registration.waiting.retain(|call| call.caller != name);
-        }
-        let is_own = |open: &Invocation| open.caller.is_some_and(|(caller, _)| caller == name);
-        let own: BTreeMap<_, _> = self
-            .open
-            .iter()
-            .filter(|open| is_own(open))
-            .map(|open| (open.caller, (open.registration, open.place)))
-            .collect();
-        let mut freed = Vec::new();
-        for (caller, (number, place)) in own {
-            let callee = self.callee_at(number, place);
-            let has_callee = callee.is_some();
-            // Where its place counts, it is taken until the callee answers.
-            let is_limited = callee.is_some_and(|callee| callee.concurrency.is_some());
-            let at = self.open.iter().position(|open| open.caller == caller).expect("an open invocation");
-            if is_limited {
-                self.open[at].caller = None;
-            } else {
-                self.open.remove(at);
-                freed.extend(has_callee.then_some(number));
+            if let Some(at) = registration.waiting.iter().position(|call| call.key() == key) {
+                return registration.waiting.remove(at);
             }
         }
-        let left: Vec<_> = self.open.extract_if(.., |open| open.callee == name).collect();
-        for (caller, request) in left.into_iter().filter_map(|invocation| invocation.caller) {
-            self.answer(caller, request, Answer::Error(error_uri::CANCELED));
-        }
-        for number in self.held(name) {
-            self.take_off(name, number);
-        }
-        // Calls that waited for an answer which nobody waits for any more.
-        for number in freed {
-            self.serve(number);
-        }
+        let at = self.underway.iter().position(|call| call.key() == key)?;
+        Some(self.underway.remove(at))
     }
 
-    /// Octets of the calls of a realm that wait in queues.
+    /// Octets of the calls of a realm that wait in queues, or are kept for another callee.
     pub(super) fn waiting_octets(&self, realm: usize) -> usize {
         let of_realm = self.registrations.iter().filter(|registration| registration.realm == realm);
-        of_realm.map(Registration::waiting_octets).sum()
+        let kept = self
+            .underway
+            .iter()
+            .filter(|call| call.may_be_rerouted && self.sessions[&call.caller].realm == realm);
+        of_realm.map(Registration::waiting_octets).sum::<usize>()
+            + kept.map(|call| call.octets).sum::<usize>()
     }
 
     /// How many CALLs of a realm wait for their final answer.
     pub(super) fn open_calls(&self, realm: usize) -> usize {
         let of_realm = self.registrations.iter().filter(|registration| registration.realm == realm);
         let waiting: usize = of_realm.map(|registration| registration.waiting.len()).sum();
-        let callers = self.open.iter().filter_map(|invocation| invocation.caller);
-        waiting + callers.filter(|(caller, _)| self.sessions[caller].realm == realm).count()
+        waiting + self.underway.iter().filter(|call| self.sessions[&call.caller].realm == realm).count()
     }
 }

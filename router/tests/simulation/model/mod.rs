@@ -1,9 +1,14 @@
 //! What the router should do, in the plainest words: no locks, no indexes, no octets, but lists that are searched.
 
+mod answers;
 mod audience;
 mod calls;
+mod dispatch;
+mod endings;
+mod gathering;
 mod permissions;
 mod procedures;
+mod seen;
 mod session;
 mod specificity;
 mod topics;
@@ -15,13 +20,15 @@ use trunkline::config::{Action, CallQueue, RealmRules};
 use wamp_proto::{RequestId, error_uri};
 
 use crate::pattern::Pattern;
+use crate::reply::Content;
 use calls::Invocation;
 use permissions::Permissions;
 use procedures::Registration;
 
-pub(crate) use calls::Call;
+pub(crate) use calls::{Call, Chunk};
 pub(crate) use procedures::REGISTRATIONS_MAX;
-pub(crate) use session::{Answer, Event, Invoked, Session};
+pub(crate) use seen::Seen;
+pub(crate) use session::{Answer, Asked, Event, Invoked, Session};
 pub(crate) use topics::SUBSCRIPTIONS_MAX;
 
 /// Realms with the same rules.
@@ -29,21 +36,24 @@ pub(crate) struct Model {
     max_messages: usize,
     permissions: Permissions,
     queues: Vec<CallQueue>,
+    /// Milliseconds that a call may take.
+    call_timeout: Option<u64>,
+    /// Milliseconds since the router began.
+    now: u64,
+    /// Slots of members that left, the last one last, of each realm.
+    vacant_slots: BTreeMap<usize, Vec<usize>>,
     pub(crate) sessions: BTreeMap<u64, Session>,
     /// The oldest first.
     registrations: Vec<Registration>,
     last_registration: u64,
     last_place: u64,
+    /// Calls that callees have.
+    underway: Vec<Call>,
     /// Open invocations, the oldest first.
     open: Vec<Invocation>,
     /// Who was seen to get the invocation with a note: what chance decides, the model has to be told.
     pub(crate) seen_at: BTreeMap<(u64, u64), u64>,
-    pub(crate) overflows: u64,
-    pub(crate) refused_invocations: u64,
-    pub(crate) denials: u64,
-    pub(crate) calls_that_waited: u64,
-    pub(crate) choices_by_chance: u64,
-    pub(crate) revocations: u64,
+    pub(crate) seen: Seen,
     overflowed: Vec<u64>,
 }
 
@@ -54,23 +64,25 @@ impl Model {
             max_messages,
             permissions: Permissions::new(rules.roles.clone()),
             queues: rules.call_queues.clone(),
+            call_timeout: Some(rules.call_timeout_ms).filter(|timeout| *timeout > 0),
+            now: 0,
+            vacant_slots: BTreeMap::new(),
             sessions: BTreeMap::new(),
             registrations: Vec::new(),
             last_registration: 0,
             last_place: 0,
+            underway: Vec::new(),
             open: Vec::new(),
             seen_at: BTreeMap::new(),
-            overflows: 0,
-            refused_invocations: 0,
-            denials: 0,
-            calls_that_waited: 0,
-            choices_by_chance: 0,
-            revocations: 0,
+            seen: Seen::default(),
             overflowed: Vec::new(),
         }
     }
 
-    pub(crate) fn join(&mut self, name: u64, session: Session) {
+    pub(crate) fn join(&mut self, name: u64, mut session: Session) {
+        let members = self.sessions.values().filter(|other| other.realm == session.realm && !other.has_left);
+        let vacant = self.vacant_slots.entry(session.realm).or_default();
+        session.slot = vacant.pop().unwrap_or(members.count());
         self.sessions.insert(name, session);
     }
 
@@ -86,7 +98,7 @@ impl Model {
     fn may(&mut self, name: u64, action: Action, pattern: &Pattern) -> bool {
         let role = &self.sessions[&name].role;
         let may = self.permissions.permit(role, action, pattern);
-        self.denials += u64::from(!may);
+        self.seen.denials += u64::from(!may);
         may
     }
 
@@ -126,9 +138,9 @@ impl Model {
             let serializer = session.serializer;
             let lost_now = session.lost_invocations();
             session.events.retain(|event| event.note.fits(serializer));
-            session.invocations.retain(|invoked| invoked.note.fits(serializer));
+            session.lose_invocations();
             for invocation in &lost_now {
-                self.end_call(name, *invocation, Answer::Error(error_uri::INVALID_ARGUMENT));
+                self.end_undeliverable(name, *invocation, error_uri::INVALID_ARGUMENT);
                 self.settle();
             }
             lost.extend(lost_now);
@@ -141,7 +153,7 @@ impl Model {
         let session = self.member(name);
         assert_eq!(session.answers, BTreeMap::new(), "{name} did not get these");
         assert_eq!(session.events, VecDeque::new(), "{name} did not get these");
-        assert_eq!(session.invocations, VecDeque::new(), "{name} did not get these");
+        assert_eq!(session.asked, VecDeque::new(), "{name} did not get these");
         assert_eq!(session.revocations, VecDeque::new(), "{name} did not get these");
     }
 
@@ -180,18 +192,23 @@ impl Model {
         }
         let session = self.member(name);
         let answer = match answer {
-            Answer::Result(note) | Answer::Failed(note) if !note.fits(session.serializer) => {
+            Answer::Result(Content::One(note)) | Answer::Packed(note) | Answer::Failed(note)
+                if !note.fits(session.serializer) =>
+            {
                 Answer::Error(error_uri::INVALID_ARGUMENT)
             }
             answer => answer,
         };
-        assert_eq!(session.answers.insert(request, answer), None, "the model answers twice");
+        let answers = session.answers.entry(request).or_default();
+        let is_over = answers.back().is_some_and(|last| !matches!(last, Answer::Progress(_)));
+        assert!(!is_over, "the model answers twice");
+        answers.push_back(answer);
     }
 
     /// Tells a callee that somebody took its registration over, if it wants to know.
     fn revoke(&mut self, name: u64, registration: u64) {
-        self.revocations += 1;
-        if self.sessions[&name].takes_revocation && self.queue(name, self.max_messages * 2) {
+        self.seen.revocations += 1;
+        if self.sessions[&name].features.takes_revocation && self.queue(name, self.max_messages * 2) {
             self.member(name).revocations.push_back(registration);
         }
     }
@@ -205,29 +222,32 @@ impl Model {
         }
     }
 
-    /// Invokes a callee that has room in its outbox. Returns the request of the invocation.
-    fn invoke(&mut self, name: u64, invoked: impl FnOnce(u64) -> Invoked) -> Option<u64> {
-        let max = self.max_messages;
-        let session = self.member(name);
+    /// Sends an INVOCATION to a callee that has room in its outbox. Returns whether it has.
+    fn invoke(&mut self, name: u64, invoked: Invoked) -> bool {
+        let session = &self.sessions[&name];
         // Whose outbox overflowed takes everything until it is made to leave, which is next.
-        if session.queued >= max && !session.is_gone {
-            return None;
+        let has_room = session.queued < self.max_messages || session.is_gone;
+        if has_room {
+            self.ask(name, self.max_messages, Asked::Invoked(invoked));
+        } else {
+            self.seen.refused_invocations += 1;
         }
-        session.last_invocation += 1;
-        let request = session.last_invocation;
-        if self.queue(name, max) {
-            self.member(name).invocations.push_back(invoked(request));
+        has_room
+    }
+
+    fn ask(&mut self, name: u64, most: usize, asked: Asked) {
+        if self.queue(name, most) {
+            self.member(name).asked.push_back(asked);
         }
-        Some(request)
     }
 
     fn overflow(&mut self, name: u64) {
-        self.overflows += 1;
+        self.seen.overflows += 1;
         self.overflowed.push(name);
         let session = self.member(name);
         session.answers.clear();
         session.events.clear();
-        session.invocations.clear();
+        session.asked.clear();
         session.revocations.clear();
         session.is_gone = true;
     }
@@ -242,7 +262,10 @@ impl Model {
     fn release(&mut self, name: u64) {
         let session = self.member(name);
         session.is_gone = true;
+        session.has_left = true;
         session.subscriptions.clear();
+        let (realm, slot) = (session.realm, session.slot);
+        self.vacant_slots.entry(realm).or_default().push(slot);
         self.release_calls(name);
     }
 }

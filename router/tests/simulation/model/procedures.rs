@@ -1,16 +1,27 @@
 //! Registrations: who offers what, whose turn it is, and who may take over.
 
 use std::collections::VecDeque;
+use std::hash::Hasher;
 
+use siphasher::sip::SipHasher24;
 use trunkline::config::{Action, CallQueue, MatchPolicy};
 use wamp_proto::dict::{InvocationPolicy, RegisterOptions};
-use wamp_proto::{RequestId, error_uri};
+use wamp_proto::{RequestId, SessionId, error_uri};
 
 use super::Model;
-use super::calls::Call;
+use super::calls::{Call, Chunk};
 use super::session::Answer;
 use super::specificity::most_specific;
 use crate::pattern::Pattern;
+
+/// How much a session claims a resource key, by rendezvous hashing.
+fn claim(session: SessionId, key: &str) -> u64 {
+    let mut hasher = SipHasher24::new();
+    hasher.write(&session.value().to_le_bytes());
+    hasher.write(&[0xff]);
+    hasher.write(key.as_bytes());
+    hasher.finish()
+}
 
 /// Registrations that one session may hold.
 pub(crate) const REGISTRATIONS_MAX: usize = 6;
@@ -37,26 +48,11 @@ pub(super) struct Callee {
     pub(super) place: u64,
     /// Invocations that it takes at a time.
     pub(super) concurrency: Option<u64>,
+    /// It minds time-outs itself, if it announced that it can.
+    pub(super) forwards_timeout: bool,
 }
 
 impl Registration {
-    /// The callees that the policy allows for the next call, the best first. Whoever is first or last does not cede
-    /// its place to another because it is busy (CON-02).
-    pub(super) fn callees_in_turn(&self) -> Vec<Callee> {
-        let all = || self.callees.iter().cloned();
-        match self.invoke {
-            InvocationPolicy::Single | InvocationPolicy::First => all().take(1).collect(),
-            InvocationPolicy::Last => all().rev().take(1).collect(),
-            // Who stands behind the last one comes before those in front of it.
-            InvocationPolicy::RoundRobin => {
-                let later = all().filter(|callee| callee.place > self.last_invoked);
-                let earlier = all().filter(|callee| callee.place <= self.last_invoked);
-                later.chain(earlier).collect()
-            }
-            InvocationPolicy::Random | InvocationPolicy::All | InvocationPolicy::LeastBusy => all().collect(),
-        }
-    }
-
     fn has_callee(&self, name: u64) -> bool {
         self.callees.iter().any(|callee| callee.name == name)
     }
@@ -68,13 +64,18 @@ impl Registration {
         self.waiting.len() < queue.limit && octets <= queue.max_bytes
     }
 
+    pub(super) fn has_room_for_chunk(&self, chunk: &Chunk) -> bool {
+        let octets = self.waiting_octets() + chunk.counted_octets();
+        self.queue.as_ref().is_some_and(|queue| octets <= queue.max_bytes)
+    }
+
     pub(super) fn waiting_octets(&self) -> usize {
         self.waiting.iter().map(|call| self.octets_of(call)).sum()
     }
 
     fn octets_of(&self, call: &Call) -> usize {
         // A pattern has to keep the procedure too.
-        256 + call.octets + if self.pattern.is_exact() { 0 } else { call.procedure.len() }
+        256 + call.waiting_octets() + if self.pattern.is_exact() { 0 } else { call.procedure.len() }
     }
 }
 
@@ -96,6 +97,53 @@ impl Model {
         let wildcard =
             matching(MatchPolicy::Wildcard).max_by_key(|registration| registration.pattern.literal_runs());
         exact.or(prefix).or(wildcard).map(|registration| registration.number)
+    }
+
+    /// The callees that the policy allows for a call and that were not asked before, the best first. Whoever is first
+    /// or last does not cede its place to another because it is busy (CON-02).
+    pub(super) fn callees_in_turn(&self, number: u64, call: &Call) -> Vec<Callee> {
+        let found = self.registrations.iter().find(|found| found.number == number).expect("a registration");
+        let all = || found.callees.iter().cloned();
+        let is_untried = |callee: &Callee| !call.tried.contains(&callee.place);
+        // Who stands behind the last one comes before those in front of it.
+        let later = all().filter(|callee| callee.place > found.last_invoked);
+        let in_turn = later.chain(all().filter(|callee| callee.place <= found.last_invoked));
+        let mut callees: Vec<_> = match (call.resource_key(), found.invoke) {
+            (Some(key), _) => self.owner(&found.callees, key).into_iter().cloned().collect(),
+            (None, InvocationPolicy::Single | InvocationPolicy::First) => {
+                all().filter(is_untried).take(1).collect()
+            }
+            (None, InvocationPolicy::Last) => all().rev().filter(is_untried).take(1).collect(),
+            (None, InvocationPolicy::RoundRobin) => in_turn.collect(),
+            (None, InvocationPolicy::Random | InvocationPolicy::All) => all().collect(),
+            (None, InvocationPolicy::LeastBusy) => {
+                let least = in_turn.min_by_key(|callee| {
+                    (!is_untried(callee), !self.has_room(callee), self.open_invocations(callee))
+                });
+                let least = least.expect("a callee").place;
+                let later = all().filter(|callee| callee.place >= least);
+                later.chain(all().filter(|callee| callee.place < least)).collect()
+            }
+        };
+        callees.retain(is_untried);
+        callees
+    }
+
+    /// The callee that a resource key belongs to: who claims it most (SRD-01).
+    fn owner<'a>(&self, callees: &'a [Callee], key: &str) -> Option<&'a Callee> {
+        callees.iter().max_by_key(|callee| claim(self.sessions[&callee.name].id, key))
+    }
+
+    /// A resource key that belongs to one of those who offer a procedure. Session IDs differ from run to run; who gets
+    /// the call must not.
+    pub(crate) fn resource_key(&self, realm: usize, procedure: &str, choice: usize) -> String {
+        let number = self.best_registration(realm, procedure);
+        let found = self.registrations.iter().find(|found| Some(found.number) == number);
+        let callees = found.map_or(&[][..], |found| &found.callees);
+        let chosen = choice.checked_rem(callees.len()).map(|index| callees[index].place);
+        let mut keys = (0..).map(|number| format!("key{number}"));
+        let is_meant = |key: &String| self.owner(callees, key).map(|owner| owner.place) == chosen;
+        keys.find(is_meant).expect("a key for everybody")
     }
 
     pub(crate) fn register(
@@ -150,10 +198,15 @@ impl Model {
             Some(known) => known.number,
         };
         self.last_place += 1;
-        let callee = Callee { name, place: self.last_place, concurrency: options.concurrency };
+        let callee = Callee {
+            name,
+            place: self.last_place,
+            concurrency: options.concurrency,
+            forwards_timeout: options.forward_timeout == Some(true),
+        };
         let registration = self.registration(number).expect("a registration");
         match registration.callees.iter_mut().find(|callee| callee.name == name) {
-            Some(known) => known.concurrency = callee.concurrency,
+            Some(known) => *known = Callee { place: known.place, ..callee },
             None => registration.callees.push(callee),
         }
         self.member(name).is_party = true;

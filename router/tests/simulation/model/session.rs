@@ -5,10 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use wamp_proto::dict::CancelMode;
 use wamp_proto::{RequestId, SerializerId, SessionId};
 
+use crate::features::Features;
 use crate::note::Note;
 use crate::pattern::Pattern;
+use crate::reply::Content;
 
 pub(crate) struct Session {
     pub(crate) realm: usize,
@@ -16,20 +19,25 @@ pub(crate) struct Session {
     pub(crate) id: SessionId,
     pub(crate) authid: String,
     pub(crate) role: String,
-    /// Wants to be told when a registration of it is taken over.
-    pub(crate) takes_revocation: bool,
+    pub(crate) features: Features,
+    /// Its place among the members of its realm: the last one that became free, or a new one.
+    pub(super) slot: usize,
     /// Its outbox overflowed: it receives nothing more, and does not know yet.
     pub(crate) is_gone: bool,
+    /// What it held was released, or is about to be.
+    pub(super) has_left: bool,
     pub(crate) subscriptions: BTreeSet<Pattern>,
     /// Called, waits for a callee, or offered a procedure.
     pub(super) is_party: bool,
     pub(super) last_invocation: u64,
     /// What the outbox should hold.
     pub(super) queued: usize,
-    pub(crate) answers: BTreeMap<RequestId, Answer>,
+    /// For each request, progressive results and then the final answer.
+    pub(crate) answers: BTreeMap<RequestId, VecDeque<Answer>>,
     /// With the subscriptions that match.
     pub(crate) events: VecDeque<Event>,
-    pub(crate) invocations: VecDeque<Invoked>,
+    /// What it is asked as a callee.
+    pub(crate) asked: VecDeque<Asked>,
     /// Registrations that somebody took over.
     pub(crate) revocations: VecDeque<u64>,
 }
@@ -43,7 +51,11 @@ pub(crate) enum Answer {
     /// The model's number of the registration.
     Registered(u64),
     Unregistered,
-    Result(Note),
+    /// Another answer follows.
+    Progress(Content),
+    Result(Content),
+    /// A result in payload passthru mode.
+    Packed(Note),
     /// The callee's own error.
     Failed(Note),
     Error(&'static str),
@@ -58,6 +70,19 @@ pub(crate) struct Event {
 }
 
 #[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Asked {
+    Invoked(Invoked),
+    Interrupted {
+        request: u64,
+        mode: CancelMode,
+    },
+    /// What it answered is not what the caller takes.
+    Refused {
+        request: u64,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Invoked {
     pub(crate) request: u64,
     /// The model's number of the registration.
@@ -65,6 +90,22 @@ pub(crate) struct Invoked {
     /// If the registration is a pattern.
     pub(crate) procedure: Option<String>,
     pub(crate) note: Note,
+    pub(crate) is_packed: bool,
+    /// More chunks follow.
+    pub(crate) more_follows: bool,
+    pub(crate) takes_progress: bool,
+    /// Milliseconds that the callee minds itself.
+    pub(crate) timeout: Option<u64>,
+}
+
+impl Asked {
+    /// The request of an INVOCATION that cannot be carried to that serializer.
+    fn lost(&self, serializer: SerializerId) -> Option<u64> {
+        match self {
+            Self::Invoked(invoked) if !invoked.note.fits(serializer) => Some(invoked.request),
+            _ => None,
+        }
+    }
 }
 
 impl Session {
@@ -74,7 +115,7 @@ impl Session {
         id: SessionId,
         authid: String,
         role: String,
-        takes_revocation: bool,
+        features: Features,
     ) -> Self {
         Self {
             realm,
@@ -82,22 +123,29 @@ impl Session {
             id,
             authid,
             role,
-            takes_revocation,
+            features,
+            slot: 0,
             is_gone: false,
+            has_left: false,
             subscriptions: BTreeSet::new(),
             is_party: false,
             last_invocation: 0,
             queued: 0,
             answers: BTreeMap::new(),
             events: VecDeque::new(),
-            invocations: VecDeque::new(),
+            asked: VecDeque::new(),
             revocations: VecDeque::new(),
         }
     }
 
-    /// The requests of the invocations in its outbox that cannot be carried to it.
+    /// The requests of the INVOCATIONs in its outbox that cannot be carried to it.
     pub(crate) fn lost_invocations(&self) -> Vec<u64> {
-        let lost = self.invocations.iter().filter(|invoked| !invoked.note.fits(self.serializer));
-        lost.map(|invoked| invoked.request).collect()
+        self.asked.iter().filter_map(|asked| asked.lost(self.serializer)).collect()
+    }
+
+    /// Forgets them.
+    pub(super) fn lose_invocations(&mut self) {
+        let serializer = self.serializer;
+        self.asked.retain(|asked| asked.lost(serializer).is_none());
     }
 }

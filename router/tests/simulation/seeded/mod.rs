@@ -1,5 +1,6 @@
 //! Hundreds of sessions in one thread, each step chosen by chance and done in the router and in the model.
 
+mod calls;
 mod identifiers;
 mod reading;
 mod requests;
@@ -8,16 +9,19 @@ mod rules;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use trunkline::Router;
 use trunkline::config::{Config, Limits, Realm, RealmRules};
 use wamp_proto::{Message, SerializerId};
 
-use crate::model::{Model, REGISTRATIONS_MAX, SUBSCRIPTIONS_MAX, Session};
+use crate::features::Features;
+use crate::model::{Model, REGISTRATIONS_MAX, SUBSCRIPTIONS_MAX, Seen, Session};
 use crate::note::Kind;
 use crate::pattern::MAX_COMPONENTS;
 use crate::peer::Peer;
 use crate::random::Random;
+use crate::reply::Reply;
 use identifiers::Identifiers;
 
 const SESSIONS: usize = 300;
@@ -74,7 +78,7 @@ pub(crate) fn run(seed: u64, steps: usize) {
     let mut simulation = Simulation {
         progress: Progress { seed, steps, step: 0 },
         random,
-        router: Router::with_table_key(&config, [7; 16]),
+        router: Router::with_standing_clock(&config, [7; 16]),
         model: Model::new(&rules, OUTBOX_MESSAGES),
         people: BTreeMap::new(),
         names: Vec::new(),
@@ -122,7 +126,13 @@ impl Simulation {
         if self.model.sessions[&name].is_gone {
             return self.act_in_vain(name);
         }
-        match self.random.below(200) {
+        if self.random.one_in(12) {
+            let milliseconds = 1 + self.random.low(40) as u64;
+            self.pass_time(milliseconds);
+        }
+        match self.random.below(240) {
+            200..212 => self.cancel(name),
+            212..240 => self.go_on(name),
             0..45 => self.publish(name),
             // Some never subscribe.
             45..62 if !name.is_multiple_of(3) => self.subscribe(name),
@@ -172,20 +182,19 @@ impl Simulation {
         let is_anyone = self.random.one_in(2);
         let role =
             if is_anyone { rules::ANYONE } else { rules::OTHERS[self.random.below(rules::OTHERS.len())] };
-        let takes_revocation = self.random.one_in(2);
+        let features = Features::any(&mut self.random);
         let transport = self.router.connect_as(serializer, authid, role);
-        let peer = Peer::join(transport, REALMS[realm], serializer, name, takes_revocation);
-        let session = Session::new(
-            realm,
-            serializer,
-            peer.session,
-            authid.to_owned(),
-            role.to_owned(),
-            takes_revocation,
-        );
+        let peer = Peer::join(transport, REALMS[realm], serializer, name, features);
+        let session =
+            Session::new(realm, serializer, peer.session, authid.to_owned(), role.to_owned(), features);
         self.people.insert(name, Person { peer, reads_from: 0 });
         self.names.push(name);
         self.model.join(name, session);
+    }
+
+    fn pass_time(&mut self, milliseconds: u64) {
+        self.router.advance(Duration::from_millis(milliseconds));
+        self.in_model(|model| model.advance(milliseconds));
     }
 
     /// Does in the model what was done in the router.
@@ -250,8 +259,8 @@ impl Simulation {
         }
         assert_eq!(self.router.sessions(), self.model.live_sessions());
         let counters = self.router.counters();
-        assert_eq!(counters.slow_consumers.value(), self.model.overflows);
-        assert_eq!(counters.callees_full.value(), self.model.refused_invocations);
+        assert_eq!(counters.slow_consumers.value(), self.model.seen.overflows);
+        assert_eq!(counters.callees_full.value(), self.model.seen.refused_invocations);
     }
 
     /// Everybody reads and answers until nothing is left to say; then everybody leaves.
@@ -267,8 +276,8 @@ impl Simulation {
                 }
                 self.read(name);
                 while let Some(request) = self.people[&name].peer.unanswered.keys().next().copied() {
-                    let note = self.peer(name).answer(request, Kind::Plain, false);
-                    self.in_model(|model| model.answered(name, request.value(), note, false));
+                    let note = self.peer(name).answer(request, Kind::Plain, Reply::Result);
+                    self.in_model(|model| model.answered(name, request.value(), note, Reply::Result));
                     is_quiet = false;
                 }
             }
@@ -276,6 +285,9 @@ impl Simulation {
         for (name, person) in &self.people {
             assert!(person.peer.is_answered(), "{name} still waits for an answer");
         }
+        // Nothing comes of time-outs of calls that are over.
+        self.pass_time(1_000_000);
+        self.names.clone().into_iter().for_each(|name| self.read(name));
         self.audit();
         while let Some(name) = self.random.pick(self.names.iter().copied()) {
             // Whoever stays must cope with what leaving brings about.
@@ -296,14 +308,41 @@ impl Simulation {
 
     /// Everything that the simulation is about happened.
     fn assert_not_too_tame(&self) {
-        let model = &self.model;
+        let Seen {
+            overflows,
+            refused_invocations,
+            denials,
+            calls_that_waited,
+            choices_by_chance,
+            revocations,
+            progress,
+            skips,
+            kills,
+            interrupts,
+            timeouts,
+            chunks_passed_on,
+            chunks_that_waited,
+            chunks_lost,
+            reroutes,
+            gatherings,
+        } = self.model.seen;
         for (what, count) in [
-            ("overflowed", model.overflows),
-            ("was too full for an invocation", model.refused_invocations),
-            ("was denied anything", model.denials),
-            ("waited for a callee", model.calls_that_waited),
-            ("was chosen by chance", model.choices_by_chance),
-            ("lost a registration to another", model.revocations),
+            ("overflowed", overflows),
+            ("was too full for an invocation", refused_invocations),
+            ("was denied anything", denials),
+            ("waited for a callee", calls_that_waited),
+            ("was chosen by chance", choices_by_chance),
+            ("lost a registration to another", revocations),
+            ("got progressive results", progress),
+            ("skipped a call", skips),
+            ("killed a call", kills),
+            ("was interrupted", interrupts),
+            ("ran out of time", timeouts),
+            ("got another chunk", chunks_passed_on),
+            ("waited with another chunk", chunks_that_waited),
+            ("lost a chunk", chunks_lost),
+            ("passed a call on", reroutes),
+            ("called all", gatherings),
         ] {
             assert!(count > 0, "nobody {what}: the simulation is too tame");
         }

@@ -3,12 +3,12 @@
 use std::task::Poll;
 
 use wamp_proto::message::{Answered, Event, Invocation};
-use wamp_proto::{Message, RequestId};
+use wamp_proto::{Message, MessageCode, RequestId};
 
 use super::Simulation;
-use crate::model::{Answer, Invoked};
+use crate::model::{Answer, Asked, Invoked};
 use crate::note::Note;
-use crate::peer::FAILED;
+use crate::reply::{Content, FAILED, SCHEME};
 
 impl Simulation {
     pub(super) fn read(&mut self, name: u64) {
@@ -66,7 +66,18 @@ impl Simulation {
     fn received(&mut self, name: u64, message: &Message) {
         let (request, answer) = match message {
             Message::Event(event) => return self.received_event(name, event),
-            Message::Invocation(invocation) => return self.received_invocation(name, invocation),
+            Message::Invocation(invocation) => {
+                let invoked = self.invoked(name, invocation);
+                return self.was_asked(name, &Asked::Invoked(invoked));
+            }
+            Message::Interrupt(interrupt) => {
+                let mode = interrupt.options.mode.expect("a mode");
+                let request = interrupt.request.value();
+                return self.was_asked(name, &Asked::Interrupted { request, mode });
+            }
+            Message::Error(answer) if answer.request_type == MessageCode::Yield as u64 => {
+                return self.was_asked(name, &Asked::Refused { request: answer.request.value() });
+            }
             Message::Subscribed(answer) => (answer.request, None),
             Message::Published(answer) => (answer.request, None),
             Message::Registered(answer) => (answer.request, None),
@@ -82,7 +93,15 @@ impl Simulation {
                 }
             },
             Message::CallResult(answer) => {
-                (answer.request, Some(Answer::Result(Note::read(&answer.payload))))
+                let content = Content::read(&answer.payload);
+                let details = &answer.details;
+                let answered = match (details.progress == Some(true), &details.ppt_scheme, content) {
+                    (true, None, content) => Answer::Progress(content),
+                    (false, None, content) => Answer::Result(content),
+                    (false, Some(scheme), Content::One(note)) if scheme == SCHEME => Answer::Packed(note),
+                    _ => panic!("{name} gets {answer:?}"),
+                };
+                (answer.request, Some(answered))
             }
             Message::Error(answer) if answer.error == FAILED => {
                 (answer.request, Some(Answer::Failed(Note::read(&answer.payload))))
@@ -92,7 +111,12 @@ impl Simulation {
         };
         let session = self.model.sessions.get_mut(&name).expect("a session");
         let realm = session.realm;
-        match (message, session.answers.remove(&request)) {
+        let answers = session.answers.entry(request).or_default();
+        let expected = answers.pop_front();
+        if answers.is_empty() {
+            session.answers.remove(&request);
+        }
+        match (message, expected) {
             (Message::Subscribed(answer), Some(Answer::Subscribed(topic))) => {
                 self.identifiers.subscription_is(realm, &topic, answer.subscription);
             }
@@ -133,16 +157,25 @@ impl Simulation {
         self.identifiers.publication_is(note, event.publication);
     }
 
-    fn received_invocation(&mut self, name: u64, invocation: &Invocation) {
-        let session = self.model.sessions.get_mut(&name).expect("a session");
-        let arrived = Invoked {
+    fn invoked(&self, name: u64, invocation: &Invocation) -> Invoked {
+        let details = &invocation.details;
+        Invoked {
             request: invocation.request.value(),
-            registration: self.identifiers.registration(session.realm, invocation.registration),
-            procedure: invocation.details.procedure.as_deref().map(str::to_owned),
+            registration: self
+                .identifiers
+                .registration(self.model.sessions[&name].realm, invocation.registration),
+            procedure: details.procedure.as_deref().map(str::to_owned),
             note: Note::read(&invocation.payload),
-        };
-        assert_eq!(Some(&arrived), session.invocations.front(), "an invocation of {name}");
-        session.invocations.pop_front();
+            is_packed: details.ppt_scheme.as_deref() == Some(SCHEME),
+            more_follows: details.progress == Some(true),
+            takes_progress: details.receive_progress == Some(true),
+            timeout: details.timeout,
+        }
+    }
+
+    fn was_asked(&mut self, name: u64, asked: &Asked) {
+        let session = self.model.sessions.get_mut(&name).expect("a session");
+        assert_eq!(Some(asked), session.asked.pop_front().as_ref(), "what {name} is asked");
     }
 }
 

@@ -5,8 +5,6 @@ use wamp_proto::{SerializerId, error_uri};
 
 use super::rules::{ANYONE, OTHERS};
 use super::{AUTHIDS, Simulation};
-use crate::model::Call;
-use crate::note::Note;
 use crate::pattern::{Pattern, any_pattern, any_uri};
 use crate::random::Random;
 
@@ -122,6 +120,7 @@ impl Simulation {
                 _ => Some(3),
             },
             force_reregister: force.then_some(true),
+            forward_timeout: self.random.one_in(3).then_some(true),
             ..RegisterOptions::default()
         };
         let request = self.peer(name).register(&procedure, options.clone());
@@ -137,7 +136,9 @@ impl Simulation {
             InvocationPolicy::Random,
             InvocationPolicy::First,
             InvocationPolicy::Last,
-        ][self.random.below(7)]
+            InvocationPolicy::LeastBusy,
+            InvocationPolicy::All,
+        ][self.random.below(9)]
     }
 
     /// Takes back one of its registrations or, now and then, somebody else's.
@@ -152,43 +153,6 @@ impl Simulation {
         let number = self.identifiers.registration(realm, id);
         let request = self.peer(name).unregister(id);
         self.in_model(|model| model.unregister(name, request, number));
-    }
-
-    pub(super) fn call(&mut self, name: u64) {
-        let kind = self.kind(name);
-        let offers: Vec<_> = match self.random.below(20) {
-            // Now and then its own.
-            0 => self.model.offers_of(name),
-            1..14 => {
-                let offers = self.model.offers(self.model.sessions[&name].realm);
-                offers.into_iter().map(|(procedure, _)| procedure).collect()
-            }
-            _ => Vec::new(),
-        };
-        let offer = self.random.pick(offers.iter());
-        let procedure = offer.map_or_else(|| any_uri(&mut self.random), Pattern::example);
-        let (request, note) = self.peer(name).call(&procedure, kind);
-        let octets = note.octets(self.people[&name].peer.serializer);
-        self.in_model(|model| model.call(Call { caller: name, request, procedure, note, octets }));
-    }
-
-    /// Answers an invocation, any of those that wait; now and then one that was answered before.
-    pub(super) fn answer(&mut self, name: u64) {
-        let fails = self.random.one_in(4);
-        let kind = self.kind(name);
-        let peer = &mut self.people.get_mut(&name).expect("a person").peer;
-        let (request, note) = if self.random.one_in(8)
-            && let Some(request) = self.random.pick(peer.answered.iter().copied())
-        {
-            let note = Note { origin: name, number: 0, kind };
-            peer.answer_again(request, note, fails);
-            (request, note)
-        } else if let Some(request) = self.random.pick(peer.unanswered.keys().copied()) {
-            (request, peer.answer(request, kind, fails))
-        } else {
-            return;
-        };
-        self.in_model(|model| model.answered(name, request.value(), note, fails));
     }
 }
 

@@ -1,0 +1,66 @@
+//! One call of all callees: whom it went to, and what they answered.
+
+use wamp_proto::error_uri;
+
+use super::Model;
+use super::calls::{Call, CallKey, Obstacle};
+use super::session::Answer;
+use crate::reply::{Content, Part};
+
+#[derive(Clone)]
+pub(super) struct Member {
+    callee: u64,
+    /// None, if it was not invoked.
+    request: Option<u64>,
+    answer: Option<Part>,
+}
+
+impl Model {
+    pub(super) fn dispatch_to_all(&mut self, number: u64, mut call: Call) -> Result<(), (Obstacle, Call)> {
+        if call.is_in_chunks() || call.is_packed() || call.resource_key().is_some() {
+            return Err((Obstacle::Never(error_uri::FEATURE_NOT_SUPPORTED), call));
+        }
+        let mut members = Vec::new();
+        for callee in self.registration(number).expect("a registration").callees.clone() {
+            let (request, answer) = if !self.has_room(&callee) {
+                (None, Some(Part::error(error_uri::MAX_CONCURRENCY_REACHED)))
+            } else if let Some(invoked) = self.invoke_for(number, &callee, &call) {
+                (Some(invoked.request), None)
+            } else {
+                (None, Some(Part::error(error_uri::UNAVAILABLE)))
+            };
+            members.push(Member { callee: callee.name, request, answer });
+        }
+        let (caller, request) = call.key();
+        if let Some(parts) = all_answers(&members) {
+            self.answer(caller, request, Answer::Result(Content::All(parts)));
+            return Ok(());
+        }
+        self.seen.gatherings += 1;
+        call.gathering = Some(members);
+        self.member(caller).is_party = true;
+        self.underway.push(call);
+        Ok(())
+    }
+
+    /// One of all callees answered. The last one makes the call's own answer.
+    pub(super) fn gathered(&mut self, key: CallKey, (callee, request): (u64, u64), part: Part) {
+        let part = part.as_told();
+        let call = self.find_call(key).expect("a call");
+        let members = call.gathering.as_mut().expect("a call of all");
+        let member = members.iter_mut().find(|it| it.callee == callee && it.request == Some(request));
+        member.expect("one of those called").answer = Some(part.clone());
+        let parts = all_answers(members);
+        if call.options.receive_progress == Some(true) && !call.is_killed {
+            self.answer(key.0, key.1, Answer::Progress(Content::All(vec![part])));
+        }
+        if let Some(parts) = parts {
+            self.take_call(key);
+            self.answer(key.0, key.1, Answer::Result(Content::All(parts)));
+        }
+    }
+}
+
+fn all_answers(members: &[Member]) -> Option<Vec<Part>> {
+    members.iter().map(|member| member.answer.clone()).collect()
+}
