@@ -15,7 +15,7 @@ const CANNOT = {
     concurrency: 'has no `concurrency` among the options of `register`',
     progressive_results: 'does not announce them as callee, so that nobody asks it for any',
     interrupts: 'knows no INTERRUPT',
-    progressive_invocations: 'does not announce what its `progressiveCall` does, which is a protocol violation',
+    progressive_invocations: 'calls so, and does not take such calls as a callee',
     transparent_payload: 'has no payload codecs',
     retained_events: 'leaves `retain` out of PUBLISH',
 };

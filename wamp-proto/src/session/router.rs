@@ -279,7 +279,11 @@ impl RouterSession {
         let message = MessageCode::Call;
         let is_progressive = self.features.progressive_call_invocations;
         if call.options.progress == Some(true) {
-            announces(message, is_progressive, "progressive_call_invocations")?;
+            // wampy.js does not announce what its progressive calls need: the first of them announces it.
+            if self.profile == Profile::Strict {
+                announces(message, is_progressive, "progressive_call_invocations")?;
+            }
+            self.features.progressive_call_invocations = true;
         }
         passthru(&call.options.ppt_scheme, message, self.features.caller_passthru)?;
         if !is_progressive {
