@@ -128,7 +128,7 @@ async fn subscribe_and_unsubscribe(mut peer: Peer) -> Option<Peer> {
     let patterns = [
         Pattern::new("com.simulation.t", MatchPolicy::Prefix),
         Pattern::new("com..one", MatchPolicy::Wildcard),
-        Pattern::new("..", MatchPolicy::Wildcard),
+        Pattern::new(".simulation.", MatchPolicy::Wildcard),
     ];
     let topics: Vec<_> = TOPICS.map(Pattern::exact).into_iter().chain(patterns).collect();
     for topic in &topics {
