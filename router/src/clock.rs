@@ -3,8 +3,7 @@
 //! A program that embeds the router need not run tokio: alarms have a thread of their own, which starts with the
 //! first of them.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -27,6 +26,10 @@ enum Source {
     Virtual(Mutex<Duration>),
 }
 
+/// Who has alarms at a clock; one at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Sleeper(u64);
+
 /// Realms to be woken, the earliest first.
 #[derive(Debug, Default)]
 struct Alarms {
@@ -36,7 +39,9 @@ struct Alarms {
 
 #[derive(Debug, Default)]
 struct State {
-    pending: BinaryHeap<Reverse<Alarm>>,
+    last_sleeper: u64,
+    order: BTreeSet<(Moment, Sleeper)>,
+    alarms: HashMap<Sleeper, Alarm>,
     /// Whether the thread is there that waits for them.
     is_attended: bool,
     is_over: bool,
@@ -59,6 +64,13 @@ impl Clock {
         Self { source: Source::Virtual(Mutex::default()), alarms: Arc::default() }
     }
 
+    /// Somebody new who may have an alarm.
+    pub(crate) fn sleeper(&self) -> Sleeper {
+        let mut state = lock(&self.alarms.state);
+        state.last_sleeper += 1;
+        Sleeper(state.last_sleeper)
+    }
+
     /// How long the router runs.
     pub(crate) fn now(&self) -> Moment {
         self.source.now()
@@ -76,22 +88,29 @@ impl Clock {
         }
     }
 
-    /// Has the realm look at its deadlines at that time.
-    pub(crate) fn wake(&self, realm: Weak<RealmDriver>, at: Moment) {
+    /// Has the realm look at its deadlines at that time, instead of at the one it asked for before.
+    pub(crate) fn wake(&self, sleeper: Sleeper, realm: Weak<RealmDriver>, at: Moment) {
         let mut state = lock(&self.alarms.state);
-        let is_next = state.pending.peek().is_none_or(|Reverse(next)| at < next.at);
-        state.pending.push(Reverse(Alarm { at, realm }));
+        state.forget(sleeper);
+        let is_next = state.order.first().is_none_or(|(next, _)| at < *next);
+        state.order.insert((at, sleeper));
+        state.alarms.insert(sleeper, Alarm { at, realm });
         let Source::System(start) = self.source else { return };
         if !state.is_attended {
             let alarms = self.alarms.clone();
             let thread = std::thread::Builder::new().name("trunkline-clock".to_owned());
             match thread.spawn(move || alarms.attend(start)) {
                 Ok(_) => state.is_attended = true,
-                Err(error) => tracing::error!(%error, "no thread for time-outs; the next one tries again"),
+                Err(error) => tracing::error!(%error, "no thread for time-outs: they are late"),
             }
         } else if is_next {
             self.alarms.changed.notify_one();
         }
+    }
+
+    /// Wakes somebody no more.
+    pub(crate) fn forget(&self, sleeper: Sleeper) {
+        lock(&self.alarms.state).forget(sleeper);
     }
 
     /// Moves a clock that stands still, and wakes whoever is due, each at their own time.
@@ -136,13 +155,16 @@ impl Alarms {
             let now = Moment::from_start(start.elapsed());
             if let Some(alarm) = state.next_due(now) {
                 drop(state);
-                alarm.ring();
+                // A panic in one realm is a bug that its log shows, and no reason to let the others sleep on.
+                if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| alarm.ring())).is_err() {
+                    tracing::error!("a realm's time-outs ended in a panic");
+                }
                 state = lock(&self.state);
                 continue;
             }
-            state = match state.pending.peek() {
-                Some(Reverse(next)) => {
-                    let wait = next.at.since_start().saturating_sub(start.elapsed());
+            state = match state.order.first() {
+                Some((next, _)) => {
+                    let wait = next.since_start().saturating_sub(start.elapsed());
                     self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0
                 }
                 None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
@@ -153,8 +175,18 @@ impl Alarms {
 
 impl State {
     fn next_due(&mut self, now: Moment) -> Option<Alarm> {
-        let is_due = self.pending.peek().is_some_and(|Reverse(next)| next.at <= now);
-        if is_due { self.pending.pop().map(|Reverse(alarm)| alarm) } else { None }
+        let (at, sleeper) = *self.order.first()?;
+        if at > now {
+            return None;
+        }
+        self.order.pop_first();
+        self.alarms.remove(&sleeper)
+    }
+
+    fn forget(&mut self, sleeper: Sleeper) {
+        if let Some(alarm) = self.alarms.remove(&sleeper) {
+            self.order.remove(&(alarm.at, sleeper));
+        }
     }
 }
 
@@ -166,26 +198,30 @@ impl Alarm {
     }
 }
 
-impl PartialEq for Alarm {
-    fn eq(&self, other: &Self) -> bool {
-        self.at == other.at
-    }
-}
-
-impl Eq for Alarm {}
-
-impl PartialOrd for Alarm {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Alarm {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.at.cmp(&other.at)
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sleeper_has_one_alarm_and_takes_it_along() {
+        let clock = Clock::standing_still();
+        let (one, other) = (clock.sleeper(), clock.sleeper());
+        for at in (0..1000).rev() {
+            clock.wake(one, Weak::new(), Moment::default() + at);
+            clock.wake(other, Weak::new(), Moment::default() + 2000);
+        }
+        let count = || {
+            let state = lock(&clock.alarms.state);
+            (state.order.len(), state.alarms.len())
+        };
+        assert_eq!(count(), (2, 2));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(count(), (1, 1));
+        clock.forget(other);
+        assert_eq!(count(), (0, 0));
+    }
 }

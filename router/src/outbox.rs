@@ -99,7 +99,7 @@ impl Outbox {
     pub(crate) fn push(&self, message: &Arc<Outgoing>) -> Result<(), Overflow> {
         let bytes = message.cost();
         let is_answer = message.is_answer();
-        let limits = if is_answer { self.limits.doubled() } else { self.limits };
+        let limits = if message.has_reserve() { self.limits.doubled() } else { self.limits };
         let waker = {
             let mut queue = self.queue.lock();
             if queue.closed.is_some() {

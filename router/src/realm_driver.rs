@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use wamp_proto::message::Goodbye;
 use wamp_proto::{PublicationId, RequestId, SessionId, Violation, error_uri};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Sleeper};
 use crate::counters::Counters;
 use crate::outbox::{Closed, Outbox, OutboxLimits};
 use crate::realm::{
@@ -35,8 +35,9 @@ pub(crate) struct RealmDriver {
     outbox_limits: OutboxLimits,
     counters: Arc<Counters>,
     clock: Arc<Clock>,
-    /// For the clock, to wake this realm.
+    /// Whom the clock wakes, and by what name.
     own: Weak<Self>,
+    sleeper: Sleeper,
     draining: AtomicBool,
     /// Told after every step that may have ended the last open call of a draining realm.
     drained: Notify,
@@ -89,6 +90,7 @@ impl RealmDriver {
         counters: Arc<Counters>,
         clock: Arc<Clock>,
     ) -> Arc<Self> {
+        let sleeper = clock.sleeper();
         Arc::new_cyclic(|own| Self {
             realm: Realm::new(settings, clock.wall_clock()),
             plan,
@@ -97,6 +99,7 @@ impl RealmDriver {
             counters,
             clock,
             own: own.clone(),
+            sleeper,
             draining: AtomicBool::new(false),
             drained: Notify::new(),
         })
@@ -166,6 +169,11 @@ impl RealmDriver {
     /// Ends the call of an INVOCATION that could not be carried to its callee.
     pub(crate) fn undeliverable(&self, callee: RecipientKey, invocation: RequestId, error: &'static str) {
         self.step(|realm, out| realm.undeliverable(callee, invocation, error, out));
+    }
+
+    /// Ends an open call of that caller, which cannot be told the rest. Returns whether it was open.
+    pub(crate) fn end_call(&self, caller: RecipientKey, request: RequestId, error: &'static str) -> bool {
+        self.step(|realm, out| realm.end_call(caller, request, error, out))
     }
 
     /// Does what is due by now.
@@ -247,6 +255,12 @@ impl RealmDriver {
         members.key_by_session.remove(&member.identity.session);
         self.counters.sessions_left.increment();
         Some(member.identity)
+    }
+}
+
+impl Drop for RealmDriver {
+    fn drop(&mut self) {
+        self.clock.forget(self.sleeper);
     }
 }
 
@@ -347,6 +361,6 @@ impl World for Step<'_> {
     }
 
     fn wake_at(&self, at: Moment) {
-        self.driver.clock.wake(self.driver.own.clone(), at);
+        self.driver.clock.wake(self.driver.sleeper, self.driver.own.clone(), at);
     }
 }

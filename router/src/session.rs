@@ -15,8 +15,8 @@ use wamp_proto::message::{Abort, CallResult, Error, Goodbye, Hello, Welcome};
 use wamp_proto::session::{RouterInput, abort};
 use wamp_proto::uri::check_uri;
 use wamp_proto::{
-    DecodeRules, Message, MessageCode, Payload, Profile, RouterSession, SerializerId, Violation, decode,
-    error_uri,
+    DecodeRules, Message, MessageCode, Payload, Profile, RequestId, RouterSession, SerializerId, Violation,
+    decode, error_uri,
 };
 
 use crate::outbox::Outbox;
@@ -46,6 +46,8 @@ pub(crate) struct Session {
     membership: Membership,
     rules: DecodeRules,
     serializer: SerializerId,
+    /// Calls that lost a progressive result on the way here, and whose final answer is still to be written.
+    spoiled_calls: Vec<RequestId>,
 }
 
 /// Where a session comes in, and what that says about it.
@@ -150,7 +152,15 @@ impl Session {
             %peer, session = membership.session.value(), ?realm, authrole = %role.name,
             authmethod = arrival.authmethod(), "joined"
         );
-        let session = Self { protocol, router: router.clone(), driver, membership, rules, serializer };
+        let session = Self {
+            protocol,
+            router: router.clone(),
+            driver,
+            membership,
+            rules,
+            serializer,
+            spoiled_calls: Vec::new(),
+        };
         Ok((session, welcome))
     }
 
@@ -227,8 +237,10 @@ impl Session {
     /// The octets of a message for this session, none if there is no way to carry it there.
     ///
     /// The party that waits for it learns why: the caller of an INVOCATION or of a RESULT (RAW-13, SER-09).
-    pub(crate) fn body(&self, message: &Outgoing, max_bytes: usize) -> Option<Bytes> {
+    pub(crate) fn body(&mut self, message: &Outgoing, max_bytes: usize) -> Option<Bytes> {
+        let is_spoiled = !self.spoiled_calls.is_empty() && self.ends_spoiled_call(message.message());
         let error = match message.body(self.serializer) {
+            _ if is_spoiled => error_uri::PAYLOAD_SIZE_EXCEEDED,
             Ok(body) if body.len() <= max_bytes => return Some(body),
             Ok(_) => error_uri::PAYLOAD_SIZE_EXCEEDED,
             Err(_) => error_uri::INVALID_ARGUMENT,
@@ -238,6 +250,15 @@ impl Session {
             Message::Invocation(invocation) => {
                 counters.calls_undeliverable.increment();
                 self.driver.undeliverable(self.membership.key, invocation.request, error);
+                return None;
+            }
+            // More of it may come, which means nothing without this part: the call ends here.
+            Message::CallResult(CallResult { request, details, .. }) if details.progress == Some(true) => {
+                counters.calls_undeliverable.increment();
+                if !self.driver.end_call(self.membership.key, *request, error) {
+                    // Its final answer is on its way already.
+                    self.spoiled_calls.push(*request);
+                }
                 return None;
             }
             // The request is over for the core: its sender gets this as the final answer instead.
@@ -262,6 +283,17 @@ impl Session {
             payload: Payload::EMPTY,
         };
         Message::from(instead).encode(self.serializer).ok().filter(|body| body.len() <= max_bytes)
+    }
+
+    /// Whether that is the final answer to a call of which a part could not be carried here.
+    fn ends_spoiled_call(&mut self, message: &Message) -> bool {
+        let request = match message {
+            Message::CallResult(result) if result.details.progress != Some(true) => result.request,
+            Message::Error(error) if error.request_type == MessageCode::Call as u64 => error.request,
+            _ => return false,
+        };
+        let place = self.spoiled_calls.iter().position(|spoiled| *spoiled == request);
+        place.map(|place| self.spoiled_calls.swap_remove(place)).is_some()
     }
 
     /// The messages that wait for this session.

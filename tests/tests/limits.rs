@@ -396,3 +396,33 @@ async fn a_call_to_a_callee_that_does_not_read_is_unavailable_and_none_is_lost()
     bob.send(FrameType::Wamp, format!("[70,{number},{{}}]").as_bytes()).await;
     alice.expect_message(&format!("[50,{call},{{}}]")).await;
 }
+
+#[tokio::test]
+async fn can_04_an_interrupt_does_not_cost_a_full_callee_its_session() {
+    let router = TestRouter::with(&with_outbox(1 << 20)).await;
+    let mut bob = Peer::join_with_features(&router, "bob", RAW_JSON).await;
+    bob.register("com.example.add").await;
+    let _stalled = bob.into_stream();
+    let mut alice = Peer::join(&router, "alice").await;
+    let mut last = 0;
+    for small in [false, true] {
+        for number in 0.. {
+            let payload = if small { String::new() } else { large(number) };
+            let call = alice.call("com.example.add", &payload).await;
+            let request = alice.next_request();
+            alice.send(&format!(r#"[16,{request},{{"acknowledge":true}},"com.example.tick"]"#)).await;
+            match alice.receive().await {
+                Message::Published(_) => last = call,
+                Message::Error(_) => {
+                    let [_] = alice.expect(&format!("[17,{request},#]")).await;
+                    break;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert_eq!(router.router().counters().slow_consumers.value(), 0);
+    alice.send(&format!("[49,{last},{{}}]")).await;
+    alice.receive().await;
+    assert_eq!(router.router().counters().slow_consumers.value(), 0, "callee was thrown out");
+}

@@ -553,3 +553,20 @@ async fn raw_13_an_abort_is_not_longer_than_the_peers_limit() {
     assert!(abort.ends_with(br#""wamp.error.no_such_realm"]"#), "{abort:?}");
     alice.expect_closed().await;
 }
+
+/// Conformance: RPC-06, ORD-05
+#[tokio::test]
+async fn raw_13_a_progressive_result_over_the_callers_limit_ends_the_call() {
+    let router = TestRouter::start().await;
+    let mut bob =
+        Peer::join_with_features(&router, "bob", Via(Transport::RawSocket, SerializerId::Json)).await;
+    bob.register("com.example.add").await;
+    let mut alice = Peer::join_via(&router, "alice", SMALL).await;
+    let call = alice.call_with(r#"{"receive_progress":true}"#, r#""com.example.add""#).await;
+    bob.expect_invocation().await;
+    bob.send(&format!(r#"[70,1,{{"progress":true}},{}]"#, large())).await;
+    bob.send(r#"[70,1,{"progress":true},[2]]"#).await;
+    bob.send(r#"[70,1,{},[3]]"#).await;
+    alice.expect_error(MessageCode::Call, call, PAYLOAD_SIZE_EXCEEDED).await;
+    alice.expect_silence().await;
+}

@@ -216,6 +216,17 @@ impl Realm {
         self.dealer.lock().undeliverable(&self.settings, callee, invocation, error, out);
     }
 
+    /// Ends an open call of that caller, which cannot be told the rest. Returns whether it was open.
+    pub(crate) fn end_call(
+        &self,
+        caller: RecipientKey,
+        request: RequestId,
+        error: &'static str,
+        out: &impl World,
+    ) -> bool {
+        self.dealer.lock().end_untold(&self.settings, caller, request, error, out)
+    }
+
     /// A session has become a member.
     pub(crate) fn joined(&self, member: RecipientKey, out: &impl World) {
         if let Some(identity) = out.identity(member) {
@@ -225,7 +236,8 @@ impl Realm {
 
     /// Does what is due.
     pub(crate) fn expire(&self, out: &impl World) {
-        self.dealer.lock().expire(&self.settings, out);
+        // A few under one guard: others wait for it.
+        while self.dealer.lock().expire(&self.settings, out) {}
     }
 
     /// Releases whatever a session held that is gone (SES-14). Nothing more may come from it, but its testaments.

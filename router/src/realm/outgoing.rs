@@ -40,6 +40,7 @@ pub(crate) struct Outgoing {
     /// Kept, since every recipient's outbox asks for it.
     cost: usize,
     is_answer: bool,
+    has_reserve: bool,
     /// The payload, if the writer is to make it.
     deferred: Option<DeferredPayload>,
     bodies: [OnceLock<Result<Bytes, RecodeError>>; SerializerId::ALL.len()],
@@ -82,9 +83,9 @@ impl Outgoing {
                 Message::CallResult(result) => result.details.footprint() + result.details.text_bytes(),
                 _ => 0,
             };
-        let is_answer =
-            !matches!(message, Message::Event(_) | Message::Invocation(_) | Message::Interrupt(_));
-        Self { cost: payload + head + ENTRY_BYTES, is_answer, deferred: None, message, bodies }
+        let has_reserve = !matches!(message, Message::Event(_) | Message::Invocation(_));
+        let is_answer = has_reserve && !matches!(message, Message::Interrupt(_));
+        Self { cost: payload + head + ENTRY_BYTES, is_answer, has_reserve, deferred: None, message, bodies }
     }
 
     /// A RESULT whose payload the writer makes, outside of any lock: of about that many octets.
@@ -137,6 +138,11 @@ impl Outgoing {
     /// more memory than that, plus 64 for the entry.
     pub(crate) fn cost(&self) -> usize {
         self.cost
+    }
+
+    /// Whether the message has the room of an outbox that EVENTs and INVOCATIONs leave free.
+    pub(crate) fn has_reserve(&self) -> bool {
+        self.has_reserve
     }
 
     /// Whether the message answers a request of its recipient.

@@ -55,6 +55,19 @@ impl Refusal {
         )
     }
 
+    /// The realm keeps as much for open calls as it may.
+    pub(super) fn no_room() -> Self {
+        Self::new(
+            error_uri::UNAVAILABLE,
+            "the realm has no room for what the call needs to be kept".to_owned(),
+        )
+    }
+
+    /// The caller canceled the call, whatever its callee says.
+    pub(super) fn canceled() -> Self {
+        Self::new(error_uri::CANCELED, "the call was canceled".to_owned())
+    }
+
     /// Every callee said that it cannot attend to the call (RRT-03).
     pub(super) fn no_available_callee() -> Self {
         Self::new(error_uri::NO_AVAILABLE_CALLEE, "no callee can attend to the call".to_owned())

@@ -88,6 +88,7 @@ pub(crate) trait World {
     /// An ID for a publication of the realm's own (ID-02).
     fn publication_id(&self) -> PublicationId;
 
-    /// Has the realm's [`expire`](super::Realm::expire) called at that time, or soon after.
+    /// Has the realm's [`expire`](super::Realm::expire) called at that time, or soon after, instead of at the time that
+    /// was asked for before.
     fn wake_at(&self, at: Moment);
 }

@@ -136,7 +136,13 @@ impl Dealer {
         if reroutes && error.error == error_uri::UNAVAILABLE && self.may_go_elsewhere(from, error.request) {
             self.reroute(settings, from, error.request, out);
         } else {
-            let outcome = Outcome::Error(error.details, uri, error.payload);
+            let is_for_caller =
+                !is_passthru(&error.details.ppt_scheme) || self.caller_takes_packed(from, error.request, out);
+            let outcome = if is_for_caller {
+                Outcome::Error(passed_on(error.details), uri, error.payload)
+            } else {
+                Outcome::Error(Dict::new(), uri, Payload::EMPTY)
+            };
             self.finish(settings, from, error.request, outcome, out);
         }
         Ok(())
@@ -198,10 +204,10 @@ impl Dealer {
         // The slot may be another registration's by now.
         self.registrations.get(invoked.registration).filter(|found| found.id == invoked.id)?;
         let open = self.parties.get_mut(&caller)?.calls.get_mut(&request)?;
-        let spare = open.terms.as_mut()?.spare.take()?;
-        let mut terms = open.terms.take()?;
-        self.waiting_bytes -= spare.payload.raw().len();
-        terms.tried.push(invoked.place);
+        let mut terms = open.terms.take_if(|terms| terms.spare.is_some())?;
+        self.waiting_bytes -= terms.kept_bytes();
+        let spare = terms.spare.take()?;
+        terms.note_tried(invoked.place);
         terms.takes_progress = false;
         let mut deadline = open.deadline;
         if std::mem::take(&mut terms.is_timeout_forwarded) {
@@ -227,7 +233,18 @@ impl Dealer {
         }
     }
 
-    /// Ends a call whose INVOCATION or answer could not be carried to its recipient.
+    /// Counts a callee as one that will not answer any more.
+    pub(super) fn give_up_on(
+        &mut self,
+        settings: &RealmSettings,
+        call: (RecipientKey, RequestId),
+        invoked: (RecipientKey, RequestId),
+        out: &impl World,
+    ) {
+        self.settle(settings, call, invoked, Outcome::error(error_uri::CANCELED), out);
+    }
+
+    /// Ends a call whose INVOCATION could not be carried to its callee.
     pub(in crate::realm) fn undeliverable(
         &mut self,
         settings: &RealmSettings,
@@ -311,16 +328,17 @@ impl Dealer {
         outcome: Outcome,
         out: &impl World,
     ) {
-        let open = self.parties.get_mut(&caller).and_then(|party| party.calls.get_mut(&request));
-        if let Some(terms) = open.and_then(|open| open.terms.as_deref_mut()) {
+        let Some(open) = self.parties.get_mut(&caller).and_then(|party| party.calls.get_mut(&request)) else {
+            return;
+        };
+        if let Some(terms) = open.terms.as_deref_mut() {
             if terms.gathering.is_some() {
                 return self.gathered(settings, (caller, request), (callee, invocation), outcome, out);
             }
             if terms.is_killed && settings.profile == Profile::Crossbar {
                 // Crossbar.io's callers lean on that error, whatever the callee says.
                 self.forget_call(caller, request);
-                let refusal = Refusal::new(error_uri::CANCELED, "the call was canceled".to_owned());
-                return refusal.answer(caller, MessageCode::Call, request, out);
+                return Refusal::canceled().answer(caller, MessageCode::Call, request, out);
             }
         }
         self.forget_call(caller, request);
@@ -352,9 +370,17 @@ impl Dealer {
                 Answer::error(error_uri::FEATURE_NOT_SUPPORTED)
             }
             Outcome::Result(_, payload) => Answer { error: None, payload },
+            Outcome::Error(details, ..) if details.ppt_scheme.is_some() || details.enc_algo.is_some() => {
+                Answer::error(error_uri::FEATURE_NOT_SUPPORTED)
+            }
             Outcome::Error(_, error, payload) => Answer { error: Some(error), payload },
         };
+        let before = gathering.bytes();
         let Some(answered) = gathering.answered(callee, invocation, answer) else { return };
+        self.waiting_bytes += gathering.bytes() - before;
+        if self.waiting_bytes > settings.waiting_calls_max_bytes {
+            return self.end_call(settings, caller, request, &Refusal::no_room(), out);
+        }
         if gathering.bytes() > settings.message_max_bytes {
             let refusal = Refusal::new(
                 error_uri::PAYLOAD_SIZE_EXCEEDED,
@@ -365,9 +391,17 @@ impl Dealer {
         if terms.wants_progress && !terms.is_killed {
             out.answer(caller, &answered.into_progress(request));
         }
-        let Some(gathering) = terms.gathering.take_if(|gathering| gathering.is_complete()) else { return };
-        self.forget_call(caller, request);
-        out.answer(caller, &gathering.into_result(request));
+        if !gathering.is_complete() {
+            return;
+        }
+        let open = self.forget_call(caller, request);
+        let Some(terms) = open.and_then(|open| open.terms) else { return };
+        if terms.is_killed && settings.profile == Profile::Crossbar {
+            return Refusal::canceled().answer(caller, MessageCode::Call, request, out);
+        }
+        if let Some(gathering) = terms.gathering {
+            out.answer(caller, &gathering.into_result(request));
+        }
     }
 
     fn check_issued(
@@ -382,6 +416,28 @@ impl Dealer {
             _ => Err(Violation::NeverIssued { message, request: request.value() }),
         }
     }
+}
+
+/// The Details of an ERROR without what routers alone say: who was called or called, how far somebody is trusted,
+/// which way a message took (R2R-02).
+fn passed_on(mut details: Dict<ErrorDetails>) -> Dict<ErrorDetails> {
+    const ROUTERS: [&str; 10] = [
+        "caller",
+        "caller_authid",
+        "caller_authrole",
+        "callee",
+        "callee_authid",
+        "callee_authrole",
+        "procedure",
+        "progress",
+        "timeout",
+        "trustlevel",
+    ];
+    if !details.is_empty() {
+        details.forward_for = None;
+        details.extra.retain(|(key, _)| !ROUTERS.contains(&key.as_str()));
+    }
+    details
 }
 
 /// What RESULT says of how the payload is packed.

@@ -113,7 +113,11 @@ impl Dealer {
         let registration = self.registrations.get(slot);
         let is_pattern = registration.is_some_and(|found| found.match_policy != MatchPolicy::Exact);
         let others_wait = registration.is_some_and(|found| found.waiting.len() > 0);
-        let terms = Terms::of(&call.procedure, &call.options, disclosure, || out.now())?;
+        let terms = Terms::of(settings, &call.procedure, &call.options, disclosure, || out.now())?;
+        let texts = terms.as_ref().map_or(0, |terms| terms.text_bytes());
+        if texts > 0 && self.waiting_bytes + texts > settings.waiting_calls_max_bytes {
+            return Err(Refusal::no_room());
+        }
         let timeout = terms::dealers_timeout(settings, terms.as_deref());
         let call = PendingCall {
             caller: from,
@@ -268,6 +272,7 @@ impl Dealer {
     /// Remembers where a call is, and when its time is up.
     fn keep_call(&mut self, caller: RecipientKey, request: RequestId, open: OpenCall, out: &impl World) {
         let deadline = open.deadline;
+        self.waiting_bytes += open.terms.as_ref().map_or(0, |terms| terms.kept_bytes());
         let before = self.parties.entry(caller).or_default().calls.insert(request, open);
         self.open_calls += usize::from(before.is_none());
         let deadline_before = before.and_then(|before| before.deadline);
@@ -303,7 +308,7 @@ impl Dealer {
         for index in candidates {
             let Some(callee) = registration.callees().get(index).copied() else { continue };
             if let Some(terms) = call.terms.as_deref() {
-                if terms.tried.contains(&callee.place) {
+                if terms.has_tried(&callee) {
                     continue;
                 }
                 if let Err(unfit) = terms.fit(&callee) {
@@ -399,7 +404,9 @@ impl Dealer {
         for index in 0..registration.callees().len() {
             let Some(callee) = registration.callees().get(index).copied() else { continue };
             let unfit = call.terms.as_deref().map(|terms| terms.fit(&callee)).and_then(Result::err);
+            let is_tried = call.terms.as_ref().is_some_and(|terms| terms.has_tried(&callee));
             let invoked = match unfit {
+                _ if is_tried => Err(Answer::error(error_uri::UNAVAILABLE)),
                 Some(refusal) => Err(Answer::error(refusal.error())),
                 None if !callee.has_room() => Err(Answer::error(error_uri::MAX_CONCURRENCY_REACHED)),
                 None => {
@@ -434,9 +441,8 @@ impl Dealer {
 
     /// Keeps what another callee would need (RRT-01), as far as the realm has room for calls that wait.
     fn keep_spare(&mut self, settings: &RealmSettings, call: &mut PendingCall, payload: Payload) {
-        let cost = payload.raw().len();
-        if self.waiting_bytes + cost <= settings.waiting_calls_max_bytes {
-            self.waiting_bytes += cost;
+        // Half of the room is for calls that do wait.
+        if self.waiting_bytes + payload.raw().len() <= settings.waiting_calls_max_bytes / 2 {
             let spare = Spare { procedure: call.procedure.clone(), payload };
             call.terms.get_or_insert_default().spare = Some(spare);
         }
@@ -455,6 +461,11 @@ impl Dealer {
             let Some(call) = registration.waiting.next() else { return };
             let cost = call.cost();
             self.waiting_bytes -= cost;
+            if out.identity(call.caller).is_none() {
+                // It is about to leave, and nobody knows any more who called.
+                self.forget_call(call.caller, call.request);
+                continue;
+            }
             match self.dispatch(settings, slot, call, out) {
                 Ok(()) => {}
                 Err(Undispatched::Full(call)) if !self.answers_will_come(slot) => {

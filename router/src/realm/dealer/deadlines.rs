@@ -11,8 +11,8 @@ use crate::realm::world::{Moment, World};
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
     calls: BTreeSet<(Moment, RecipientKey, RequestId)>,
-    /// Alarms that were asked for and have not come. One that is not needed any more comes all the same.
-    alarms: BTreeSet<Moment>,
+    /// The alarm that was asked for, and has not come. It comes even if it is not needed any more.
+    alarm: Option<Moment>,
 }
 
 impl Deadlines {
@@ -35,19 +35,17 @@ impl Deadlines {
         Some((caller, request))
     }
 
-    /// The alarms until now have come: asks for the next one.
-    pub(super) fn rang(&mut self, now: Moment, out: &impl World) {
-        while self.alarms.first().is_some_and(|alarm| *alarm <= now) {
-            self.alarms.pop_first();
-        }
+    /// The alarm has come: asks for the next one.
+    pub(super) fn rang(&mut self, out: &impl World) {
+        self.alarm = None;
         self.arm(out);
     }
 
     fn arm(&mut self, out: &impl World) {
         if let Some((next, ..)) = self.calls.first()
-            && self.alarms.first().is_none_or(|alarm| next < alarm)
+            && self.alarm.is_none_or(|alarm| *next < alarm)
         {
-            self.alarms.insert(*next);
+            self.alarm = Some(*next);
             out.wake_at(*next);
         }
     }

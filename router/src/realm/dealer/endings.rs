@@ -15,6 +15,9 @@ use crate::realm::refusal::Refusal;
 use crate::realm::settings::RealmSettings;
 use crate::realm::world::World;
 
+/// Calls that run out of time under one guard.
+const EXPIRED_AT_ONCE: usize = 64;
+
 impl Dealer {
     /// Ends a call that its caller gave up (CAN). One that is over, or somebody else's, stays as it is (PV-13,
     /// CAN-07).
@@ -52,7 +55,6 @@ impl Dealer {
         request: RequestId,
         out: &impl World,
     ) -> bool {
-        let mut is_interrupted = false;
         let (interruptible, others): (Vec<_>, Vec<_>) = self
             .callees_of(caller, request)
             .into_iter()
@@ -77,13 +79,15 @@ impl Dealer {
         }
         for (callee, invocation) in interruptible {
             interrupt(callee, invocation, CancelMode::Kill, out);
-            is_interrupted = true;
         }
         for (callee, invocation) in others {
-            // Of several callees, those that cannot be interrupted are not waited for.
-            self.undeliverable(settings, callee, invocation, error_uri::CANCELED, out);
+            // Of several callees, those that cannot be interrupted are not waited for. They work on all the same.
+            self.give_up_on(settings, (caller, request), (callee, invocation), out);
+            if let Some(slot) = self.orphan(settings, callee, invocation) {
+                self.serve_waiting(settings, slot, out);
+            }
         }
-        is_interrupted
+        true
     }
 
     /// Answers the caller at once, and leaves the callees alone (CAN-02).
@@ -145,10 +149,33 @@ impl Dealer {
         freed
     }
 
-    /// Ends calls whose time is up (TMO-02).
-    pub(in crate::realm) fn expire(&mut self, settings: &RealmSettings, out: &impl World) {
+    /// Ends a call whose caller cannot be told the rest of it (RAW-13). Returns whether it was open.
+    pub(in crate::realm) fn end_untold(
+        &mut self,
+        settings: &RealmSettings,
+        caller: RecipientKey,
+        request: RequestId,
+        error: &'static str,
+        out: &impl World,
+    ) -> bool {
+        let party = self.parties.get(&caller);
+        let is_open = party.is_some_and(|party| party.calls.contains_key(&request));
+        if is_open {
+            let refusal =
+                Refusal::new(error, "a part of the result cannot be carried to the caller".to_owned());
+            self.end_call(settings, caller, request, &refusal, out);
+        }
+        is_open
+    }
+
+    /// Ends calls whose time is up (TMO-02). Returns whether there may be more.
+    pub(in crate::realm) fn expire(&mut self, settings: &RealmSettings, out: &impl World) -> bool {
         let now = out.now();
-        while let Some((caller, request)) = self.deadlines.next_due(now) {
+        for _ in 0..EXPIRED_AT_ONCE {
+            let Some((caller, request)) = self.deadlines.next_due(now) else {
+                self.deadlines.rang(out);
+                return false;
+            };
             if let Some(open) = self.parties.get_mut(&caller).and_then(|party| party.calls.get_mut(&request))
             {
                 open.deadline = None;
@@ -156,7 +183,7 @@ impl Dealer {
             let refusal = Refusal::new(error_uri::TIMEOUT, "the call took too long".to_owned());
             self.end_call(settings, caller, request, &refusal, out);
         }
-        self.deadlines.rang(now, out);
+        true
     }
 
     /// Forgets the calls of a caller that is gone, and interrupts their callees (RPC-07). What they answer later
@@ -286,8 +313,7 @@ impl Dealer {
         if let Some(at) = open.deadline {
             self.deadlines.clear(at, caller, request);
         }
-        let spare = open.terms.as_ref().and_then(|terms| terms.spare.as_ref());
-        self.waiting_bytes -= spare.map_or(0, |spare| spare.payload.raw().len());
+        self.waiting_bytes -= open.terms.as_ref().map_or(0, |terms| terms.kept_bytes());
         Some(open)
     }
 

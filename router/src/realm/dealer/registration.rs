@@ -131,8 +131,7 @@ impl Registration {
     ) -> impl Iterator<Item = usize> + use<> {
         let count = self.callees.len();
         let resource_key = terms.and_then(|terms| terms.resource_key.as_deref());
-        let tried = terms.map_or(&[][..], |terms| &terms.tried);
-        let is_tried = |callee: &Callee| tried.contains(&callee.place);
+        let is_tried = |callee: &Callee| terms.is_some_and(|terms| terms.has_tried(callee));
         // A stand-by must not become active because the first or last one is busy: there is no other candidate.
         let (first, candidates) = match (resource_key, self.invoke) {
             // Nor does another shard have what belongs to this one.
@@ -145,8 +144,8 @@ impl Registration {
             }
             // By place and not by number, so that it stays fair when callees leave (SHR-03).
             (None, InvocationPolicy::RoundRobin) => (self.turn(), count),
-            (None, InvocationPolicy::Random) => (self.drawn(chance, tried), count),
-            (None, InvocationPolicy::LeastBusy) => (self.least_busy(tried), count),
+            (None, InvocationPolicy::Random) => (self.drawn(chance, &is_tried), count),
+            (None, InvocationPolicy::LeastBusy) => (self.least_busy(&is_tried), count),
             (None, InvocationPolicy::All) => (0, count),
         };
         (first..count).chain(0..first.min(count)).take(candidates)
@@ -165,8 +164,8 @@ impl Registration {
     }
 
     /// The index of a callee with room, each as likely as the others.
-    fn drawn(&self, chance: u64, tried: &[u64]) -> usize {
-        let is_free = |callee: &Callee| callee.has_room() && !tried.contains(&callee.place);
+    fn drawn(&self, chance: u64, is_tried: &impl Fn(&Callee) -> bool) -> usize {
+        let is_free = |callee: &Callee| callee.has_room() && !is_tried(callee);
         // Two draws out of one number. Lists of callees are short: remainders are as good as even.
         let (among_all, among_free) = ((chance >> 32) as usize, chance as u32 as usize);
         let index = among_all.checked_rem(self.callees.len()).unwrap_or(0);
@@ -179,11 +178,11 @@ impl Registration {
     }
 
     /// The index of the callee with the fewest open invocations; of several, the one whose turn it is.
-    fn least_busy(&self, tried: &[u64]) -> usize {
+    fn least_busy(&self, is_tried: &impl Fn(&Callee) -> bool) -> usize {
         let turn = self.turn();
         let (before, from) = self.callees.split_at_checked(turn).unwrap_or_default();
         let in_turn = (turn..).zip(from).chain((0..).zip(before));
-        let load = |callee: &Callee| (tried.contains(&callee.place), !callee.has_room(), callee.open);
+        let load = |callee: &Callee| (is_tried(callee), !callee.has_room(), callee.open);
         in_turn.min_by_key(|(_, callee)| load(callee)).map_or(0, |(index, _)| index)
     }
 
@@ -231,7 +230,8 @@ impl PendingCall {
         let procedure = self.procedure.as_ref().map_or(0, |procedure| procedure.len());
         let chunks = self.terms.as_ref().and_then(|terms| terms.chunks.as_ref());
         let chunks = chunks.map_or(0, Chunks::waiting_bytes);
-        self.payload.raw().len() + procedure + chunks + WAITING_CALL_BYTES
+        let texts = self.terms.as_ref().map_or(0, |terms| terms.text_bytes());
+        self.payload.raw().len() + procedure + texts + chunks + WAITING_CALL_BYTES
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a CALL asks for beyond the ordinary, and what its INVOCATION says of it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::num::NonZeroU64;
 
 use wamp_proto::dict::{CallOptions, Dict, InvocationDetails};
@@ -48,7 +48,7 @@ pub(super) struct Terms {
     /// The callee was interrupted, and the caller waits for what it says (CAN-03).
     pub(super) is_killed: bool,
     /// Places of the callees that could not attend to it (RRT-03).
-    pub(super) tried: Vec<u64>,
+    tried: BTreeSet<u64>,
     /// What another callee needs, if the one at work cannot attend to it.
     pub(super) spare: Option<Spare>,
     /// The answers of all callees, if all were called.
@@ -95,6 +95,7 @@ impl Terms {
     /// # Errors
     /// If what it asks for cannot be had.
     pub(super) fn of(
+        settings: &RealmSettings,
         procedure: &str,
         options: &CallOptions,
         disclosure: Disclosure,
@@ -106,6 +107,9 @@ impl Terms {
         }
         let resource_key = match (options.runmode.as_deref(), &options.rkey) {
             (None, _) => None,
+            (Some(PARTITION), Some(key)) if key.len() > settings.uri_rules.max_bytes => {
+                return Err(invalid("the rkey is longer than a URI may be"));
+            }
             (Some(PARTITION), Some(key)) => Some(Box::from(&**key)),
             (Some(PARTITION), None) => return Err(invalid("runmode \"partition\" needs an rkey")),
             (Some(_), _) => return Err(invalid("the only runmode is \"partition\"")),
@@ -163,6 +167,15 @@ impl Terms {
         Ok(())
     }
 
+    /// Notes that the callee at that place could not attend to it.
+    pub(super) fn note_tried(&mut self, place: u64) {
+        self.tried.insert(place);
+    }
+
+    pub(super) fn has_tried(&self, callee: &Callee) -> bool {
+        self.tried.contains(&callee.place)
+    }
+
     /// Milliseconds that are left of the caller's own time-out, 1 at least: the call may have waited.
     pub(super) fn time_left(&self, now: impl FnOnce() -> Moment) -> Option<u64> {
         let timeout = self.timeout?.get();
@@ -172,6 +185,26 @@ impl Terms {
 
     fn is_packed_for_passthru(&self) -> bool {
         self.packing.as_ref().is_some_and(|packing| packing.ppt_scheme.is_some())
+    }
+
+    /// Octets that the call keeps while it is open: of texts, of what another callee would need, of answers.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.text_bytes()
+            + self.spare.as_ref().map_or(0, |spare| spare.payload.raw().len())
+            + self.gathering.as_ref().map_or(0, Gathering::bytes)
+    }
+
+    /// Octets of the texts that the caller chose.
+    pub(super) fn text_bytes(&self) -> usize {
+        let packing = self.packing.as_ref().map_or(0, |packing| {
+            let texts =
+                [&packing.ppt_scheme, &packing.ppt_serializer, &packing.ppt_cipher, &packing.ppt_keyid]
+                    .into_iter()
+                    .chain([&packing.enc_serializer, &packing.enc_key]);
+            texts.flatten().map(|text| text.len()).sum::<usize>()
+        });
+        let procedure = self.chunks.as_ref().map_or(0, |chunks| chunks.procedure.len());
+        self.resource_key.as_ref().map_or(0, |key| key.len()) + packing + procedure
     }
 
     /// Whether answers of several callees can be put together.

@@ -307,3 +307,119 @@ fn leastbusy_takes_the_callee_with_the_fewest_open_invocations() {
         "#]],
     );
 }
+
+/// Conformance: CON-03
+#[test]
+fn all_kill_leaves_the_place_of_who_cannot_be_interrupted_taken() {
+    check(
+        r#"
+            old> REGISTER 1 {"invoke":"all","concurrency":1} com.acme.get
+            new> REGISTER 1 {"invoke":"all"} com.acme.get
+            alice> CALL 1 {} com.acme.get
+            alice> CANCEL 1 {"mode":"kill"}
+            new> YIELD inv#1 {}
+            alice> CALL 2 {} com.acme.get
+            old> YIELD inv#1 {}
+            alice> CALL 3 {} com.acme.get
+        "#,
+        expect![[r#"
+            old< REGISTERED 1 reg#1
+            new< REGISTERED 1 reg#1
+            old< INVOCATION inv#1 reg#1 {}
+            new< INVOCATION inv#1 reg#1 {}
+            new< INTERRUPT 1 {"mode":"kill"}
+            alice< RESULT 1 {} [{"error":"wamp.error.canceled","args":[],"kwargs":{}},{"args":[],"kwargs":{}}]
+            new< INVOCATION inv#2 reg#1 {}
+            old< INVOCATION inv#2 reg#1 {}
+            new< INVOCATION inv#3 reg#1 {}
+        "#]],
+    );
+}
+
+/// Conformance: RRT-03
+#[test]
+fn all_who_was_unavailable_is_not_asked_again() {
+    check(
+        r#"
+            a> REGISTER 1 {"invoke":"roundrobin"} com.acme.get
+            alice> CALL 1 {} com.acme.get
+            a> REGISTER 2 {"invoke":"all","force_reregister":true} com.acme.get
+            a> ERROR inv#1 {} wamp.error.unavailable
+        "#,
+        expect![[r#"
+            a< REGISTERED 1 reg#1
+            a< INVOCATION inv#1 reg#1 {}
+            a< REGISTERED 2 reg#1
+            alice< RESULT 1 {} [{"error":"wamp.error.unavailable","args":[],"kwargs":{}}]
+        "#]],
+    );
+}
+
+/// Conformance: CAN-03
+#[test]
+fn all_in_profile_crossbar_kill_ends_in_canceled() {
+    check_with(
+        RealmSettings { profile: Profile::Crossbar, ..settings() },
+        r#"
+            a> REGISTER 1 {"invoke":"all"} com.acme.get
+            b> REGISTER 1 {"invoke":"all"} com.acme.get
+            alice> CALL 1 {} com.acme.get
+            alice> CANCEL 1 {"mode":"kill"}
+            a> YIELD inv#1 {} ["a"]
+            b> YIELD inv#1 {} ["b"]
+        "#,
+        expect![[r#"
+            a< REGISTERED 1 reg#1
+            b< REGISTERED 1 reg#1
+            a< INVOCATION inv#1 reg#1 {}
+            b< INVOCATION inv#1 reg#1 {}
+            a< INTERRUPT 1 {"mode":"kill"}
+            b< INTERRUPT 1 {"mode":"kill"}
+            alice< ERROR CALL 1 {} wamp.error.canceled ["the call was canceled"]
+        "#]],
+    );
+}
+
+#[test]
+fn all_answers_are_kept_as_far_as_the_realm_has_room() {
+    check_with(
+        RealmSettings { waiting_calls_max_bytes: 700, ..settings() },
+        r#"
+            a> REGISTER 1 {"invoke":"all"} com.acme.get
+            b> REGISTER 1 {"invoke":"all"} com.acme.get
+            alice> CALL 1 {} com.acme.get
+            alice> CALL 2 {} com.acme.get
+            a> YIELD inv#1 {} ["xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"]
+            a> YIELD inv#2 {} ["xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"]
+            b> YIELD inv#1 {}
+        "#,
+        expect![[r#"
+            a< REGISTERED 1 reg#1
+            b< REGISTERED 1 reg#1
+            a< INVOCATION inv#1 reg#1 {}
+            b< INVOCATION inv#1 reg#1 {}
+            a< INVOCATION inv#2 reg#1 {}
+            b< INVOCATION inv#2 reg#1 {}
+            alice< ERROR CALL 2 {} wamp.error.unavailable ["the realm has no room for what the call needs to be kept"]
+            b< INTERRUPT 2 {"mode":"killnowait"}
+            alice< RESULT 1 {} [{"args":["xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"],"kwargs":{}},{"args":[],"kwargs":{}}]
+        "#]],
+    );
+}
+
+/// Conformance: PPT-02
+#[test]
+fn all_a_packed_error_is_no_answer_beside_others() {
+    check(
+        r#"
+            a> REGISTER 1 {"invoke":"all"} com.acme.get
+            alice> CALL 1 {} com.acme.get
+            a> ERROR inv#1 {"ppt_scheme":"x_acme"} com.acme.failed ["packed"]
+        "#,
+        expect![[r#"
+            a< REGISTERED 1 reg#1
+            a< INVOCATION inv#1 reg#1 {}
+            alice< RESULT 1 {} [{"error":"wamp.error.feature_not_supported","args":[],"kwargs":{}}]
+        "#]],
+    );
+}

@@ -157,7 +157,7 @@ struct Cast {
     elapsed: Cell<u64>,
     killed: RefCell<Vec<(RecipientKey, Departure)>>,
     /// When the realm wants to be woken.
-    alarms: RefCell<BTreeSet<Moment>>,
+    alarm: Cell<Option<Moment>>,
 }
 
 /// IDs by the order in which they appear.
@@ -271,8 +271,8 @@ impl Stage {
         } else if let Some(milliseconds) = line.strip_suffix(" ms later") {
             self.cast.elapsed.set(self.cast.elapsed.get() + milliseconds.parse::<u64>().expect("a number"));
             let now = self.cast.now();
-            while self.cast.alarms.borrow().first().is_some_and(|alarm| *alarm <= now) {
-                self.cast.alarms.borrow_mut().pop_first();
+            if self.cast.alarm.get().is_some_and(|alarm| alarm <= now) {
+                self.cast.alarm.set(None);
                 self.realm.expire(&self.cast);
             }
         } else if line == "drain" {
@@ -406,9 +406,8 @@ impl World for Cast {
     }
 
     fn wake_at(&self, at: Moment) {
-        let mut alarms = self.alarms.borrow_mut();
-        assert!(alarms.first().is_none_or(|alarm| at < *alarm), "an alarm that is not the next");
-        alarms.insert(at);
+        assert!(self.alarm.get().is_none_or(|alarm| at < alarm), "an alarm that is not the next");
+        self.alarm.set(Some(at));
     }
 
     fn event(&self, to: RecipientKey, message: &Arc<Outgoing>) {

@@ -191,3 +191,50 @@ fn srd_01_partition_needs_a_key_and_is_the_only_run_mode() {
         "#]],
     );
 }
+
+/// Conformance: CID-04, TRL-01
+#[test]
+fn err_06_what_routers_say_cannot_be_forged_in_an_error() {
+    check(
+        r#"
+            bob> REGISTER 1 {} com.acme.add
+            alice> CALL 1 {} com.acme.add
+            bob> ERROR inv#1 {"caller":7,"caller_authid":"root","trustlevel":9,"progress":true,"forward_for":[{"session":1}],"_acme":1,"reason":"x"} com.acme.failed
+        "#,
+        expect![[r#"
+            bob< REGISTERED 1 reg#1
+            bob< INVOCATION inv#1 reg#1 {}
+            alice< ERROR CALL 1 {"_acme":1,"reason":"x"} com.acme.failed
+        "#]],
+    );
+}
+
+#[test]
+fn ppt_08_a_packed_error_reaches_a_caller_that_takes_none_without_its_payload() {
+    check(
+        r#"
+            bob> REGISTER 1 {} com.acme.add
+            old> CALL 1 {} com.acme.add
+            bob> ERROR inv#1 {"ppt_scheme":"x_acme"} com.acme.failed ["packed"]
+        "#,
+        expect![[r#"
+            bob< REGISTERED 1 reg#1
+            bob< INVOCATION inv#1 reg#1 {}
+            old< ERROR CALL 1 {} com.acme.failed
+        "#]],
+    );
+}
+
+#[test]
+fn srd_01_a_resource_key_is_as_long_as_a_uri_may_be() {
+    check(
+        r#"
+            a> REGISTER 1 {} com.acme.get
+            alice> CALL 1 {"runmode":"partition","rkey":"kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"} com.acme.get
+        "#,
+        expect![[r#"
+            a< REGISTERED 1 reg#1
+            alice< ERROR CALL 1 {} wamp.error.invalid_argument ["the rkey is longer than a URI may be"]
+        "#]],
+    );
+}
