@@ -443,7 +443,10 @@ impl Peer {
     fn check_invocation(&mut self, invocation: &Invocation) {
         let Invocation { request, registration, details, payload } = invocation;
         let more_follows = details.progress == Some(true);
-        let continues = self.in_chunks.contains(request);
+        // Of one in several chunks, perhaps the first cannot be carried here.
+        let begins_later = self.skipped.contains(&request.value());
+        let is_late = begins_later && request.value() <= self.last_invocation;
+        let continues = self.in_chunks.contains(request) || is_late;
         if more_follows {
             self.in_chunks.insert(*request);
         } else {
@@ -453,9 +456,7 @@ impl Peer {
             return;
         }
         self.last_invocation += 1;
-        // Of one in several chunks, perhaps the first alone cannot be carried here.
-        let begins_later = self.skipped.contains(&request.value());
-        while self.skipped.remove(&self.last_invocation) && self.last_invocation < request.value() {
+        while self.skipped.contains(&self.last_invocation) && self.last_invocation < request.value() {
             self.last_invocation += 1;
         }
         assert_eq!(request.value(), self.last_invocation, "a gap, or a repetition");

@@ -73,7 +73,7 @@ impl Part {
     }
 
     /// As it arrives: what only one serializer can say does not fit beside others.
-    pub(crate) fn as_told(self) -> Self {
+    pub(crate) fn told(self) -> Self {
         match self {
             Self::Result(note) | Self::Failed(note) if note.is_json_only() => {
                 Self::error(error_uri::INVALID_ARGUMENT)

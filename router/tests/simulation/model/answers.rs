@@ -95,8 +95,8 @@ impl Model {
                 call.is_timeout_forwarded = false;
                 self.seen.reroutes += 1;
                 let rerouted = self.dispatch(number, call);
-                if let Err((obstacle, call)) = rerouted
-                    && let Err(error) = self.wait_or_refuse(number, obstacle, call)
+                if let Err(undispatched) = rerouted
+                    && let Err(error) = self.wait_or_refuse(number, *undispatched)
                 {
                     self.answer(key.0, key.1, Answer::Error(error));
                 }

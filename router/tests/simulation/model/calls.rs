@@ -74,6 +74,9 @@ pub(super) enum Obstacle {
     Never(&'static str),
 }
 
+/// A call, and why no callee took it.
+pub(super) type Undispatched = (Obstacle, Call);
+
 impl Call {
     pub(crate) fn new(
         (caller, request): (u64, RequestId),
@@ -159,14 +162,13 @@ impl Model {
             self.serve(number);
             return Ok(());
         }
-        self.dispatch(number, call).or_else(|(obstacle, call)| self.wait_or_refuse(number, obstacle, call))
+        self.dispatch(number, call).or_else(|undispatched| self.wait_or_refuse(number, *undispatched))
     }
 
     pub(super) fn wait_or_refuse(
         &mut self,
         number: u64,
-        obstacle: Obstacle,
-        call: Call,
+        (obstacle, call): Undispatched,
     ) -> Result<(), &'static str> {
         match obstacle {
             Obstacle::Busy => self.wait(number, call),
@@ -194,7 +196,7 @@ impl Model {
     pub(super) fn serve(&mut self, number: u64) {
         while let Some(call) = self.registration(number).and_then(|found| found.waiting.pop_front()) {
             let (caller, request) = call.key();
-            match self.dispatch(number, call) {
+            match self.dispatch(number, call).map_err(|undispatched| *undispatched) {
                 Ok(()) => {}
                 Err((Obstacle::Never(error), _)) => self.answer(caller, request, Answer::Error(error)),
                 Err((Obstacle::Full, _)) if !self.answers_will_come(number) => {

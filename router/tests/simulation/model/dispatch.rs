@@ -4,7 +4,7 @@ use wamp_proto::dict::InvocationPolicy;
 use wamp_proto::{RequestId, error_uri};
 
 use super::Model;
-use super::calls::{Call, CallKey, Chunk, Invocation, Obstacle};
+use super::calls::{Call, CallKey, Chunk, Invocation, Obstacle, Undispatched};
 use super::procedures::Callee;
 use super::session::Invoked;
 
@@ -26,7 +26,7 @@ impl Model {
     }
 
     /// Gives a call to the first callee that may, can and does take it.
-    pub(super) fn dispatch(&mut self, number: u64, mut call: Call) -> Result<(), (Obstacle, Call)> {
+    pub(super) fn dispatch(&mut self, number: u64, mut call: Call) -> Result<(), Box<Undispatched>> {
         let invoke = self.registration(number).expect("a registration").invoke;
         if invoke == InvocationPolicy::All {
             return self.dispatch_to_all(number, call);
@@ -66,7 +66,7 @@ impl Model {
             self.begin(call);
             return Ok(());
         }
-        Err((obstacle, call))
+        Err(Box::new((obstacle, call)))
     }
 
     /// A callee has the call; the chunks that waited with it follow.

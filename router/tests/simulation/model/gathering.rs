@@ -3,7 +3,7 @@
 use wamp_proto::error_uri;
 
 use super::Model;
-use super::calls::{Call, CallKey, Obstacle};
+use super::calls::{Call, CallKey, Obstacle, Undispatched};
 use super::session::Answer;
 use crate::reply::{Content, Part};
 
@@ -16,9 +16,9 @@ pub(super) struct Member {
 }
 
 impl Model {
-    pub(super) fn dispatch_to_all(&mut self, number: u64, mut call: Call) -> Result<(), (Obstacle, Call)> {
+    pub(super) fn dispatch_to_all(&mut self, number: u64, mut call: Call) -> Result<(), Box<Undispatched>> {
         if call.is_in_chunks() || call.is_packed() || call.resource_key().is_some() {
-            return Err((Obstacle::Never(error_uri::FEATURE_NOT_SUPPORTED), call));
+            return Err(Box::new((Obstacle::Never(error_uri::FEATURE_NOT_SUPPORTED), call)));
         }
         let mut members = Vec::new();
         for callee in self.registration(number).expect("a registration").callees.clone() {
@@ -45,7 +45,7 @@ impl Model {
 
     /// One of all callees answered. The last one makes the call's own answer.
     pub(super) fn gathered(&mut self, key: CallKey, (callee, request): (u64, u64), part: Part) {
-        let part = part.as_told();
+        let part = part.told();
         let call = self.find_call(key).expect("a call");
         let members = call.gathering.as_mut().expect("a call of all");
         let member = members.iter_mut().find(|it| it.callee == callee && it.request == Some(request));

@@ -21,7 +21,7 @@ impl Simulation {
     }
 
     /// Takes what there is out of the outbox.
-    fn take(&mut self, name: u64) {
+    pub(super) fn take(&mut self, name: u64) {
         let messages = self.arrived.entry(name).or_default();
         let peer = &mut self.people.get_mut(&name).expect("a person").peer;
         loop {

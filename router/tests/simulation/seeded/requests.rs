@@ -128,6 +128,10 @@ impl Simulation {
             ..RegisterOptions::default()
         };
         let request = self.peer(name).register(&procedure, options.clone());
+        if invoke == Some(InvocationPolicy::Random) && !self.model.sessions[&name].is_gone {
+            // Chance may have chosen it for a call that waited.
+            self.take(name);
+        }
         self.in_model(|model| model.register(name, request, &options, &procedure));
     }
 
