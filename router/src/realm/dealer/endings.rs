@@ -306,7 +306,8 @@ impl Dealer {
         }
     }
 
-    /// Forgets that a caller waits for a call.
+    /// Forgets that a caller waits for a call, with its deadline and whatever was kept for it: the one way out. Whoever
+    /// finds the call here may answer it, nobody else.
     pub(super) fn forget_call(&mut self, caller: RecipientKey, request: RequestId) -> Option<OpenCall> {
         let open = self.parties.get_mut(&caller)?.calls.remove(&request)?;
         self.open_calls -= 1;

@@ -4,7 +4,20 @@
 //! the step that proposes it; a cluster puts its log in between.
 //!
 //! A call is known at two places: at its callee, under the INVOCATION's request, or in the queue of its
-//! registration; and at its caller, under the CALL's. `calls` keeps both in step.
+//! registration; and at its caller, under the CALL's.
+//!
+//! ```text
+//! call ──> try_call ──> dispatch ──> Whereabouts::Invoked      policy `all`: Everywhere
+//!              │           ^
+//!              └──> wait ──┴ serve_waiting (a place is free)   in the queue: Waiting
+//! chunk        more of a progressive invocation, to wherever the call is
+//! yielded, error ──> finish ──> settle: the caller's answer    progressed: a part of it
+//!                └─> reroute ──> dispatch                      another callee, after `unavailable`
+//! cancel, expire, leave, … ──> end_call, skip_call             the end before the answer
+//! ```
+//!
+//! `calls` is the way there, `answers` the way back, `endings` every other end, all of which go through
+//! `forget_call`: a call that is not found there has had its answer.
 
 mod answers;
 mod calls;
