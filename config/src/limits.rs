@@ -27,7 +27,8 @@ pub struct Limits {
     pub registrations_max: usize,
     /// CALLs of one session that may wait for their final answer.
     pub open_calls_max: usize,
-    /// Octets that the calls of one realm may take that wait in call queues, all together.
+    /// Octets that the calls of one realm may take that wait in call queues, all together, with what open calls keep for
+    /// later.
     pub waiting_calls_max_bytes: usize,
     /// Testaments that one session may leave, those of both scopes together (TST-01); with 0, none.
     pub testaments_max: usize,

@@ -210,7 +210,7 @@ impl Table for Limits {
             "waiting_calls_max_bytes",
             Integer(0..=GIBIBYTE),
             "Octets that the calls of one realm may take that wait in call queues, all together: payloads, plus 256 \
-             for each call.",
+             for each call; and what open calls keep for later.",
             |limits, octets| limits.waiting_calls_max_bytes = octets,
         );
         keys.optional(

@@ -91,7 +91,7 @@ pub struct Holdings {
     pub registrations: usize,
     /// CALLs without a final answer.
     pub open_calls: usize,
-    /// Octets of those that wait in queues.
+    /// Octets of those that wait in queues, and of what open calls keep for later.
     pub waiting_bytes: usize,
     /// Sessions that called, or were called, and have not left.
     pub parties: usize,

@@ -95,7 +95,7 @@ pub(super) struct Dealer {
     last_place: u64,
     open_calls: usize,
     deadlines: Deadlines,
-    /// Octets of the calls that wait, in all queues, and of those kept for another callee.
+    /// Octets of the calls that wait, in all queues, and of what open calls keep for later.
     waiting_bytes: usize,
     draining: bool,
     /// What happened to the registrations, and was not announced yet.
