@@ -118,6 +118,19 @@ impl Model {
         self.end_invocation(callee, request, Answer::Error(error));
     }
 
+    /// A part of what a call comes to cannot be told: the rest means nothing, and is replaced by an error, even if it
+    /// is on its way.
+    pub(super) fn end_untold(&mut self, key: CallKey) {
+        self.seen.results_lost += 1;
+        if self.find_call(key).is_some() {
+            return self.end_call(key, error_uri::INVALID_ARGUMENT);
+        }
+        let last = self.member(key.0).answers.get_mut(&key.1).and_then(|answers| answers.back_mut());
+        if let Some(last) = last {
+            *last = Answer::Error(error_uri::PAYLOAD_SIZE_EXCEEDED);
+        }
+    }
+
     /// The last word on an invocation: its place is free for the next.
     pub(super) fn end_invocation(&mut self, callee: u64, request: u64, answer: Answer) {
         let Some(invocation) = self.take_invocation(callee, request) else { return };

@@ -123,9 +123,24 @@ impl Call {
         self.options.rkey.as_deref().filter(|_| is_partitioned)
     }
 
-    /// Octets of the payloads, while it waits.
+    /// Octets of the payloads and of what else its caller wrote, while it waits.
     pub(super) fn waiting_octets(&self) -> usize {
-        self.octets + self.waiting_chunks.iter().map(Chunk::counted_octets).sum::<usize>()
+        self.octets
+            + self.text_octets()
+            + self.waiting_chunks.iter().map(Chunk::counted_octets).sum::<usize>()
+    }
+
+    /// Octets that are kept of it while somebody is at work on it.
+    fn kept_octets(&self) -> usize {
+        let spare = if self.may_be_rerouted { self.octets } else { 0 };
+        let answers = self.gathering.iter().flatten().map(Member::octets).sum::<usize>();
+        self.text_octets() + spare + answers
+    }
+
+    fn text_octets(&self) -> usize {
+        let procedure = if self.is_in_chunks() { self.procedure.len() } else { 0 };
+        let scheme = self.options.ppt_scheme.as_ref().map_or(0, |scheme| scheme.len());
+        procedure + scheme + self.resource_key().map_or(0, str::len)
     }
 }
 
@@ -243,15 +258,12 @@ impl Model {
         Some(self.underway.remove(at))
     }
 
-    /// Octets of the calls of a realm that wait in queues, or are kept for another callee.
+    /// Octets that a realm keeps of open calls.
     pub(super) fn waiting_octets(&self, realm: usize) -> usize {
         let of_realm = self.registrations.iter().filter(|registration| registration.realm == realm);
-        let kept = self
-            .underway
-            .iter()
-            .filter(|call| call.may_be_rerouted && self.sessions[&call.caller].realm == realm);
+        let underway = self.underway.iter().filter(|call| self.sessions[&call.caller].realm == realm);
         of_realm.map(Registration::waiting_octets).sum::<usize>()
-            + kept.map(|call| call.octets).sum::<usize>()
+            + underway.map(Call::kept_octets).sum::<usize>()
     }
 
     /// How many CALLs of a realm wait for their final answer.

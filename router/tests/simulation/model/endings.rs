@@ -43,7 +43,11 @@ impl Model {
             self.interrupt(callee, request, CancelMode::Kill);
         }
         for (callee, request) in others {
-            self.end_invocation(callee, request, Answer::Error(error_uri::CANCELED));
+            // They work on, though nobody waits for them.
+            self.end_part(key, (callee, request), Answer::Error(error_uri::CANCELED));
+            if let Some(number) = self.orphan(callee, request) {
+                self.serve(number);
+            }
         }
     }
 
@@ -88,7 +92,7 @@ impl Model {
 
     pub(super) fn interrupt(&mut self, callee: u64, request: u64, mode: CancelMode) {
         self.seen.interrupts += 1;
-        self.ask(callee, self.max_messages, Asked::Interrupted { request, mode });
+        self.ask(callee, self.max_messages * 2, Asked::Interrupted { request, mode });
     }
 
     /// Nobody waits for that invocation any more: it is stopped, and its place free, if the callee can be told

@@ -13,6 +13,15 @@ pub(super) struct Member {
     /// None, if it was not invoked.
     request: Option<u64>,
     answer: Option<Part>,
+    /// Of the answer, as the callee wrote it.
+    octets: usize,
+}
+
+impl Member {
+    /// Octets that it counts for while others have to answer.
+    pub(super) fn octets(&self) -> usize {
+        64 + self.octets
+    }
 }
 
 impl Model {
@@ -22,14 +31,16 @@ impl Model {
         }
         let mut members = Vec::new();
         for callee in self.registration(number).expect("a registration").callees.clone() {
-            let (request, answer) = if !self.has_room(&callee) {
+            let (request, answer) = if call.tried.contains(&callee.place) {
+                (None, Some(Part::error(error_uri::UNAVAILABLE)))
+            } else if !self.has_room(&callee) {
                 (None, Some(Part::error(error_uri::MAX_CONCURRENCY_REACHED)))
             } else if let Some(invoked) = self.invoke_for(number, &callee, &call) {
                 (Some(invoked.request), None)
             } else {
                 (None, Some(Part::error(error_uri::UNAVAILABLE)))
             };
-            members.push(Member { callee: callee.name, request, answer });
+            members.push(Member { callee: callee.name, request, answer, octets: 0 });
         }
         let (caller, request) = call.key();
         if let Some(parts) = all_answers(&members) {
@@ -45,11 +56,20 @@ impl Model {
 
     /// One of all callees answered. The last one makes the call's own answer.
     pub(super) fn gathered(&mut self, key: CallKey, (callee, request): (u64, u64), part: Part) {
+        let session = &self.sessions[&callee];
+        let octets = match &part {
+            Part::Result(note) | Part::Failed(note) => note.octets(session.serializer),
+            // Said by the router itself.
+            Part::Error(_) if session.has_left => "[\"the callee is gone\"]".len(),
+            Part::Error(_) => 0,
+        };
         let part = part.told();
         let call = self.find_call(key).expect("a call");
         let members = call.gathering.as_mut().expect("a call of all");
         let member = members.iter_mut().find(|it| it.callee == callee && it.request == Some(request));
-        member.expect("one of those called").answer = Some(part.clone());
+        let member = member.expect("one of those called");
+        member.answer = Some(part.clone());
+        member.octets = octets;
         let parts = all_answers(members);
         if call.options.receive_progress == Some(true) && !call.is_killed {
             self.answer(key.0, key.1, Answer::Progress(Content::All(vec![part])));

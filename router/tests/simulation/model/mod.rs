@@ -24,6 +24,7 @@ use crate::reply::Content;
 use calls::Invocation;
 use permissions::Permissions;
 use procedures::Registration;
+use session::Loss;
 
 pub(crate) use calls::{Call, Chunk};
 pub(crate) use procedures::REGISTRATIONS_MAX;
@@ -54,7 +55,7 @@ pub(crate) struct Model {
     /// Who was seen to get the invocation with a note: what chance decides, the model has to be told.
     pub(crate) seen_at: BTreeMap<(u64, u64), u64>,
     pub(crate) seen: Seen,
-    overflowed: Vec<u64>,
+    overflowed: VecDeque<u64>,
 }
 
 impl Model {
@@ -75,7 +76,7 @@ impl Model {
             open: Vec::new(),
             seen_at: BTreeMap::new(),
             seen: Seen::default(),
-            overflowed: Vec::new(),
+            overflowed: VecDeque::new(),
         }
     }
 
@@ -136,14 +137,17 @@ impl Model {
             let session = self.member(name);
             session.queued = 0;
             let serializer = session.serializer;
-            let lost_now = session.lost_invocations();
             session.events.retain(|event| event.note.fits(serializer));
-            session.lose_invocations();
-            for invocation in &lost_now {
-                self.end_undeliverable(name, *invocation, error_uri::INVALID_ARGUMENT);
+            for loss in std::mem::take(&mut session.losses) {
+                match loss {
+                    Loss::Invocation(invocation) => {
+                        self.end_undeliverable(name, invocation, error_uri::INVALID_ARGUMENT);
+                        lost.push(invocation);
+                    }
+                    Loss::Progress(request) => self.end_untold((name, request)),
+                }
                 self.settle();
             }
-            lost.extend(lost_now);
         }
         lost
     }
@@ -192,6 +196,9 @@ impl Model {
         }
         let session = self.member(name);
         let answer = match answer {
+            Answer::Progress(Content::One(note)) if !note.fits(session.serializer) => {
+                return session.losses.push(Loss::Progress(request));
+            }
             Answer::Result(Content::One(note)) | Answer::Packed(note) | Answer::Failed(note)
                 if !note.fits(session.serializer) =>
             {
@@ -236,25 +243,33 @@ impl Model {
     }
 
     fn ask(&mut self, name: u64, most: usize, asked: Asked) {
-        if self.queue(name, most) {
-            self.member(name).asked.push_back(asked);
+        if !self.queue(name, most) {
+            return;
+        }
+        let session = self.member(name);
+        match asked {
+            Asked::Invoked(invoked) if !invoked.note.fits(session.serializer) => {
+                session.losses.push(Loss::Invocation(invoked.request));
+            }
+            asked => session.asked.push_back(asked),
         }
     }
 
     fn overflow(&mut self, name: u64) {
         self.seen.overflows += 1;
-        self.overflowed.push(name);
+        self.overflowed.push_back(name);
         let session = self.member(name);
         session.answers.clear();
         session.events.clear();
         session.asked.clear();
+        session.losses.clear();
         session.revocations.clear();
         session.is_gone = true;
     }
 
     /// Those whose outbox overflowed leave, which may let others' overflow.
     fn settle(&mut self) {
-        while let Some(name) = self.overflowed.pop() {
+        while let Some(name) = self.overflowed.pop_front() {
             self.release(name);
         }
     }

@@ -18,4 +18,5 @@ pub(crate) struct Seen {
     pub(crate) chunks_lost: u64,
     pub(crate) reroutes: u64,
     pub(crate) gatherings: u64,
+    pub(crate) results_lost: u64,
 }

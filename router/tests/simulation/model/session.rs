@@ -38,6 +38,8 @@ pub(crate) struct Session {
     pub(crate) events: VecDeque<Event>,
     /// What it is asked as a callee.
     pub(crate) asked: VecDeque<Asked>,
+    /// What its outbox holds and cannot be carried to it.
+    pub(super) losses: Vec<Loss>,
     /// Registrations that somebody took over.
     pub(crate) revocations: VecDeque<u64>,
 }
@@ -59,6 +61,14 @@ pub(crate) enum Answer {
     /// The callee's own error.
     Failed(Note),
     Error(&'static str),
+}
+
+/// What has no octets in the serializer of its recipient.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Loss {
+    Invocation(u64),
+    /// A progressive result of that CALL.
+    Progress(RequestId),
 }
 
 /// One publication, as one subscriber should get it: once for each subscription that matches, in any order.
@@ -98,16 +108,6 @@ pub(crate) struct Invoked {
     pub(crate) timeout: Option<u64>,
 }
 
-impl Asked {
-    /// The request of an INVOCATION that cannot be carried to that serializer.
-    fn lost(&self, serializer: SerializerId) -> Option<u64> {
-        match self {
-            Self::Invoked(invoked) if !invoked.note.fits(serializer) => Some(invoked.request),
-            _ => None,
-        }
-    }
-}
-
 impl Session {
     pub(crate) fn new(
         realm: usize,
@@ -134,18 +134,15 @@ impl Session {
             answers: BTreeMap::new(),
             events: VecDeque::new(),
             asked: VecDeque::new(),
+            losses: Vec::new(),
             revocations: VecDeque::new(),
         }
     }
 
     /// The requests of the INVOCATIONs in its outbox that cannot be carried to it.
     pub(crate) fn lost_invocations(&self) -> Vec<u64> {
-        self.asked.iter().filter_map(|asked| asked.lost(self.serializer)).collect()
-    }
-
-    /// Forgets them.
-    pub(super) fn lose_invocations(&mut self) {
-        let serializer = self.serializer;
-        self.asked.retain(|asked| asked.lost(serializer).is_none());
+        let invocation =
+            |loss: &Loss| if let Loss::Invocation(request) = loss { Some(*request) } else { None };
+        self.losses.iter().filter_map(invocation).collect()
     }
 }

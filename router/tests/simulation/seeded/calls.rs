@@ -1,5 +1,6 @@
 //! What sessions do as callers and as callees.
 
+use wamp_proto::SerializerId;
 use wamp_proto::dict::{CallOptions, CancelMode};
 
 use super::Simulation;
@@ -79,9 +80,13 @@ impl Simulation {
     /// Answers an invocation, any of those that wait; now and then one that was answered before.
     pub(super) fn answer(&mut self, name: u64) {
         let reply = self.reply(name);
-        // What cannot be carried to the caller would be its last answer.
-        let kind = self.kind(name);
-        let kind = if reply == Reply::Progress && kind == Kind::JsonOnly { Kind::Plain } else { kind };
+        let is_json = self.people[&name].peer.serializer == SerializerId::Json;
+        let kind = if reply == Reply::Progress && is_json && self.random.one_in(2) {
+            // Progressive results that cannot be carried to their callers are rare otherwise.
+            Kind::JsonOnly
+        } else {
+            self.kind(name)
+        };
         let peer = &mut self.people.get_mut(&name).expect("a person").peer;
         let (request, note) = if self.random.one_in(8)
             && let Some(request) = self.random.pick(peer.answered.iter().copied())

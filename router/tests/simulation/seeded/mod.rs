@@ -343,6 +343,7 @@ impl Simulation {
             chunks_lost,
             reroutes,
             gatherings,
+            results_lost,
         } = self.model.seen;
         for (what, count) in [
             ("overflowed", overflows),
@@ -361,6 +362,7 @@ impl Simulation {
             ("lost a chunk", chunks_lost),
             ("passed a call on", reroutes),
             ("called all", gatherings),
+            ("lost a part of a result", results_lost),
         ] {
             assert!(count > 0, "nobody {what}: the simulation is too tame");
         }
