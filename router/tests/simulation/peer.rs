@@ -17,13 +17,17 @@ use wamp_proto::message::{
 };
 use wamp_proto::{
     DecodeRules, Message, MessageCode, Payload, RegistrationId, RequestId, SerializerId, SessionId,
-    SubscriptionId, Uri, decode, error_uri,
+    SubscriptionId, Uri, Value, decode, error_uri,
 };
 
 use crate::features::Features;
+use crate::model::Scope;
 use crate::note::{Kind, Note, encode};
 use crate::pattern::Pattern;
 use crate::reply::{Content, FAILED, Reply, SCHEME};
+
+/// Testaments are signed by somebody else than what a session publishes itself: with names that are that much higher.
+const TESTATORS: u64 = 1_000_000_000;
 
 pub(crate) struct Peer {
     transport: InProcess,
@@ -196,6 +200,35 @@ impl Peer {
         let payload = note.payload(self.serializer);
         self.ask(Call { request, options: options.into(), procedure: procedure.into(), payload });
         (request, note)
+    }
+
+    /// Calls one of the router's own procedures, about that note if it matters.
+    fn call_router(&mut self, procedure: &str, note: Note, args: &[Value]) -> RequestId {
+        let request = self.request(0, Some(Open::Call(note, false)));
+        let payload = Payload::new(self.serializer, args, &[]);
+        self.ask(Call { request, options: Dict::new(), procedure: procedure.into(), payload });
+        request
+    }
+
+    pub(crate) fn add_testament(
+        &mut self,
+        topic: &str,
+        kind: Kind,
+        options: Vec<(String, Value)>,
+        scope: Scope,
+    ) -> (RequestId, Note) {
+        let note = self.note(kind);
+        // It comes after what is published meanwhile, and so has an order of its own.
+        let note = Note { origin: note.origin + TESTATORS * (1 + scope as u64), ..note };
+        let (args, kwargs) = note.values();
+        let args = [topic.into(), args.into(), kwargs.into(), options.into(), scope.as_str().into()];
+        (self.call_router("wamp.session.add_testament", note, &args), note)
+    }
+
+    pub(crate) fn flush_testaments(&mut self, scope: Scope) -> RequestId {
+        let note = self.note(Kind::Plain);
+        // Only the scope, which comes last.
+        self.call_router("wamp.session.flush_testaments", note, &[scope.as_str().into()])
     }
 
     /// Goes on with a call of which it has more to say.

@@ -11,13 +11,14 @@ mod procedures;
 mod seen;
 mod session;
 mod specificity;
+mod testaments;
 mod topics;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use trunkline::Holdings;
 use trunkline::config::{Action, CallQueue, RealmRules};
-use wamp_proto::{RequestId, error_uri};
+use wamp_proto::{RequestId, SessionId, error_uri};
 
 use crate::pattern::Pattern;
 use crate::reply::Content;
@@ -30,6 +31,7 @@ pub(crate) use calls::{Call, Chunk};
 pub(crate) use procedures::REGISTRATIONS_MAX;
 pub(crate) use seen::Seen;
 pub(crate) use session::{Answer, Asked, Event, Invoked, Session};
+pub(crate) use testaments::{Scope, TESTAMENTS_MAX, Testament};
 pub(crate) use topics::SUBSCRIPTIONS_MAX;
 
 /// Realms with the same rules.
@@ -56,6 +58,8 @@ pub(crate) struct Model {
     pub(crate) seen_at: BTreeMap<(u64, u64), u64>,
     pub(crate) seen: Seen,
     overflowed: VecDeque<u64>,
+    /// Who was seen to leave, in that order: of several that overflow at once, any may be first.
+    pub(crate) departures: Vec<SessionId>,
 }
 
 impl Model {
@@ -77,6 +81,7 @@ impl Model {
             seen_at: BTreeMap::new(),
             seen: Seen::default(),
             overflowed: VecDeque::new(),
+            departures: Vec::new(),
         }
     }
 
@@ -169,7 +174,7 @@ impl Model {
             open_calls: self.open_calls(realm),
             waiting_bytes: self.waiting_octets(realm),
             parties: parties.filter(|session| session.is_party && !session.is_gone).count(),
-            testaments: 0,
+            testaments: self.testaments(realm),
         }
     }
 
@@ -269,9 +274,19 @@ impl Model {
 
     /// Those whose outbox overflowed leave, which may let others' overflow.
     fn settle(&mut self) {
-        while let Some(name) = self.overflowed.pop_front() {
+        while let Some(name) = self.first_to_leave() {
+            self.overflowed.retain(|other| *other != name);
             self.release(name);
         }
+    }
+
+    fn first_to_leave(&self) -> Option<u64> {
+        let seen_at = |name: &u64| {
+            let id = self.sessions[name].id;
+            let at = self.departures.iter().position(|departed| *departed == id);
+            at.unwrap_or_else(|| panic!("{name} overflowed, and nobody saw it leave"))
+        };
+        self.overflowed.iter().copied().min_by_key(seen_at)
     }
 
     fn release(&mut self, name: u64) {
@@ -282,5 +297,6 @@ impl Model {
         let (realm, slot) = (session.realm, session.slot);
         self.vacant_slots.entry(realm).or_default().push(slot);
         self.release_calls(name);
+        self.execute_testaments(name);
     }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wamp_proto::dict::CancelMode;
 use wamp_proto::{RequestId, SerializerId, SessionId};
 
+use super::testaments::Testament;
 use crate::features::Features;
 use crate::note::Note;
 use crate::pattern::Pattern;
@@ -30,6 +31,8 @@ pub(crate) struct Session {
     /// Called, waits for a callee, or offered a procedure.
     pub(super) is_party: bool,
     pub(super) last_invocation: u64,
+    /// In the order in which it added them.
+    pub(super) testaments: Vec<Testament>,
     /// What the outbox should hold.
     pub(super) queued: usize,
     /// For each request, progressive results and then the final answer.
@@ -130,6 +133,7 @@ impl Session {
             subscriptions: BTreeSet::new(),
             is_party: false,
             last_invocation: 0,
+            testaments: Vec::new(),
             queued: 0,
             answers: BTreeMap::new(),
             events: VecDeque::new(),

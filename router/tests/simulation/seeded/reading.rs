@@ -40,6 +40,7 @@ impl Simulation {
                 self.take(name);
             }
         }
+        self.model.departures.extend(self.departures.take());
         for (name, messages) in &self.arrived {
             for message in messages {
                 if let Message::Invocation(invocation) = message {
@@ -52,6 +53,7 @@ impl Simulation {
     /// Holds what arrived against what should have.
     pub(super) fn look(&mut self) {
         self.model.seen_at.clear();
+        self.model.departures.clear();
         while let Some((name, messages)) = self.arrived.pop_first() {
             let lost = self.model.read(name);
             assert!(lost.is_empty(), "{name} can be told everything");
