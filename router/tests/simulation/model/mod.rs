@@ -8,6 +8,7 @@ mod endings;
 mod gathering;
 mod permissions;
 mod procedures;
+mod revocation;
 mod seen;
 mod session;
 mod specificity;
@@ -164,6 +165,7 @@ impl Model {
         assert_eq!(session.events, VecDeque::new(), "{name} did not get these");
         assert_eq!(session.asked, VecDeque::new(), "{name} did not get these");
         assert_eq!(session.revocations, VecDeque::new(), "{name} did not get these");
+        assert_eq!(session.lost_subscriptions, VecDeque::new(), "{name} did not get these");
     }
 
     pub(crate) fn holdings(&self, realm: usize) -> Holdings {
@@ -217,11 +219,11 @@ impl Model {
         answers.push_back(answer);
     }
 
-    /// Tells a callee that somebody took its registration over, if it wants to know.
-    fn revoke(&mut self, name: u64, registration: u64) {
+    /// Tells a callee that somebody took its registration, if it wants to know.
+    fn revoke(&mut self, name: u64, registration: u64, reason: &'static str) {
         self.seen.revocations += 1;
         if self.sessions[&name].features.takes_revocation && self.queue(name, self.max_messages * 2) {
-            self.member(name).revocations.push_back(registration);
+            self.member(name).revocations.push_back((registration, reason));
         }
     }
 
@@ -269,6 +271,7 @@ impl Model {
         session.asked.clear();
         session.losses.clear();
         session.revocations.clear();
+        session.lost_subscriptions.clear();
         session.is_gone = true;
     }
 

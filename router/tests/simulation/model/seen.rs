@@ -19,5 +19,6 @@ pub(crate) struct Seen {
     pub(crate) reroutes: u64,
     pub(crate) gatherings: u64,
     pub(crate) testaments: u64,
+    pub(crate) subscriptions_revoked: u64,
     pub(crate) results_lost: u64,
 }

@@ -43,8 +43,10 @@ pub(crate) struct Session {
     pub(crate) asked: VecDeque<Asked>,
     /// What its outbox holds and cannot be carried to it.
     pub(super) losses: Vec<Loss>,
-    /// Registrations that somebody took over.
-    pub(crate) revocations: VecDeque<u64>,
+    /// Registrations that somebody took over or away, and why.
+    pub(crate) revocations: VecDeque<(u64, &'static str)>,
+    /// Subscriptions that somebody took away.
+    pub(crate) lost_subscriptions: VecDeque<Pattern>,
 }
 
 /// What a request should be answered with.
@@ -140,6 +142,7 @@ impl Session {
             asked: VecDeque::new(),
             losses: Vec::new(),
             revocations: VecDeque::new(),
+            lost_subscriptions: VecDeque::new(),
         }
     }
 

@@ -5,6 +5,7 @@ mod departures;
 mod identifiers;
 mod reading;
 mod requests;
+mod revocation;
 mod rules;
 mod testaments;
 
@@ -137,7 +138,7 @@ impl Simulation {
             let milliseconds = 1 + self.random.low(40) as u64;
             self.pass_time(milliseconds);
         }
-        match self.random.below(255) {
+        match self.random.below(265) {
             200..212 => {
                 let caller = self.someone(name, |peer| !peer.calls().is_empty());
                 self.cancel(caller);
@@ -147,6 +148,8 @@ impl Simulation {
                 self.go_on(caller);
             }
             240..255 => self.bequeath(name),
+            255..258 => self.remove_callee(name),
+            258..265 => self.remove_subscriber(name),
             0..45 => self.publish(name),
             // Some never subscribe.
             45..62 if !name.is_multiple_of(3) => self.subscribe(name),
@@ -356,6 +359,7 @@ impl Simulation {
             gatherings,
             results_lost,
             testaments,
+            subscriptions_revoked,
         } = self.model.seen;
         for (what, count) in [
             ("overflowed", overflows),
@@ -376,6 +380,7 @@ impl Simulation {
             ("called all", gatherings),
             ("lost a part of a result", results_lost),
             ("left a testament", testaments),
+            ("lost a subscription to another", subscriptions_revoked),
         ] {
             assert!(count > 0, "nobody {what}: the simulation is too tame");
         }
