@@ -225,6 +225,11 @@ impl Peer {
         (self.call_router("wamp.session.add_testament", note, &args), note)
     }
 
+    pub(crate) fn kill_session(&mut self, session: SessionId) -> RequestId {
+        let note = self.note(Kind::Plain);
+        self.call_router("wamp.session.kill", note, &[session.value().into(), REVOKED.into()])
+    }
+
     pub(crate) fn remove_callee(&mut self, registration: RegistrationId, callee: SessionId) -> RequestId {
         let note = self.note(Kind::Plain);
         let args = [registration.value().into(), callee.value().into(), REVOKED.into()];
@@ -314,6 +319,14 @@ impl Peer {
         self.ask(Goodbye { details: Dict::new(), reason: error_uri::CLOSE_REALM.into() });
         let answer = self.last_words();
         assert!(matches!(answer, Message::Goodbye(_)), "not GOODBYE but {answer:?}");
+    }
+
+    /// The router ends the session, for that reason.
+    pub(crate) fn expect_goodbye(mut self, reason: &str) {
+        match self.last_words() {
+            Message::Goodbye(goodbye) => assert_eq!(goodbye.reason, reason),
+            other => panic!("not GOODBYE but {other:?}"),
+        }
     }
 
     /// Breaks the protocol.

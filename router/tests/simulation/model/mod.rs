@@ -58,8 +58,9 @@ pub(crate) struct Model {
     /// Who was seen to get the invocation with a note: what chance decides, the model has to be told.
     pub(crate) seen_at: BTreeMap<(u64, u64), u64>,
     pub(crate) seen: Seen,
-    overflowed: VecDeque<u64>,
-    /// Who was seen to leave, in that order: of several that overflow at once, any may be first.
+    /// Their outbox overflowed, or somebody killed them.
+    leaving: VecDeque<u64>,
+    /// Who was seen to leave, in that order: of several that have to at once, any may be first.
     pub(crate) departures: Vec<SessionId>,
 }
 
@@ -81,7 +82,7 @@ impl Model {
             open: Vec::new(),
             seen_at: BTreeMap::new(),
             seen: Seen::default(),
-            overflowed: VecDeque::new(),
+            leaving: VecDeque::new(),
             departures: Vec::new(),
         }
     }
@@ -239,7 +240,7 @@ impl Model {
     /// Sends an INVOCATION to a callee that has room in its outbox. Returns whether it has.
     fn invoke(&mut self, name: u64, invoked: Invoked) -> bool {
         let session = &self.sessions[&name];
-        // Whose outbox overflowed takes everything until it is made to leave, which is next.
+        // Whose outbox leaving takes everything until it is made to leave, which is next.
         let has_room = session.queued < self.max_messages || session.is_gone;
         if has_room {
             self.ask(name, self.max_messages, Asked::Invoked(invoked));
@@ -264,7 +265,7 @@ impl Model {
 
     fn overflow(&mut self, name: u64) {
         self.seen.overflows += 1;
-        self.overflowed.push_back(name);
+        self.leaving.push_back(name);
         let session = self.member(name);
         session.answers.clear();
         session.events.clear();
@@ -275,10 +276,10 @@ impl Model {
         session.is_gone = true;
     }
 
-    /// Those whose outbox overflowed leave, which may let others' overflow.
+    /// Those whose outbox overflowed leave, and those who were killed, which may let others' overflow.
     fn settle(&mut self) {
         while let Some(name) = self.first_to_leave() {
-            self.overflowed.retain(|other| *other != name);
+            self.leaving.retain(|other| *other != name);
             self.release(name);
         }
     }
@@ -287,9 +288,9 @@ impl Model {
         let seen_at = |name: &u64| {
             let id = self.sessions[name].id;
             let at = self.departures.iter().position(|departed| *departed == id);
-            at.unwrap_or_else(|| panic!("{name} overflowed, and nobody saw it leave"))
+            at.unwrap_or_else(|| panic!("nobody saw {name} leave"))
         };
-        self.overflowed.iter().copied().min_by_key(seen_at)
+        self.leaving.iter().copied().min_by_key(seen_at)
     }
 
     fn release(&mut self, name: u64) {

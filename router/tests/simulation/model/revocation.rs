@@ -54,6 +54,29 @@ impl Model {
         self.settle();
     }
 
+    /// Makes another session of the same realm leave.
+    pub(crate) fn kill_session(&mut self, name: u64, request: RequestId, victim: u64) {
+        if !self.admits(name, request, Action::Call, &Pattern::exact("wamp.session.kill")) {
+            return;
+        }
+        if !self.may_kill(name, victim) {
+            return self.refuse(name, request, error_uri::NO_SUCH_SESSION);
+        }
+        self.seen.sessions_killed += 1;
+        self.member(victim).is_gone = true;
+        self.leaving.push_back(victim);
+        self.answer(name, request, Answer::Result(Content::All(Vec::new())));
+        self.settle();
+        self.sessions.remove(&victim);
+    }
+
+    /// Whether a session may make that other one leave.
+    pub(crate) fn may_kill(&mut self, name: u64, victim: u64) -> bool {
+        let (killer, other) = (&self.sessions[&name], &self.sessions[&victim]);
+        let is_there = killer.realm == other.realm && victim != name && !other.is_gone;
+        is_there && self.permissions.permit(&killer.role, Action::Call, &Pattern::exact("wamp.session.kill"))
+    }
+
     pub(crate) fn callees(&self, number: u64) -> Vec<u64> {
         let found = self.registrations.iter().filter(|registration| registration.number == number);
         found.flat_map(|registration| registration.callees.iter().map(|callee| callee.name)).collect()

@@ -138,7 +138,7 @@ impl Simulation {
             let milliseconds = 1 + self.random.low(40) as u64;
             self.pass_time(milliseconds);
         }
-        match self.random.below(265) {
+        match self.random.below(268) {
             200..212 => {
                 let caller = self.someone(name, |peer| !peer.calls().is_empty());
                 self.cancel(caller);
@@ -150,6 +150,7 @@ impl Simulation {
             240..255 => self.bequeath(name),
             255..258 => self.remove_callee(name),
             258..265 => self.remove_subscriber(name),
+            265..268 => self.kill_session(name),
             0..45 => self.publish(name),
             // Some never subscribe.
             45..62 if !name.is_multiple_of(3) => self.subscribe(name),
@@ -360,6 +361,7 @@ impl Simulation {
             results_lost,
             testaments,
             subscriptions_revoked,
+            sessions_killed,
         } = self.model.seen;
         for (what, count) in [
             ("overflowed", overflows),
@@ -381,6 +383,7 @@ impl Simulation {
             ("lost a part of a result", results_lost),
             ("left a testament", testaments),
             ("lost a subscription to another", subscriptions_revoked),
+            ("was killed", sessions_killed),
         ] {
             assert!(count > 0, "nobody {what}: the simulation is too tame");
         }

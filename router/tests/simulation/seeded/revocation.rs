@@ -2,6 +2,7 @@
 
 use super::Simulation;
 use crate::pattern::any_pattern;
+use crate::reply::REVOKED;
 
 impl Simulation {
     /// Takes somebody off a registration.
@@ -28,6 +29,23 @@ impl Simulation {
         let session = self.model.sessions[&subscriber].id;
         let request = self.peer(name).remove_subscriber(id, session);
         self.in_model(|model| model.remove_subscriber(name, request, &topic, subscriber));
+    }
+
+    /// Makes somebody leave, if it is in the same realm.
+    pub(super) fn kill_session(&mut self, name: u64) {
+        let victim = self.random.pick(self.names.iter().copied()).expect("people");
+        let session = &self.model.sessions[&victim];
+        let (id, lost) = (session.id, session.lost_invocations());
+        let request = self.peer(name).kill_session(id);
+        if self.model.may_kill(name, victim) {
+            let mut peer = self.forget(victim);
+            // What was queued comes before GOODBYE.
+            for invocation in lost {
+                peer.expect_gap(invocation);
+            }
+            peer.expect_goodbye(REVOKED);
+        }
+        self.in_model(|model| model.kill_session(name, request, victim));
     }
 
     /// One of them; now and then, or if there is none, the one named.
