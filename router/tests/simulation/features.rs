@@ -1,7 +1,8 @@
 //! What a session announces in HELLO, as far as it changes what it gets.
 
 use wamp_proto::dict::{
-    CalleeFeatures, CalleeRole, CallerFeatures, CallerRole, ClientRoles, Dict, PublisherRole, SubscriberRole,
+    CalleeFeatures, CalleeRole, CallerFeatures, CallerRole, ClientRoles, Dict, PublisherRole,
+    SubscriberFeatures, SubscriberRole,
 };
 
 use crate::random::Random;
@@ -20,6 +21,8 @@ pub(crate) struct Features {
     pub(crate) reroutes: bool,
     pub(crate) takes_packed: bool,
     pub(crate) takes_revocation: bool,
+    /// As a subscriber.
+    pub(crate) takes_subscription_revocation: bool,
 }
 
 impl Features {
@@ -34,6 +37,7 @@ impl Features {
             reroutes: random.one_in(2),
             takes_packed: random.one_in(2),
             takes_revocation: random.one_in(2),
+            takes_subscription_revocation: random.one_in(2),
         }
     }
 
@@ -54,9 +58,15 @@ impl Features {
             registration_revocation: announced(self.takes_revocation),
             ..CalleeFeatures::default()
         };
+        let subscriber = SubscriberFeatures {
+            subscription_revocation: announced(self.takes_subscription_revocation),
+            ..SubscriberFeatures::default()
+        };
         ClientRoles {
             publisher: Some(Dict::from(PublisherRole::default())),
-            subscriber: Some(Dict::from(SubscriberRole::default())),
+            subscriber: Some(
+                SubscriberRole { features: Some(subscriber.into()), ..SubscriberRole::default() }.into(),
+            ),
             caller: Some(CallerRole { features: Some(caller.into()), ..CallerRole::default() }.into()),
             callee: Some(CalleeRole { features: Some(callee.into()), ..CalleeRole::default() }.into()),
             ..ClientRoles::default()

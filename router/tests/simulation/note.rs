@@ -61,7 +61,7 @@ impl Note {
         self.kind == Kind::JsonOnly
     }
 
-    fn values(self) -> (Vec<Value>, Vec<(String, Value)>) {
+    pub(crate) fn values(self) -> (Vec<Value>, Vec<(String, Value)>) {
         let mut args = vec![self.origin.into(), self.number.into(), (self.kind as u32).into()];
         let mut kwargs = Vec::new();
         match self.kind {

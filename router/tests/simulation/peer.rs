@@ -17,13 +17,17 @@ use wamp_proto::message::{
 };
 use wamp_proto::{
     DecodeRules, Message, MessageCode, Payload, RegistrationId, RequestId, SerializerId, SessionId,
-    SubscriptionId, Uri, decode, error_uri,
+    SubscriptionId, Uri, Value, decode, error_uri,
 };
 
 use crate::features::Features;
+use crate::model::Scope;
 use crate::note::{Kind, Note, encode};
 use crate::pattern::Pattern;
-use crate::reply::{Content, FAILED, Reply, SCHEME};
+use crate::reply::{Content, FAILED, REVOKED, Reply, SCHEME};
+
+/// Testaments are signed by somebody else than what a session publishes itself: with names that are that much higher.
+const TESTATORS: u64 = 1_000_000_000;
 
 pub(crate) struct Peer {
     transport: InProcess,
@@ -198,6 +202,56 @@ impl Peer {
         (request, note)
     }
 
+    /// Calls one of the router's own procedures, about that note if it matters.
+    fn call_router(&mut self, procedure: &str, note: Note, args: &[Value]) -> RequestId {
+        let request = self.request(0, Some(Open::Call(note, false)));
+        let payload = Payload::new(self.serializer, args, &[]);
+        self.ask(Call { request, options: Dict::new(), procedure: procedure.into(), payload });
+        request
+    }
+
+    pub(crate) fn add_testament(
+        &mut self,
+        topic: &str,
+        kind: Kind,
+        options: Vec<(String, Value)>,
+        scope: Scope,
+    ) -> (RequestId, Note) {
+        let note = self.note(kind);
+        // It comes after what is published meanwhile, and so has an order of its own.
+        let note = Note { origin: note.origin + TESTATORS * (1 + scope as u64), ..note };
+        let (args, kwargs) = note.values();
+        let args = [topic.into(), args.into(), kwargs.into(), options.into(), scope.as_str().into()];
+        (self.call_router("wamp.session.add_testament", note, &args), note)
+    }
+
+    pub(crate) fn kill_session(&mut self, session: SessionId) -> RequestId {
+        let note = self.note(Kind::Plain);
+        self.call_router("wamp.session.kill", note, &[session.value().into(), REVOKED.into()])
+    }
+
+    pub(crate) fn remove_callee(&mut self, registration: RegistrationId, callee: SessionId) -> RequestId {
+        let note = self.note(Kind::Plain);
+        let args = [registration.value().into(), callee.value().into(), REVOKED.into()];
+        self.call_router("wamp.registration.remove_callee", note, &args)
+    }
+
+    pub(crate) fn remove_subscriber(
+        &mut self,
+        subscription: SubscriptionId,
+        subscriber: SessionId,
+    ) -> RequestId {
+        let note = self.note(Kind::Plain);
+        let args = [subscription.value().into(), subscriber.value().into(), REVOKED.into()];
+        self.call_router("wamp.subscription.remove_subscriber", note, &args)
+    }
+
+    pub(crate) fn flush_testaments(&mut self, scope: Scope) -> RequestId {
+        let note = self.note(Kind::Plain);
+        // Only the scope, which comes last.
+        self.call_router("wamp.session.flush_testaments", note, &[scope.as_str().into()])
+    }
+
     /// Goes on with a call of which it has more to say.
     pub(crate) fn go_on(&mut self, request: RequestId, kind: Kind, is_last: bool) -> Note {
         let note = self.note(kind);
@@ -265,6 +319,14 @@ impl Peer {
         self.ask(Goodbye { details: Dict::new(), reason: error_uri::CLOSE_REALM.into() });
         let answer = self.last_words();
         assert!(matches!(answer, Message::Goodbye(_)), "not GOODBYE but {answer:?}");
+    }
+
+    /// The router ends the session, for that reason.
+    pub(crate) fn expect_goodbye(mut self, reason: &str) {
+        match self.last_words() {
+            Message::Goodbye(goodbye) => assert_eq!(goodbye.reason, reason),
+            other => panic!("not GOODBYE but {other:?}"),
+        }
     }
 
     /// Breaks the protocol.
@@ -349,16 +411,24 @@ impl Peer {
                 };
                 self.subscriptions.insert(answer.subscription, topic);
             }
-            Message::Unsubscribed(answer) => {
-                let Answered::Request(request) = answer.request else { panic!("nobody revokes") };
-                let Open::Unsubscribe(subscription) = self.close(request, message) else {
-                    panic!("{message:?} answers another request");
-                };
-                assert!(
-                    self.subscriptions.remove(&subscription).is_some(),
-                    "{subscription} was given up twice"
-                );
-            }
+            Message::Unsubscribed(answer) => match answer.request {
+                Answered::Request(request) => {
+                    let Open::Unsubscribe(subscription) = self.close(request, message) else {
+                        panic!("{message:?} answers another request");
+                    };
+                    let held = self.subscriptions.remove(&subscription);
+                    assert!(held.is_some(), "{subscription} was given up twice");
+                }
+                Answered::Revocation => {
+                    let takes_revocation = self.features.takes_subscription_revocation;
+                    assert!(takes_revocation, "{} did not ask for {message:?}", self.name);
+                    let revoked = answer.revoked.as_ref().expect("what is revoked");
+                    assert_eq!(revoked.reason.as_deref(), Some(REVOKED));
+                    let subscription = revoked.subscription.expect("which subscription");
+                    let held = self.subscriptions.remove(&subscription);
+                    assert!(held.is_some(), "{subscription} is none of {}", self.name);
+                }
+            },
             Message::Published(answer) => {
                 assert!(matches!(self.close(answer.request, message), Open::Publish(_)));
             }
@@ -381,7 +451,6 @@ impl Peer {
                 Answered::Revocation => {
                     assert!(self.features.takes_revocation, "{} did not ask for {message:?}", self.name);
                     let revoked = answer.revoked.as_ref().expect("what is revoked");
-                    assert_eq!(revoked.reason.as_deref(), Some(error_uri::REGISTRATION_TAKEN_OVER));
                     let registration = revoked.registration.expect("which registration");
                     let held = self.registrations.remove(&registration);
                     assert!(held.is_some(), "{registration} is none of {}", self.name);

@@ -7,6 +7,9 @@ use crate::note::Note;
 /// The error of callees that fail.
 pub(crate) const FAILED: &str = "com.simulation.failed";
 
+/// Why registrations and subscriptions are revoked, and sessions killed.
+pub(crate) const REVOKED: &str = "com.simulation.revoked";
+
 /// The scheme of packed payloads.
 pub(crate) const SCHEME: &str = "x_simulation";
 

@@ -77,7 +77,9 @@ impl Model {
         self.underway.push(call);
         for chunk in chunks {
             if !self.pass_on(key, chunk) {
-                return self.end_call(key, error_uri::UNAVAILABLE);
+                // It waited, and so did those that whoever serves the queue goes on with.
+                self.stop_call(key, error_uri::UNAVAILABLE);
+                return;
             }
         }
     }

@@ -67,17 +67,23 @@ impl Model {
 
     /// Answers the caller with an error, and stops the callees as far as they can be.
     pub(super) fn end_call(&mut self, key: CallKey, error: &'static str) {
+        for number in self.stop_call(key, error) {
+            self.serve(number);
+        }
+    }
+
+    /// The same, and returns the registrations that may move on then.
+    pub(super) fn stop_call(&mut self, key: CallKey, error: &'static str) -> Vec<u64> {
         let callees = self.callees_of(key);
         let waited_for = self.waits_for(key);
         let is_killed = self.take_call(key).is_some_and(|call| call.is_killed);
         self.answer(key.0, key.1, Answer::Error(error));
-        for (callee, request) in callees {
-            if let Some(number) = self.abandon(callee, request, is_killed) {
-                self.serve(number);
-            }
-        }
+        let abandoned =
+            callees.into_iter().filter_map(|(callee, request)| self.abandon(callee, request, is_killed));
+        let mut freed: Vec<_> = abandoned.collect();
         // Who stood behind it may be somebody for whom a callee has room.
-        waited_for.into_iter().for_each(|number| self.serve(number));
+        freed.extend(waited_for);
+        freed
     }
 
     fn callees_of(&self, key: CallKey) -> Vec<(u64, u64)> {

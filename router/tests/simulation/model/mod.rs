@@ -8,16 +8,18 @@ mod endings;
 mod gathering;
 mod permissions;
 mod procedures;
+mod revocation;
 mod seen;
 mod session;
 mod specificity;
+mod testaments;
 mod topics;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use trunkline::Holdings;
 use trunkline::config::{Action, CallQueue, RealmRules};
-use wamp_proto::{RequestId, error_uri};
+use wamp_proto::{RequestId, SessionId, error_uri};
 
 use crate::pattern::Pattern;
 use crate::reply::Content;
@@ -30,6 +32,7 @@ pub(crate) use calls::{Call, Chunk};
 pub(crate) use procedures::REGISTRATIONS_MAX;
 pub(crate) use seen::Seen;
 pub(crate) use session::{Answer, Asked, Event, Invoked, Session};
+pub(crate) use testaments::{Scope, TESTAMENTS_MAX, Testament};
 pub(crate) use topics::SUBSCRIPTIONS_MAX;
 
 /// Realms with the same rules.
@@ -55,7 +58,10 @@ pub(crate) struct Model {
     /// Who was seen to get the invocation with a note: what chance decides, the model has to be told.
     pub(crate) seen_at: BTreeMap<(u64, u64), u64>,
     pub(crate) seen: Seen,
-    overflowed: VecDeque<u64>,
+    /// Their outbox overflowed, or somebody killed them.
+    leaving: VecDeque<u64>,
+    /// Who was seen to leave, in that order: of several that have to at once, any may be first.
+    pub(crate) departures: Vec<SessionId>,
 }
 
 impl Model {
@@ -76,7 +82,8 @@ impl Model {
             open: Vec::new(),
             seen_at: BTreeMap::new(),
             seen: Seen::default(),
-            overflowed: VecDeque::new(),
+            leaving: VecDeque::new(),
+            departures: Vec::new(),
         }
     }
 
@@ -159,6 +166,7 @@ impl Model {
         assert_eq!(session.events, VecDeque::new(), "{name} did not get these");
         assert_eq!(session.asked, VecDeque::new(), "{name} did not get these");
         assert_eq!(session.revocations, VecDeque::new(), "{name} did not get these");
+        assert_eq!(session.lost_subscriptions, VecDeque::new(), "{name} did not get these");
     }
 
     pub(crate) fn holdings(&self, realm: usize) -> Holdings {
@@ -169,7 +177,7 @@ impl Model {
             open_calls: self.open_calls(realm),
             waiting_bytes: self.waiting_octets(realm),
             parties: parties.filter(|session| session.is_party && !session.is_gone).count(),
-            testaments: 0,
+            testaments: self.testaments(realm),
         }
     }
 
@@ -212,11 +220,11 @@ impl Model {
         answers.push_back(answer);
     }
 
-    /// Tells a callee that somebody took its registration over, if it wants to know.
-    fn revoke(&mut self, name: u64, registration: u64) {
+    /// Tells a callee that somebody took its registration, if it wants to know.
+    fn revoke(&mut self, name: u64, registration: u64, reason: &'static str) {
         self.seen.revocations += 1;
         if self.sessions[&name].features.takes_revocation && self.queue(name, self.max_messages * 2) {
-            self.member(name).revocations.push_back(registration);
+            self.member(name).revocations.push_back((registration, reason));
         }
     }
 
@@ -232,7 +240,7 @@ impl Model {
     /// Sends an INVOCATION to a callee that has room in its outbox. Returns whether it has.
     fn invoke(&mut self, name: u64, invoked: Invoked) -> bool {
         let session = &self.sessions[&name];
-        // Whose outbox overflowed takes everything until it is made to leave, which is next.
+        // Whose outbox leaving takes everything until it is made to leave, which is next.
         let has_room = session.queued < self.max_messages || session.is_gone;
         if has_room {
             self.ask(name, self.max_messages, Asked::Invoked(invoked));
@@ -257,21 +265,32 @@ impl Model {
 
     fn overflow(&mut self, name: u64) {
         self.seen.overflows += 1;
-        self.overflowed.push_back(name);
+        self.leaving.push_back(name);
         let session = self.member(name);
         session.answers.clear();
         session.events.clear();
         session.asked.clear();
         session.losses.clear();
         session.revocations.clear();
+        session.lost_subscriptions.clear();
         session.is_gone = true;
     }
 
-    /// Those whose outbox overflowed leave, which may let others' overflow.
+    /// Those whose outbox overflowed leave, and those who were killed, which may let others' overflow.
     fn settle(&mut self) {
-        while let Some(name) = self.overflowed.pop_front() {
+        while let Some(name) = self.first_to_leave() {
+            self.leaving.retain(|other| *other != name);
             self.release(name);
         }
+    }
+
+    fn first_to_leave(&self) -> Option<u64> {
+        let seen_at = |name: &u64| {
+            let id = self.sessions[name].id;
+            let at = self.departures.iter().position(|departed| *departed == id);
+            at.unwrap_or_else(|| panic!("nobody saw {name} leave"))
+        };
+        self.leaving.iter().copied().min_by_key(seen_at)
     }
 
     fn release(&mut self, name: u64) {
@@ -282,5 +301,6 @@ impl Model {
         let (realm, slot) = (session.realm, session.slot);
         self.vacant_slots.entry(realm).or_default().push(slot);
         self.release_calls(name);
+        self.execute_testaments(name);
     }
 }

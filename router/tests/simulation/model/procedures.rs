@@ -241,7 +241,7 @@ impl Model {
         let others: Vec<_> = registration.callees.extract_if(.., |callee| callee.name != name).collect();
         for other in others {
             self.forget_places_of_nobody(other.place);
-            self.revoke(other.name, number);
+            self.revoke(other.name, number, error_uri::REGISTRATION_TAKEN_OVER);
         }
     }
 

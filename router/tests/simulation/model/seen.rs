@@ -18,5 +18,8 @@ pub(crate) struct Seen {
     pub(crate) chunks_lost: u64,
     pub(crate) reroutes: u64,
     pub(crate) gatherings: u64,
+    pub(crate) testaments: u64,
+    pub(crate) subscriptions_revoked: u64,
+    pub(crate) sessions_killed: u64,
     pub(crate) results_lost: u64,
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wamp_proto::dict::CancelMode;
 use wamp_proto::{RequestId, SerializerId, SessionId};
 
+use super::testaments::Testament;
 use crate::features::Features;
 use crate::note::Note;
 use crate::pattern::Pattern;
@@ -30,6 +31,8 @@ pub(crate) struct Session {
     /// Called, waits for a callee, or offered a procedure.
     pub(super) is_party: bool,
     pub(super) last_invocation: u64,
+    /// In the order in which it added them.
+    pub(super) testaments: Vec<Testament>,
     /// What the outbox should hold.
     pub(super) queued: usize,
     /// For each request, progressive results and then the final answer.
@@ -40,8 +43,10 @@ pub(crate) struct Session {
     pub(crate) asked: VecDeque<Asked>,
     /// What its outbox holds and cannot be carried to it.
     pub(super) losses: Vec<Loss>,
-    /// Registrations that somebody took over.
-    pub(crate) revocations: VecDeque<u64>,
+    /// Registrations that somebody took over or away, and why.
+    pub(crate) revocations: VecDeque<(u64, &'static str)>,
+    /// Subscriptions that somebody took away.
+    pub(crate) lost_subscriptions: VecDeque<Pattern>,
 }
 
 /// What a request should be answered with.
@@ -130,12 +135,14 @@ impl Session {
             subscriptions: BTreeSet::new(),
             is_party: false,
             last_invocation: 0,
+            testaments: Vec::new(),
             queued: 0,
             answers: BTreeMap::new(),
             events: VecDeque::new(),
             asked: VecDeque::new(),
             losses: Vec::new(),
             revocations: VecDeque::new(),
+            lost_subscriptions: VecDeque::new(),
         }
     }
 

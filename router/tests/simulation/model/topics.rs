@@ -67,10 +67,14 @@ impl Model {
         if is_acknowledged {
             self.answer(name, request, Answer::Published(note));
         }
+        self.distribute(name, options, topic, note);
+        self.settle();
+    }
+
+    pub(super) fn distribute(&mut self, name: u64, options: &PublishOptions, topic: &str, note: Note) {
         for (subscriber, subscriptions) in self.audience(name, options, topic) {
             self.event(subscriber, Event { note, topic: topic.to_owned(), subscriptions });
         }
-        self.settle();
     }
 
     /// Who gets a publication, and for which subscriptions.

@@ -1,10 +1,13 @@
 //! Hundreds of sessions in one thread, each step chosen by chance and done in the router and in the model.
 
 mod calls;
+mod departures;
 mod identifiers;
 mod reading;
 mod requests;
+mod revocation;
 mod rules;
+mod testaments;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,12 +19,13 @@ use trunkline::config::{Config, Limits, Realm, RealmRules};
 use wamp_proto::{Message, SerializerId};
 
 use crate::features::Features;
-use crate::model::{Model, REGISTRATIONS_MAX, SUBSCRIPTIONS_MAX, Seen, Session};
+use crate::model::{Model, REGISTRATIONS_MAX, SUBSCRIPTIONS_MAX, Seen, Session, TESTAMENTS_MAX};
 use crate::note::Kind;
 use crate::pattern::MAX_COMPONENTS;
 use crate::peer::Peer;
 use crate::random::Random;
 use crate::reply::Reply;
+use departures::Departures;
 use identifiers::Identifiers;
 
 const SESSIONS: usize = 300;
@@ -44,6 +48,7 @@ pub(crate) struct Simulation {
     names: Vec<u64>,
     last_name: u64,
     identifiers: Identifiers,
+    departures: Departures,
     /// What somebody took out of the outbox, and did not look at yet.
     arrived: BTreeMap<u64, Vec<Message>>,
 }
@@ -75,10 +80,12 @@ pub(crate) fn run(seed: u64, steps: usize) {
     let mut random = Random::new(seed);
     let rules = rules::rules(&mut random);
     let config = config(&rules);
+    let router = Router::with_standing_clock(&config, [7; 16]);
     let mut simulation = Simulation {
         progress: Progress { seed, steps, step: 0 },
         random,
-        router: Router::with_standing_clock(&config, [7; 16]),
+        departures: Departures::watch(&router),
+        router,
         model: Model::new(&rules, OUTBOX_MESSAGES),
         people: BTreeMap::new(),
         names: Vec::new(),
@@ -107,6 +114,7 @@ fn config(rules: &RealmRules) -> Config {
             uri_max_components: MAX_COMPONENTS,
             subscriptions_max: SUBSCRIPTIONS_MAX,
             registrations_max: REGISTRATIONS_MAX,
+            testaments_max: TESTAMENTS_MAX,
             ..Limits::default()
         },
         ..Config::default()
@@ -130,7 +138,7 @@ impl Simulation {
             let milliseconds = 1 + self.random.low(40) as u64;
             self.pass_time(milliseconds);
         }
-        match self.random.below(240) {
+        match self.random.below(268) {
             200..212 => {
                 let caller = self.someone(name, |peer| !peer.calls().is_empty());
                 self.cancel(caller);
@@ -139,6 +147,10 @@ impl Simulation {
                 let caller = self.someone(name, |peer| !peer.unfinished.is_empty());
                 self.go_on(caller);
             }
+            240..255 => self.bequeath(name),
+            255..258 => self.remove_callee(name),
+            258..265 => self.remove_subscriber(name),
+            265..268 => self.kill_session(name),
             0..45 => self.publish(name),
             // Some never subscribe.
             45..62 if !name.is_multiple_of(3) => self.subscribe(name),
@@ -273,9 +285,11 @@ impl Simulation {
     /// What the router keeps and counts is what the model says.
     fn audit(&self) {
         for (number, realm) in REALMS.iter().enumerate() {
-            assert_eq!(self.router.holdings(realm), Some(self.model.holdings(number)), "in {realm}");
+            let mut holdings = self.model.holdings(number);
+            holdings.subscriptions += self.departures.subscriptions();
+            assert_eq!(self.router.holdings(realm), Some(holdings), "in {realm}");
         }
-        assert_eq!(self.router.sessions(), self.model.live_sessions());
+        assert_eq!(self.router.sessions(), self.model.live_sessions() + self.departures.sessions());
         let counters = self.router.counters();
         assert_eq!(counters.slow_consumers.value(), self.model.seen.overflows);
         assert_eq!(counters.callees_full.value(), self.model.seen.refused_invocations);
@@ -312,13 +326,14 @@ impl Simulation {
             if self.model.sessions[&name].is_gone { self.act_in_vain(name) } else { self.leave(name) }
         }
         self.audit();
+        let watchers = self.departures.end() as u64;
         for realm in REALMS {
             assert_eq!(self.router.holdings(realm), Some(trunkline::Holdings::default()), "in {realm}");
         }
         assert_eq!(self.router.sessions(), 0);
         let counters = self.router.counters();
-        assert_eq!(counters.sessions_joined.value(), self.last_name);
-        assert_eq!(counters.sessions_left.value(), self.last_name);
+        assert_eq!(counters.sessions_joined.value(), self.last_name + watchers);
+        assert_eq!(counters.sessions_left.value(), self.last_name + watchers);
         if self.progress.steps >= 10_000 {
             self.assert_not_too_tame();
         }
@@ -344,6 +359,9 @@ impl Simulation {
             reroutes,
             gatherings,
             results_lost,
+            testaments,
+            subscriptions_revoked,
+            sessions_killed,
         } = self.model.seen;
         for (what, count) in [
             ("overflowed", overflows),
@@ -363,6 +381,9 @@ impl Simulation {
             ("passed a call on", reroutes),
             ("called all", gatherings),
             ("lost a part of a result", results_lost),
+            ("left a testament", testaments),
+            ("lost a subscription to another", subscriptions_revoked),
+            ("was killed", sessions_killed),
         ] {
             assert!(count > 0, "nobody {what}: the simulation is too tame");
         }

@@ -3,7 +3,7 @@
 use std::task::Poll;
 
 use wamp_proto::message::{Answered, Event, Invocation};
-use wamp_proto::{Message, MessageCode, RequestId};
+use wamp_proto::{Message, MessageCode};
 
 use super::Simulation;
 use crate::model::{Answer, Asked, Invoked};
@@ -40,6 +40,7 @@ impl Simulation {
                 self.take(name);
             }
         }
+        self.model.departures.extend(self.departures.take());
         for (name, messages) in &self.arrived {
             for message in messages {
                 if let Message::Invocation(invocation) = message {
@@ -52,6 +53,7 @@ impl Simulation {
     /// Holds what arrived against what should have.
     pub(super) fn look(&mut self) {
         self.model.seen_at.clear();
+        self.model.departures.clear();
         while let Some((name, messages)) = self.arrived.pop_first() {
             let lost = self.model.read(name);
             assert!(lost.is_empty(), "{name} can be told everything");
@@ -81,15 +83,26 @@ impl Simulation {
             Message::Subscribed(answer) => (answer.request, None),
             Message::Published(answer) => (answer.request, None),
             Message::Registered(answer) => (answer.request, None),
-            Message::Unsubscribed(answer) => (request_of(answer.request), Some(Answer::Unsubscribed)),
+            Message::Unsubscribed(answer) => match answer.request {
+                Answered::Request(request) => (request, Some(Answer::Unsubscribed)),
+                Answered::Revocation => {
+                    let revoked = answer.revoked.as_ref().expect("what is revoked");
+                    let session = self.model.sessions.get_mut(&name).expect("a session");
+                    let topic = session.lost_subscriptions.pop_front().expect("no revocation");
+                    let id = self.identifiers.subscription(session.realm, &topic);
+                    return assert_eq!(revoked.subscription, id, "a revocation for {name}");
+                }
+            },
             Message::Unregistered(answer) => match answer.request {
                 Answered::Request(request) => (request, Some(Answer::Unregistered)),
                 Answered::Revocation => {
-                    let id = answer.revoked.as_ref().and_then(|revoked| revoked.registration).expect("an ID");
+                    let revoked = answer.revoked.as_ref().expect("what is revoked");
                     let session = self.model.sessions.get_mut(&name).expect("a session");
-                    let expected = session.revocations.pop_front();
-                    let revoked = self.identifiers.registration(session.realm, id);
-                    return assert_eq!(expected, Some(revoked), "a revocation for {name}");
+                    let (number, reason) = session.revocations.pop_front().expect("no revocation");
+                    assert_eq!(revoked.reason.as_deref(), Some(reason), "for {name}");
+                    let id = revoked.registration.expect("an ID");
+                    let known = self.identifiers.registration(session.realm, id);
+                    return assert_eq!(known, number, "a revocation for {name}");
                 }
             },
             Message::CallResult(answer) => {
@@ -176,12 +189,5 @@ impl Simulation {
     fn was_asked(&mut self, name: u64, asked: &Asked) {
         let session = self.model.sessions.get_mut(&name).expect("a session");
         assert_eq!(Some(asked), session.asked.pop_front().as_ref(), "what {name} is asked");
-    }
-}
-
-fn request_of(answered: Answered) -> RequestId {
-    match answered {
-        Answered::Request(request) => request,
-        Answered::Revocation => panic!("nobody revokes subscriptions"),
     }
 }

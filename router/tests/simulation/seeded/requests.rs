@@ -31,7 +31,7 @@ impl Simulation {
         self.in_model(|model| model.publish(name, request, &options, &topic, note));
     }
 
-    fn publish_options(&mut self) -> PublishOptions {
+    pub(super) fn publish_options(&mut self) -> PublishOptions {
         let mut options = PublishOptions {
             acknowledge: [None, Some(false), Some(true), Some(true)][self.random.below(4)],
             exclude_me: [None, Some(true), Some(false)][self.random.below(3)],
