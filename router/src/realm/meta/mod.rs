@@ -23,6 +23,7 @@ use super::Realm;
 use super::outgoing::{MakePayload, Outgoing};
 use super::recipient::{Identity, RecipientKey};
 use super::refusal::Refusal;
+use super::settings::RealmSettings;
 use super::world::World;
 use arguments::Arguments;
 
@@ -34,6 +35,9 @@ pub(super) const NAMESPACE: &str = "wamp.";
 
 /// Octets that an ID takes in a message, about.
 const ID_BYTES: usize = 18;
+
+/// How many times over a message's limit a result may be by its estimate, which is rough: the writer knows.
+const ESTIMATE_SLACK: usize = 2;
 
 /// A meta procedure.
 pub(super) type Procedure<W> = fn(&MetaCall<'_, W>, Arguments) -> Result<Answer, Refusal>;
@@ -117,11 +121,10 @@ impl<W: World> MetaCall<'_, W> {
         }
         let answer = check_options(call)
             .and_then(|()| Arguments::read(&call.payload, &self.realm.settings))
-            .and_then(|arguments| procedure(self, arguments));
+            .and_then(|arguments| procedure(self, arguments))
+            .and_then(|answer| answer.into_result(request, call.payload.serializer(), &self.realm.settings));
         match answer {
-            Ok(answer) => {
-                self.out.answer(self.caller, &answer.into_result(request, call.payload.serializer()));
-            }
+            Ok(result) => self.out.answer(self.caller, &result),
             Err(refusal) => refusal.answer(self.caller, MessageCode::Call, request, self.out),
         }
         Ok(())
@@ -180,13 +183,27 @@ impl Answer {
         Self::one(id.map_or(Value::Null, Value::from))
     }
 
-    fn into_result(self, request: RequestId, serializer: SerializerId) -> Arc<Outgoing> {
+    /// # Errors
+    /// If no message can be that large: an outbox takes it for a message, and would disconnect the caller.
+    fn into_result(
+        self,
+        request: RequestId,
+        serializer: SerializerId,
+        settings: &RealmSettings,
+    ) -> Result<Arc<Outgoing>, Refusal> {
         let result = |payload| CallResult { request, details: Dict::new(), payload };
         match self {
             Self::Results(results) => {
-                Outgoing::to_one(result(Payload::new(serializer, &results, &[])).into())
+                Ok(Outgoing::to_one(result(Payload::new(serializer, &results, &[])).into()))
             }
-            Self::Later(bytes, payload) => Outgoing::deferred(result(Payload::EMPTY), bytes, payload),
+            Self::Later(bytes, _) if bytes > settings.message_max_bytes.saturating_mul(ESTIMATE_SLACK) => {
+                Err(Refusal::new(
+                    error_uri::PAYLOAD_SIZE_EXCEEDED,
+                    "the result is larger than a message may be; ask for less, for example with limit"
+                        .to_owned(),
+                ))
+            }
+            Self::Later(bytes, payload) => Ok(Outgoing::deferred(result(Payload::EMPTY), bytes, payload)),
         }
     }
 }

@@ -141,3 +141,24 @@ fn his_09_a_subscription_with_a_history_is_there_before_and_after_its_subscriber
         "#]],
     );
 }
+
+#[test]
+fn his_01_what_no_message_can_hold_is_refused_and_can_be_asked_for_in_parts() {
+    check_with(
+        RealmSettings { message_max_bytes: 512, ..kept() },
+        r#"
+            alice> PUBLISH 1 {} com.acme.tick [1]
+            alice> PUBLISH 2 {} com.acme.tick [2]
+            alice> PUBLISH 3 {} com.acme.tick [3]
+            alice> PUBLISH 4 {} com.acme.tick [4]
+            bob> SUBSCRIBE 1 {} com.acme.tick
+            bob> CALL 2 {} wamp.subscription.get_events [sub#1]
+            bob> CALL 3 {} wamp.subscription.get_events [sub#1] {"limit":1}
+        "#,
+        expect![[r#"
+            bob< SUBSCRIBED 1 sub#1
+            bob< ERROR CALL 2 {} wamp.error.payload_size_exceeded ["the result is larger than a message may be; ask for less, for example with limit"]
+            bob< RESULT 3 {} [{"timestamp":"2026-11-22T12:00:00.000Z","subscription":sub#1,"publication":6607762075843606,"details":{},"args":[1]}]
+        "#]],
+    );
+}
