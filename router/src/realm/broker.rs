@@ -188,7 +188,7 @@ impl Broker {
                 let request = subscribe.request;
                 out.answer(from, &Outgoing::new(Subscribed { request, subscription }.into()));
                 if subscribe.options.get_retained == Some(true) {
-                    self.give_retained(from, subscription, subscribe, out);
+                    self.give_retained(settings, from, subscription, subscribe, out);
                 }
                 self.announce_all(&news, out);
             }
@@ -296,9 +296,11 @@ impl Broker {
         self.subscriptions.len() - recorded.filter(|found| found.subscribers.is_empty()).count()
     }
 
-    /// Gives a subscriber the retained events of the topics that its subscription matches (RET-02, RET-05).
+    /// Gives a subscriber the retained events of the topics that its subscription matches (RET-02, RET-05): of
+    /// the size of one message together, which its outbox takes.
     fn give_retained(
         &self,
+        settings: &RealmSettings,
         to: RecipientKey,
         subscription: SubscriptionId,
         subscribe: &Subscribe,
@@ -307,7 +309,9 @@ impl Broker {
         let Some(subscriber) = out.identity(to) else { return };
         let policy = subscribe.options.match_policy.unwrap_or_default();
         let is_for_subscriber = |event: &StoredEvent| event.is_for_subscriber(subscriber);
-        for event in self.store.retained(&subscribe.topic, policy, out.now(), &is_for_subscriber) {
+        let max_bytes = settings.message_max_bytes;
+        let found = self.store.retained(&subscribe.topic, policy, out.now(), max_bytes, &is_for_subscriber);
+        for event in found {
             let mut details = event.details.clone();
             details.retained = Some(true);
             if policy != MatchPolicy::Exact {

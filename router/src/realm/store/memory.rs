@@ -68,9 +68,10 @@ impl EventStore for MemoryStore {
         topic: &str,
         match_policy: MatchPolicy,
         now: Moment,
+        max_bytes: usize,
         includes: &dyn Fn(&StoredEvent) -> bool,
     ) -> Vec<Arc<StoredEvent>> {
-        self.retained.lock().matching(topic, match_policy, now, includes)
+        self.retained.lock().matching(topic, match_policy, now, max_bytes, includes)
     }
 }
 

@@ -45,12 +45,15 @@ pub(super) trait EventStore: Debug + Send + Sync {
     /// Makes an event the retained one of its topic.
     fn retain(&self, event: Arc<StoredEvent>);
 
-    /// Of each topic that matches, in their order, the newest retained event that `includes` lets through.
+    /// Of each topic that matches, in their order, the newest retained event that `includes` lets through: as many
+    /// of the first ones as take `max_bytes` octets together, details included, and the first one at any rate. There
+    /// are bounds of the store's own beside.
     fn retained(
         &self,
         topic: &str,
         match_policy: MatchPolicy,
         now: Moment,
+        max_bytes: usize,
         includes: &dyn Fn(&StoredEvent) -> bool,
     ) -> Vec<Arc<StoredEvent>>;
 }

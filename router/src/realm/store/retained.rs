@@ -12,6 +12,12 @@ use super::StoredEvent;
 use crate::realm::settings::StoreLimits;
 use crate::realm::world::Moment;
 
+/// Events that one SUBSCRIBE gets at most: they go out at once, and a subscriber whose outbox overflows has to go.
+const FOUND_MAX: usize = 1000;
+
+/// Topics that are looked at for one SUBSCRIBE, under the broker's write guard.
+const LOOKED_AT_MAX: usize = 10_000;
+
 /// Retained events, within limits. The oldest go first.
 #[derive(Debug)]
 pub(super) struct Retained {
@@ -66,12 +72,14 @@ impl Retained {
         self.evict(now);
     }
 
-    /// Of each topic that matches, the newest event that `includes` lets through.
+    /// Of each topic that matches, in their order, the newest event that `includes` lets through: as many of the
+    /// first ones as the bounds allow, and the first one at any rate.
     pub(super) fn matching(
         &mut self,
         topic: &str,
         match_policy: MatchPolicy,
         now: Moment,
+        max_bytes: usize,
         includes: impl Fn(&StoredEvent) -> bool,
     ) -> Vec<Arc<StoredEvent>> {
         self.evict(now);
@@ -88,9 +96,18 @@ impl Retained {
         };
         let from = self.topics.range::<str, _>((Bound::Included(literal), Bound::Unbounded));
         let candidates = from.take_while(|(candidate, _)| candidate.starts_with(literal));
+        let mut bytes = 0_usize;
         candidates
+            .take(LOOKED_AT_MAX)
             .filter(|(candidate, _)| match_policy == MatchPolicy::Prefix || fits(topic, candidate))
             .filter_map(|(_, found)| newest(found))
+            .enumerate()
+            .take_while(|(place, event)| {
+                bytes = bytes.saturating_add(event.bytes);
+                *place == 0 || bytes <= max_bytes
+            })
+            .map(|(_, event)| event)
+            .take(FOUND_MAX)
             .collect()
     }
 
@@ -187,9 +204,32 @@ mod tests {
             kept.sort_unstable();
             let oldest = kept[kept.len().saturating_sub(KEPT)];
             last.retain(|topic, number| *number >= oldest && matches(&pattern, policy, topic));
-            let found = retained.matching(&pattern, policy, Moment::default(), |_| true);
+            let found = retained.matching(&pattern, policy, Moment::default(), usize::MAX, |_| true);
             let found: Vec<_> = found.iter().map(|event| (&*event.topic, event.publication.value())).collect();
             prop_assert_eq!(found, last.into_iter().collect::<Vec<_>>());
         }
+    }
+
+    fn found(topics: usize, is_wanted: impl Fn(&StoredEvent) -> bool) -> Vec<u64> {
+        let mut retained =
+            Retained::new(StoreLimits { events: topics, max_bytes: usize::MAX, max_age: None });
+        for number in 1..=topics as u64 {
+            retained.retain(event(&format!("com.acme.t{number:06}"), number));
+        }
+        let found =
+            retained.matching("com.acme.", MatchPolicy::Prefix, Moment::default(), usize::MAX, is_wanted);
+        found.iter().map(|event| event.publication.value()).collect()
+    }
+
+    #[test]
+    fn ret_05_a_pattern_brings_a_thousand_events_and_no_more() {
+        assert_eq!(found(1000, |_| true).len(), 1000);
+        assert_eq!(found(1001, |_| true), (1..=1000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn ret_05_of_ten_thousand_topics_the_rest_is_not_looked_at() {
+        let is_late = |event: &StoredEvent| event.publication.value() >= 10_000;
+        assert_eq!(found(10_001, is_late), [10_000]);
     }
 }

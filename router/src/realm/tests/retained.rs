@@ -308,3 +308,31 @@ fn retained_events_get_no_older_than_allowed() {
         "#]],
     );
 }
+
+/// Conformance: RET-02
+#[test]
+fn ret_05_a_pattern_brings_as_much_as_one_message_and_the_first_event_at_any_rate() {
+    let long = "x".repeat(800);
+    let script = r#"
+        bob> PUBLISH 1 {"retain":true} com.acme.a ["a"]
+        bob> PUBLISH 2 {"retain":true} com.acme.b ["b"]
+        bob> PUBLISH 3 {"retain":true} com.acme.c ["long"]
+        bob> PUBLISH 4 {"retain":true} com.acme.d ["d"]
+        alice> SUBSCRIBE 1 {"get_retained":true,"match":"prefix"} com.acme.
+        alice> SUBSCRIBE 2 {"get_retained":true,"match":"prefix"} com.acme.c
+        alice> SUBSCRIBE 3 {"get_retained":true,"match":"wildcard"} com..c
+    "#;
+    let mut stage = super::Stage::new(RealmSettings { message_max_bytes: 1000, ..settings() });
+    let played = stage.play(&script.replace("long", &long)).replace(&long, "long");
+    expect![[r#"
+        alice< SUBSCRIBED 1 sub#1
+        alice< EVENT sub#1 pub#1 {"topic":"com.acme.a","retained":true} ["a"]
+        alice< EVENT sub#1 pub#2 {"topic":"com.acme.b","retained":true} ["b"]
+        alice< SUBSCRIBED 2 sub#2
+        alice< EVENT sub#2 pub#3 {"topic":"com.acme.c","retained":true} ["long"]
+        alice< SUBSCRIBED 3 sub#3
+        alice< EVENT sub#3 pub#3 {"topic":"com.acme.c","retained":true} ["long"]
+    "#]]
+    .assert_eq(&played);
+    stage.clear();
+}
