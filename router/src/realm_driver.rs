@@ -306,6 +306,10 @@ impl World for Step<'_> {
         })
     }
 
+    fn member_count(&self) -> usize {
+        self.members.slots.len()
+    }
+
     fn event(&self, to: RecipientKey, message: &Arc<Outgoing>) {
         let Some(member) = self.members.member(to) else { return };
         if member.outbox.push(message).is_ok() {

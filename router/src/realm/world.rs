@@ -58,6 +58,9 @@ pub(crate) trait World {
     /// Every member, in no particular order.
     fn members(&self) -> impl Iterator<Item = (RecipientKey, &Identity)>;
 
+    /// How many members there are, without a walk.
+    fn member_count(&self) -> usize;
+
     /// An EVENT. What happens to a recipient without room is the implementor's policy.
     fn event(&self, to: RecipientKey, message: &Arc<Outgoing>);
 

@@ -46,6 +46,11 @@ impl Broker {
         Some(identities.map(|identity| identity.session.value()).collect())
     }
 
+    /// How many subscribers a subscription has.
+    pub(in crate::realm) fn subscriber_count(&self, id: SubscriptionId) -> Option<usize> {
+        self.subscription(id).map(|subscription| subscription.subscribers.len())
+    }
+
     /// Takes a session off a subscription, whether or not it wants to, and tells it if it can be told (SRV-01).
     pub(in crate::realm) fn revoke(
         &mut self,

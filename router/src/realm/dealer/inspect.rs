@@ -68,6 +68,11 @@ impl Dealer {
         Some(registration.callees().iter().map(|callee| callee.session.value()).collect())
     }
 
+    /// How many callees a registration has.
+    pub(in crate::realm) fn callee_count(&self, id: RegistrationId) -> Option<usize> {
+        self.registration(id).map(|registration| registration.callees().len())
+    }
+
     /// Whether a session waits for the answer to that CALL.
     pub(in crate::realm) fn has_open_call(&self, of: RecipientKey, request: RequestId) -> bool {
         self.parties.get(&of).is_some_and(|party| party.calls.contains_key(&request))

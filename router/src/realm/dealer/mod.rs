@@ -49,6 +49,8 @@ use deadlines::Deadlines;
 use gathering::CALLEES_MAX;
 use registration::{Callee, PendingCall, Registration};
 
+pub(super) use inspect::Workload;
+
 /// A change of the registrations.
 #[derive(Debug)]
 enum Record {

@@ -1,11 +1,18 @@
 //! The registration meta API (META-REG): which procedures there are, who has them, and how busy the callees are.
 
-use wamp_proto::{RegistrationId, SessionId, Value, error_uri};
+use wamp_proto::{Payload, RegistrationId, SessionId, Value, error_uri};
 
 use super::arguments::Arguments;
 use super::{Answer, MetaCall};
+use crate::realm::dealer::Workload;
 use crate::realm::refusal::Refusal;
 use crate::realm::world::World;
+
+/// Octets that a registration takes in a message beside its URI, about.
+const DESCRIPTION_BYTES: usize = 192;
+
+/// Octets that what a callee has to do takes in a message, about.
+const CALLEE_BYTES: usize = 64;
 
 pub(super) fn list<W: World>(call: &MetaCall<'_, W>, arguments: Arguments) -> Result<Answer, Refusal> {
     arguments.end()?;
@@ -34,6 +41,12 @@ pub(super) fn get<W: World>(call: &MetaCall<'_, W>, arguments: Arguments) -> Res
     let id = only_id(arguments)?;
     let found = call.realm.dealer.lock().workload(id);
     let workload = found.ok_or_else(|| no_such_registration(id))?;
+    let bytes = DESCRIPTION_BYTES + workload.description.uri.len() + workload.callees.len() * CALLEE_BYTES;
+    let payload = move |serializer| Payload::new(serializer, &[details(&workload)], &[]);
+    Ok(Answer::Later(bytes, Box::new(payload)))
+}
+
+fn details(workload: &Workload) -> Value {
     let callees = workload.callees.iter().map(|callee| {
         let mut load = vec![
             ("session".to_owned(), callee.session.value().into()),
@@ -45,27 +58,25 @@ pub(super) fn get<W: World>(call: &MetaCall<'_, W>, arguments: Arguments) -> Res
     let mut details = workload.description.entries();
     details.push(("_waiting_calls".to_owned(), (workload.waiting_calls as u64).into()));
     details.push(("_callees".to_owned(), Value::List(callees.collect())));
-    Ok(Answer::one(details))
+    Value::Dict(details)
 }
 
 pub(super) fn list_callees<W: World>(
     call: &MetaCall<'_, W>,
     arguments: Arguments,
 ) -> Result<Answer, Refusal> {
-    callees(call, arguments).map(Answer::ids)
+    let id = only_id(arguments)?;
+    let callees = call.realm.dealer.lock().callees(id);
+    callees.map(Answer::ids).ok_or_else(|| no_such_registration(id))
 }
 
 pub(super) fn count_callees<W: World>(
     call: &MetaCall<'_, W>,
     arguments: Arguments,
 ) -> Result<Answer, Refusal> {
-    callees(call, arguments).map(|callees| Answer::count(callees.len()))
-}
-
-fn callees<W: World>(call: &MetaCall<'_, W>, arguments: Arguments) -> Result<Vec<u64>, Refusal> {
     let id = only_id(arguments)?;
-    let callees = call.realm.dealer.lock().callees(id);
-    callees.ok_or_else(|| no_such_registration(id))
+    let count = call.realm.dealer.lock().callee_count(id);
+    count.map(Answer::count).ok_or_else(|| no_such_registration(id))
 }
 
 /// Takes a callee off a registration (RRV-01).

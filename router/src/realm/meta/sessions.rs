@@ -1,39 +1,48 @@
 //! The session meta API (META-SES): who is in the realm, and who has to go.
 
+use std::collections::HashSet;
+
 use wamp_proto::dict::{Dict, GoodbyeDetails};
 use wamp_proto::message::Goodbye;
 use wamp_proto::{Profile, SessionId, Value, error_uri};
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, invalid};
 use super::{Answer, MetaCall, dict};
 use crate::realm::recipient::Identity;
 use crate::realm::refusal::Refusal;
 use crate::realm::world::{Departure, World};
 
+/// Authroles that a caller may name at a time.
+const ROLES_MAX: usize = 1000;
+
 pub(super) fn count<W: World>(call: &MetaCall<'_, W>, arguments: Arguments) -> Result<Answer, Refusal> {
     let roles = roles(arguments)?;
-    Ok(Answer::count(members(call, &roles).count()))
+    Ok(Answer::count(match roles {
+        Some(roles) => members(call, Some(&roles)).count(),
+        None => call.out.member_count(),
+    }))
 }
 
 pub(super) fn list<W: World>(call: &MetaCall<'_, W>, arguments: Arguments) -> Result<Answer, Refusal> {
     let roles = roles(arguments)?;
-    Ok(Answer::ids(members(call, &roles).collect()))
+    Ok(Answer::ids(members(call, roles.as_ref()).collect()))
 }
 
 /// The authroles that the caller wants to see; all, if it named none.
-fn roles(mut arguments: Arguments) -> Result<Option<Vec<String>>, Refusal> {
-    let roles = arguments.optional("filter_authroles")?;
+fn roles(mut arguments: Arguments) -> Result<Option<HashSet<String>>, Refusal> {
+    let roles: Option<Vec<String>> = arguments.optional("filter_authroles")?;
     arguments.end()?;
-    Ok(roles)
+    if roles.as_ref().is_some_and(|roles| roles.len() > ROLES_MAX) {
+        return Err(invalid(format!("the argument \"filter_authroles\" has {ROLES_MAX} authroles at most")));
+    }
+    Ok(roles.map(HashSet::from_iter))
 }
 
 /// Session IDs of the members in one of those roles.
-fn members<W: World>(call: &MetaCall<'_, W>, roles: &Option<Vec<String>>) -> impl Iterator<Item = u64> {
+fn members<W: World>(call: &MetaCall<'_, W>, roles: Option<&HashSet<String>>) -> impl Iterator<Item = u64> {
     call.out
         .members()
-        .filter(|(_, identity)| {
-            roles.as_ref().is_none_or(|roles| roles.iter().any(|role| **role == *identity.role.name))
-        })
+        .filter(move |(_, identity)| roles.is_none_or(|roles| roles.contains(&*identity.role.name)))
         .map(|(_, identity)| identity.session.value())
 }
 

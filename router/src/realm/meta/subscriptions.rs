@@ -45,20 +45,18 @@ pub(super) fn list_subscribers<W: World>(
     call: &MetaCall<'_, W>,
     arguments: Arguments,
 ) -> Result<Answer, Refusal> {
-    subscribers(call, arguments).map(Answer::ids)
+    let id = only_id(arguments)?;
+    let subscribers = call.realm.broker.read().subscribers(id, call.out);
+    subscribers.map(Answer::ids).ok_or_else(|| no_such_subscription(id))
 }
 
 pub(super) fn count_subscribers<W: World>(
     call: &MetaCall<'_, W>,
     arguments: Arguments,
 ) -> Result<Answer, Refusal> {
-    subscribers(call, arguments).map(|subscribers| Answer::count(subscribers.len()))
-}
-
-fn subscribers<W: World>(call: &MetaCall<'_, W>, arguments: Arguments) -> Result<Vec<u64>, Refusal> {
     let id = only_id(arguments)?;
-    let subscribers = call.realm.broker.read().subscribers(id, call.out);
-    subscribers.ok_or_else(|| no_such_subscription(id))
+    let count = call.realm.broker.read().subscriber_count(id);
+    count.map(Answer::count).ok_or_else(|| no_such_subscription(id))
 }
 
 /// The events that a subscription's history keeps (HIS-01).

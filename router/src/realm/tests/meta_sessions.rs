@@ -405,3 +405,25 @@ fn pv_07_a_meta_call_with_the_request_of_an_open_call_is_a_violation() {
         "#]],
     );
 }
+
+#[test]
+fn meta_ses_03_the_filter_has_a_thousand_roles_at_most() {
+    let roles = |count: usize| vec![r#""guest""#; count].join(",");
+    let (most, more) = (roles(1000), roles(1001));
+    let script = format!(
+        "g is g in role guest
+        alice> CALL 1 {{}} wamp.session.count [[{most}]]
+        alice> CALL 2 {{}} wamp.session.count [[{more}]]
+        alice> CALL 3 {{}} wamp.session.list [[{most}]]
+        alice> CALL 4 {{}} wamp.session.list [[{more}]]"
+    );
+    check(
+        &script,
+        expect![[r#"
+            alice< RESULT 1 {} [1]
+            alice< ERROR CALL 2 {} wamp.error.invalid_argument ["the argument \"filter_authroles\" has 1000 authroles at most"]
+            alice< RESULT 3 {} [[1]]
+            alice< ERROR CALL 4 {} wamp.error.invalid_argument ["the argument \"filter_authroles\" has 1000 authroles at most"]
+        "#]],
+    );
+}

@@ -386,6 +386,10 @@ impl World for Cast {
         self.identities.iter().map(|(key, identity)| (*key, identity))
     }
 
+    fn member_count(&self) -> usize {
+        self.identities.len()
+    }
+
     fn kill(&self, member: RecipientKey, goodbye: Goodbye, departure: Departure) {
         let message = Outgoing::new(goodbye.into());
         self.write(member, &message);
