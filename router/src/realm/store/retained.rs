@@ -29,12 +29,11 @@ pub(super) struct Retained {
     bytes: usize,
 }
 
-/// What is kept of one topic: the newest event and, if some must not see that, the newest that everybody may see.
+/// What is kept of one topic, the newest first, three at most: the newest event; if some must not see that, the
+/// newest without lists; and if its publisher must not see that, the newest without lists that the publisher may.
 #[derive(Debug, Default)]
 struct Topic {
-    unrestricted: Option<Numbered>,
-    /// Newer than `unrestricted`.
-    restricted: Option<Numbered>,
+    kept: Vec<Numbered>,
 }
 
 #[derive(Debug)]
@@ -52,21 +51,18 @@ impl Retained {
     /// true before it is so no more.
     pub(super) fn retain(&mut self, event: Arc<StoredEvent>) {
         let now = event.moment;
+        let fits = event.bytes <= self.limits.max_bytes;
         let topic = self.topics.entry(event.topic.clone()).or_default();
-        let superseded =
-            [topic.restricted.take(), if event.is_restricted() { None } else { topic.unrestricted.take() }];
-        for old in superseded.into_iter().flatten() {
+        for old in topic.supersede(&event, fits) {
             self.bytes -= old.event.bytes;
             self.by_age.remove(&old.number);
         }
-        if event.bytes <= self.limits.max_bytes {
+        if fits {
             self.bytes += event.bytes;
             self.by_age.insert(self.next_number, event.topic.clone());
-            let is_restricted = event.is_restricted();
-            let place = if is_restricted { &mut topic.restricted } else { &mut topic.unrestricted };
-            *place = Some(Numbered { number: self.next_number, event });
+            topic.kept.insert(0, Numbered { number: self.next_number, event });
             self.next_number += 1;
-        } else if topic.unrestricted.is_none() {
+        } else if topic.kept.is_empty() {
             self.topics.remove(&event.topic);
         }
         self.evict(now);
@@ -84,8 +80,7 @@ impl Retained {
     ) -> Vec<Arc<StoredEvent>> {
         self.evict(now);
         let newest = |found: &Topic| {
-            let mut events = [&found.restricted, &found.unrestricted].into_iter().flatten();
-            events.find(|kept| includes(&kept.event)).map(|kept| kept.event.clone())
+            found.kept.iter().find(|kept| includes(&kept.event)).map(|kept| kept.event.clone())
         };
         if match_policy == MatchPolicy::Exact {
             return self.topics.get(topic).and_then(newest).into_iter().collect();
@@ -116,23 +111,37 @@ impl Retained {
         while let Some((&number, topic)) = self.by_age.first_key_value() {
             let count = self.topics.len();
             let Some(found) = self.topics.get_mut(topic) else { return };
-            let place = match &found.unrestricted {
-                Some(kept) if kept.number == number => &mut found.unrestricted,
-                _ => &mut found.restricted,
-            };
-            let Some(kept) = place.as_ref() else { return };
+            // Of one topic, too, the oldest goes first.
+            let Some(kept) = found.kept.last().filter(|kept| kept.number == number) else { return };
             let is_outlived = self.limits.is_outlived(kept.event.moment, now);
             if !is_outlived && self.bytes <= self.limits.max_bytes && count <= self.limits.events {
                 return;
             }
             self.bytes -= kept.event.bytes;
-            *place = None;
-            if found.unrestricted.is_none() && found.restricted.is_none() {
+            found.kept.pop();
+            if found.kept.is_empty() {
                 let topic = topic.clone();
                 self.topics.remove(&topic);
             }
             self.by_age.pop_first();
         }
+    }
+}
+
+impl Topic {
+    /// Takes out what nobody gets any more once there is that event.
+    fn supersede(&mut self, event: &StoredEvent, fits: bool) -> Vec<Numbered> {
+        let has_substitute = fits && event.excluded.is_some();
+        let mut is_newest = true;
+        let (kept, superseded) = std::mem::take(&mut self.kept).into_iter().partition(|old| {
+            if old.event.is_restricted() || event.is_restricted() {
+                return !old.event.is_restricted();
+            }
+            // The publisher, which is excluded, gets the newest event of another.
+            has_substitute && old.event.excluded != event.excluded && std::mem::take(&mut is_newest)
+        });
+        self.kept = kept;
+        superseded
     }
 }
 

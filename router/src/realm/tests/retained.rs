@@ -153,6 +153,57 @@ fn ret_03_publishers_get_their_own_if_they_would_have() {
     );
 }
 
+/// Conformance: RET-03, EXC-01
+#[test]
+fn ret_02_publishers_get_the_last_event_of_another() {
+    check(
+        r#"
+            alice> PUBLISH 1 {"retain":true} com.acme.tick ["of alice"]
+            bob> PUBLISH 1 {"retain":true} com.acme.tick ["of bob"]
+            bob> SUBSCRIBE 2 {"get_retained":true} com.acme.tick
+            bob> PUBLISH 3 {"retain":true} com.acme.tick ["of bob again"]
+            bob> SUBSCRIBE 4 {"get_retained":true} com.acme.tick
+            alice> SUBSCRIBE 2 {"get_retained":true} com.acme.tick
+            carol> SUBSCRIBE 1 {"get_retained":true} com.acme.tick
+            carol> PUBLISH 2 {"retain":true} com.acme.tick ["of carol"]
+            carol> PUBLISH 3 {"retain":true,"exclude_authid":["x","bob"]} com.acme.tick ["not for bob"]
+            alice> SUBSCRIBE 3 {"get_retained":true} com.acme.tick
+            bob> SUBSCRIBE 5 {"get_retained":true} com.acme.tick
+            carol> SUBSCRIBE 4 {"get_retained":true} com.acme.tick
+            dave> PUBLISH 1 {"retain":true,"exclude_me":false} com.acme.tick ["for all"]
+            dave> PUBLISH 2 {"retain":true} com.acme.tick ["of dave"]
+            dave> SUBSCRIBE 3 {"get_retained":true} com.acme.tick
+        "#,
+        expect![[r#"
+            bob< SUBSCRIBED 2 sub#1
+            bob< EVENT sub#1 pub#1 {"retained":true} ["of alice"]
+            bob< SUBSCRIBED 4 sub#1
+            bob< EVENT sub#1 pub#1 {"retained":true} ["of alice"]
+            alice< SUBSCRIBED 2 sub#1
+            alice< EVENT sub#1 pub#2 {"retained":true} ["of bob again"]
+            carol< SUBSCRIBED 1 sub#1
+            carol< EVENT sub#1 pub#2 {"retained":true} ["of bob again"]
+            bob< EVENT sub#1 pub#3 {} ["of carol"]
+            alice< EVENT sub#1 pub#3 {} ["of carol"]
+            alice< EVENT sub#1 pub#4 {} ["not for bob"]
+            alice< SUBSCRIBED 3 sub#1
+            alice< EVENT sub#1 pub#4 {"retained":true} ["not for bob"]
+            bob< SUBSCRIBED 5 sub#1
+            bob< EVENT sub#1 pub#3 {"retained":true} ["of carol"]
+            carol< SUBSCRIBED 4 sub#1
+            carol< EVENT sub#1 pub#2 {"retained":true} ["of bob again"]
+            bob< EVENT sub#1 pub#5 {} ["for all"]
+            alice< EVENT sub#1 pub#5 {} ["for all"]
+            carol< EVENT sub#1 pub#5 {} ["for all"]
+            bob< EVENT sub#1 pub#6 {} ["of dave"]
+            alice< EVENT sub#1 pub#6 {} ["of dave"]
+            carol< EVENT sub#1 pub#6 {} ["of dave"]
+            dave< SUBSCRIBED 3 sub#1
+            dave< EVENT sub#1 pub#5 {"retained":true} ["for all"]
+        "#]],
+    );
+}
+
 #[test]
 fn ret_04_an_event_outlives_its_publisher_and_arrives_first_as_any_other() {
     check(
