@@ -134,9 +134,8 @@ impl Realm {
             Request::Publish(publish) => {
                 let request = publish.request;
                 let wants_answer = publish.options.acknowledge == Some(true);
-                let publication = admit(Action::Publish, &publish.topic, None).and_then(|()| {
-                    Publication::new(out.publication_id(), from, identity, publish, settings.profile)
-                });
+                let publication = admit(Action::Publish, &publish.topic, None)
+                    .and_then(|()| Publication::new(out.publication_id(), from, identity, publish, settings));
                 match publication {
                     Ok(publication) => {
                         if wants_answer {
@@ -258,9 +257,8 @@ impl Realm {
         for publish in testaments {
             // What it was allowed when it added the testament, it may be denied by now (TST-05).
             let admitted = admit(settings, identity, Action::Publish, &publish.topic, MatchPolicy::Exact);
-            let publication = admitted.and_then(|()| {
-                Publication::new(out.publication_id(), from, identity, publish, settings.profile)
-            });
+            let publication = admitted
+                .and_then(|()| Publication::new(out.publication_id(), from, identity, publish, settings));
             match publication {
                 Ok(publication) => self.broker.read().publish(publication, out),
                 Err(refusal) => refusal.ignore(from, out),

@@ -3,13 +3,14 @@
 
 use wamp_proto::dict::{Dict, EventDetails, PublishOptions};
 use wamp_proto::message::Publish;
-use wamp_proto::{Action, Payload, Profile, PublicationId, Uri, error_uri};
+use wamp_proto::{Action, Payload, PublicationId, Uri, error_uri};
 
 use super::audience::{Audience, Lists};
 use super::authorization::Disclosure;
 use super::packing::{carry_packing, is_packed};
 use super::recipient::{Identity, RecipientKey};
 use super::refusal::{Refusal, shown};
+use super::settings::RealmSettings;
 
 /// What is published, and to whom.
 pub(super) struct Publication {
@@ -27,14 +28,15 @@ pub(super) struct Publication {
 
 impl Publication {
     /// # Errors
-    /// If the publisher asks to be disclosed and must not be (PID-02).
+    /// If the publisher asks to be disclosed and must not be (PID-02), or the resource key is too long.
     pub(super) fn new(
         id: PublicationId,
         from: RecipientKey,
         publisher: &Identity,
         publish: Publish,
-        profile: Profile,
+        settings: &RealmSettings,
     ) -> Result<Self, Refusal> {
+        check_resource_key(&publish.options, settings)?;
         let Publish { options, topic, payload, .. } = publish;
         let is_disclosed = is_disclosed(publisher, &topic, options.disclose_me == Some(true))?;
         Ok(Self {
@@ -42,7 +44,7 @@ impl Publication {
             topic,
             payload,
             details: event_details(publisher, is_disclosed, &options),
-            audience: Audience::new(from, publisher.session, &options, profile),
+            audience: Audience::new(from, publisher.session, &options, settings.profile),
             resource_key: options.rkey.clone(),
             is_retained: options.retain == Some(true),
         })
@@ -52,6 +54,15 @@ impl Publication {
     pub(super) fn is_for_histories(&self) -> bool {
         !self.audience.lists().is_some_and(Lists::names_sessions)
     }
+}
+
+/// A resource key is hashed for each node of each subscription.
+pub(super) fn check_resource_key(options: &PublishOptions, settings: &RealmSettings) -> Result<(), Refusal> {
+    let max = settings.uri_rules.max_bytes;
+    if options.rkey.as_ref().is_none_or(|resource_key| resource_key.len() <= max) {
+        return Ok(());
+    }
+    Err(Refusal::new(error_uri::INVALID_ARGUMENT, format!("a resource key has at most {max} octets")))
 }
 
 fn is_disclosed(publisher: &Identity, topic: &str, is_asked_for: bool) -> Result<bool, Refusal> {

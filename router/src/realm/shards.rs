@@ -5,6 +5,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::hash::Hasher;
+use std::sync::Arc;
 
 use siphasher::sip::SipHasher24;
 
@@ -16,26 +17,46 @@ use super::recipient::RecipientKey;
 /// smaller node key. Several subscribers may be one node. Lists narrow the node's subscribers, they do not choose
 /// another node.
 #[derive(Debug, Default)]
-pub(super) struct Nodes(BTreeMap<RecipientKey, Box<str>>);
+pub(super) struct Nodes {
+    by_subscriber: BTreeMap<RecipientKey, Arc<str>>,
+    /// How many subscribers are each node: its score is computed once for all of them.
+    subscribers: BTreeMap<Arc<str>, usize>,
+}
 
 impl Nodes {
     /// Takes the node key of a subscriber down; the one of its last SUBSCRIBE counts.
     pub(super) fn set(&mut self, subscriber: RecipientKey, node_key: Option<&str>) {
-        match node_key {
-            Some(node_key) => self.0.insert(subscriber, node_key.into()),
-            None => self.0.remove(&subscriber),
+        let former = match node_key {
+            Some(node_key) => {
+                let known = self.subscribers.get_key_value(node_key);
+                let node = known.map_or_else(|| node_key.into(), |(node, _)| node.clone());
+                *self.subscribers.entry(node.clone()).or_default() += 1;
+                self.by_subscriber.insert(subscriber, node)
+            }
+            None => self.by_subscriber.remove(&subscriber),
         };
+        if let Some(former) = former
+            && let Some(count) = self.subscribers.get_mut(&former)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.subscribers.remove(&former);
+            }
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.by_subscriber.is_empty()
     }
 
     /// The shard that a resource key belongs to.
     pub(super) fn shard(&self, resource_key: &str) -> Shard<'_> {
-        let nodes = self.0.values().map(|node| &**node);
-        let owner = nodes.max_by_key(|node| (score(node.as_bytes(), resource_key), Reverse(*node)));
+        let owner = self.distinct().max_by_key(|node| (score(node.as_bytes(), resource_key), Reverse(*node)));
         Shard { nodes: self, owner }
+    }
+
+    fn distinct(&self) -> impl Iterator<Item = &str> {
+        self.subscribers.keys().map(|node| &**node)
     }
 }
 
@@ -48,7 +69,7 @@ pub(super) struct Shard<'a> {
 impl Shard<'_> {
     /// Whether a subscriber gets the EVENT: it is the node, or none at all.
     pub(super) fn includes(&self, subscriber: RecipientKey) -> bool {
-        self.nodes.0.get(&subscriber).is_none_or(|node| Some(&**node) == self.owner)
+        self.nodes.by_subscriber.get(&subscriber).is_none_or(|node| Some(&**node) == self.owner)
     }
 }
 
@@ -80,6 +101,25 @@ mod tests {
         assert_eq!(score(b"node23", "sn239019"), 0x98fb_8a6b_2bac_69f5);
         assert_eq!(score(b"", ""), 0x20dd_4eb3_3d95_90f2);
         assert_ne!(score(b"a", "bc"), score(b"ab", "c"));
+    }
+
+    #[test]
+    fn shs_01_a_node_of_many_subscribers_is_scored_once() {
+        let subscriber = |slot| RecipientKey { slot, generation: 0 };
+        let mut nodes = Nodes::default();
+        for slot in 0..3 {
+            nodes.set(subscriber(slot), Some("north"));
+        }
+        nodes.set(subscriber(3), Some("south"));
+        assert_eq!(nodes.distinct().collect::<Vec<_>>(), ["north", "south"]);
+
+        nodes.set(subscriber(3), Some("south"));
+        nodes.set(subscriber(0), Some("east"));
+        nodes.set(subscriber(1), None);
+        assert_eq!(nodes.distinct().collect::<Vec<_>>(), ["east", "north", "south"]);
+        nodes.set(subscriber(2), Some("east"));
+        nodes.set(subscriber(3), None);
+        assert_eq!(nodes.distinct().collect::<Vec<_>>(), ["east"]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use wamp_proto::{
 use super::arguments::{Arguments, invalid};
 use super::{Answer, MetaCall};
 use crate::realm::admission::admit;
+use crate::realm::publication::check_resource_key;
 use crate::realm::recipient::RecipientKey;
 use crate::realm::refusal::Refusal;
 use crate::realm::settings::RealmSettings;
@@ -154,6 +155,7 @@ impl Testament {
         let Message::Publish(mut publish) = decoded else {
             return Err(refused("it is no PUBLISH".to_owned()));
         };
+        check_resource_key(&publish.options, settings)?;
         // Nobody is there to be answered (TST-05).
         publish.options.acknowledge = None;
         Ok(Self { publish, bytes: frame.len() })

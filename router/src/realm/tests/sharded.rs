@@ -157,3 +157,27 @@ fn shs_01_a_node_key_is_as_long_as_a_uri_may_be() {
     "#]],
     );
 }
+
+#[test]
+fn shs_01_a_resource_key_is_as_long_as_a_uri_may_be() {
+    let (long, longer) = ("k".repeat(1024), "k".repeat(1025));
+    let script = format!(
+        r#"
+            log> SUBSCRIBE 1 {{}} com.acme.tick
+            pub> PUBLISH 1 {{"rkey":"{longer}","acknowledge":true}} com.acme.tick
+            pub> PUBLISH 2 {{"rkey":"{longer}"}} com.acme.tick
+            pub> PUBLISH 3 {{"rkey":"{long}","acknowledge":true}} com.acme.tick
+            pub> CALL 4 {{}} wamp.session.add_testament ["com.acme.tick",[],{{}},{{"rkey":"{longer}"}}]
+        "#
+    );
+    check(
+        &script,
+        expect![[r#"
+            log< SUBSCRIBED 1 sub#1
+            pub< ERROR PUBLISH 1 {} wamp.error.invalid_argument ["a resource key has at most 1024 octets"]
+            pub< PUBLISHED 3 pub#1
+            log< EVENT sub#1 pub#1 {}
+            pub< ERROR CALL 4 {} wamp.error.invalid_argument ["a resource key has at most 1024 octets"]
+        "#]],
+    );
+}
