@@ -66,6 +66,8 @@ struct Member {
     generation: u32,
     identity: Identity,
     outbox: Arc<Outbox>,
+    /// Whether others were told that it joined: only then are they told that it left.
+    is_announced: AtomicBool,
 }
 
 /// A session's place in its realm.
@@ -119,6 +121,12 @@ impl RealmDriver {
 
     /// Makes a session a member, under a random ID that no other member has (ID-02).
     pub(crate) fn join(&self, identity: impl Fn(SessionId) -> Identity) -> Result<Membership, NotJoined> {
+        let membership = self.admit(identity)?;
+        self.announce(membership.key);
+        Ok(membership)
+    }
+
+    fn admit(&self, identity: impl Fn(SessionId) -> Identity) -> Result<Membership, NotJoined> {
         let outbox = Arc::new(Outbox::new(self.outbox_limits));
         let mut members = self.members.write();
         if let Some(why) = members.closed {
@@ -132,15 +140,28 @@ impl RealmDriver {
         };
         let generation = members.next_generation;
         members.next_generation = generation.wrapping_add(1);
-        let slot =
-            members.slots.insert(Member { generation, identity: identity(session), outbox: outbox.clone() });
+        let slot = members.slots.insert(Member {
+            generation,
+            identity: identity(session),
+            outbox: outbox.clone(),
+            is_announced: AtomicBool::new(false),
+        });
         // Sessions are bounded by descriptors, far below 2^32.
         let key = RecipientKey { slot: slot as u32, generation };
         members.key_by_session.insert(session, key);
         self.counters.sessions_joined.increment();
-        drop(members);
-        self.step(|realm, out| realm.joined(key, out));
         Ok(Membership { key, session, outbox })
+    }
+
+    /// Tells of a member that is new, unless somebody killed it before.
+    fn announce(&self, key: RecipientKey) {
+        self.step(|realm, out| {
+            if let Some(member) = out.members.member(key) {
+                realm.joined(key, out);
+                // Read under the write guard, which no step overlaps.
+                member.is_announced.store(true, Ordering::Relaxed);
+            }
+        });
     }
 
     /// Closes the realm for good if nobody is in it. Returns whether it did.
@@ -237,8 +258,11 @@ impl RealmDriver {
     fn settle(&self, leaving: Vec<(RecipientKey, Departure)>) {
         let mut leaving = VecDeque::from(leaving);
         while let Some((key, departure)) = leaving.pop_front() {
-            if let Some(identity) = self.take_out(key) {
-                let ((), more) = self.run(|realm, out| realm.leave(key, &identity, departure, out));
+            if let Some(member) = self.take_out(key) {
+                // Who was not announced sent nothing yet: it has no testaments either.
+                let is_announced = member.is_announced.into_inner();
+                let departure = if is_announced { departure } else { Departure::Unannounced };
+                let ((), more) = self.run(|realm, out| realm.leave(key, &member.identity, departure, out));
                 leaving.extend(more);
             }
         }
@@ -247,14 +271,14 @@ impl RealmDriver {
         }
     }
 
-    /// Who the session was, if it was a member until now.
-    fn take_out(&self, key: RecipientKey) -> Option<Identity> {
+    /// The session, if it was a member until now.
+    fn take_out(&self, key: RecipientKey) -> Option<Member> {
         let mut members = self.members.write();
         members.member(key)?;
         let member = members.slots.remove(key.slot as usize);
         members.key_by_session.remove(&member.identity.session);
         self.counters.sessions_left.increment();
-        Some(member.identity)
+        Some(member)
     }
 }
 
@@ -366,5 +390,62 @@ impl World for Step<'_> {
 
     fn wake_at(&self, at: Moment) {
         self.driver.clock.wake(self.driver.sleeper, self.driver.own.clone(), at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use trunkline_config::{Config, Realm as RealmConfig};
+    use wamp_proto::SerializerId;
+
+    use super::*;
+    use crate::realm::{Features, Role};
+    use crate::{InProcess, Router};
+
+    /// A router with one realm, whose first member subscribed to the events about sessions.
+    fn watched() -> (Arc<Router>, Arc<RealmDriver>, InProcess) {
+        let router = Router::new(&Config { realms: vec![RealmConfig::open("realm1")], ..Config::default() });
+        let driver = router.realms().get("realm1").expect("the realm");
+        let mut watcher = router.connect(SerializerId::Json);
+        ask(&mut watcher, r#"[1,"realm1",{"roles":{"caller":{},"subscriber":{}}}]"#);
+        ask(&mut watcher, r#"[32,1,{"match":"prefix"},"wamp.session."]"#);
+        (router, driver, watcher)
+    }
+
+    fn ask(peer: &mut InProcess, message: &str) -> String {
+        peer.send(&Bytes::copy_from_slice(message.as_bytes())).expect("an open session");
+        received(peer).expect("an answer")
+    }
+
+    fn received(peer: &mut InProcess) -> Option<String> {
+        peer.try_receive().map(|frame| String::from_utf8(frame.to_vec()).expect("JSON"))
+    }
+
+    fn victim(driver: &RealmDriver) -> Identity {
+        let role = Arc::new(Role::new("victim", None, &[], &driver.settings().uri_rules, &[0; 16]));
+        Identity {
+            session: SessionId::from_bits(0),
+            authid: "victim".into(),
+            role,
+            authmethod: "anonymous",
+            authprovider: "static",
+            features: Features::default(),
+        }
+    }
+
+    #[test]
+    fn meta_ses_02_who_is_killed_before_it_is_announced_is_never_announced() {
+        let (_router, driver, mut watcher) = watched();
+        let admitted = driver.admit(|session| Identity { session, ..victim(&driver) }).expect("a member");
+        let killed = ask(&mut watcher, &format!(r#"[48,2,{{}},"wamp.session.kill",[{}]]"#, admitted.session));
+        assert_eq!(killed, "[50,2,{}]");
+        driver.announce(admitted.key);
+        assert_eq!(received(&mut watcher), None);
+
+        let joined = driver.join(|session| Identity { session, ..victim(&driver) }).expect("a member");
+        driver.leave(joined.key);
+        let told = [received(&mut watcher), received(&mut watcher)].map(|event| event.expect("an event"));
+        assert!(told[0].contains("on_join") && told[1].contains("on_leave"), "{told:?}");
     }
 }
