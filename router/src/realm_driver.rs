@@ -365,15 +365,14 @@ impl World for Step<'_> {
         })
     }
 
-    fn kill(&self, member: RecipientKey, goodbye: Goodbye, departure: Departure) {
-        if let Some(found) = self.members.member(member) {
-            tracing::info!(
-                target: "trunkline::audit",
-                session = found.identity.session.value(), reason = ?goodbye.reason, "killed"
-            );
-            found.outbox.close(Closed::Goodbye(goodbye));
-            self.leaving.borrow_mut().push((member, departure));
-        }
+    fn kill(&self, member: RecipientKey, goodbye: Goodbye, departure: Departure) -> bool {
+        let Some(found) = self.members.member(member) else { return false };
+        tracing::info!(
+            target: "trunkline::audit",
+            session = found.identity.session.value(), reason = ?goodbye.reason, "killed"
+        );
+        self.leaving.borrow_mut().push((member, departure));
+        found.outbox.close(Closed::Goodbye(goodbye))
     }
 
     fn now(&self) -> Moment {
@@ -447,5 +446,23 @@ mod tests {
         driver.leave(joined.key);
         let told = [received(&mut watcher), received(&mut watcher)].map(|event| event.expect("an event"));
         assert!(told[0].contains("on_join") && told[1].contains("on_leave"), "{told:?}");
+    }
+
+    #[test]
+    fn meta_ses_07_whom_somebody_else_just_killed_does_not_count() {
+        let (_router, driver, mut watcher) = watched();
+        let join = || driver.join(|session| Identity { session, ..victim(&driver) }).expect("a member");
+        let (first, second) = (join(), join());
+        while received(&mut watcher).is_some() {}
+
+        let killed = goodbye(error_uri::KILLED);
+        let (was_killed, leaving) =
+            driver.run(|_, out| out.kill(first.key, killed.clone(), Departure::Announced));
+        assert!(was_killed);
+        // As from a step of another thread, which comes before the first victim is out.
+        let answer = ask(&mut watcher, r#"[48,2,{},"wamp.session.kill_by_authid",["victim"]]"#);
+        assert_eq!(answer, format!("[50,2,{{}},[[{}]]]", second.session));
+        driver.settle(leaving);
+        assert_eq!(driver.sessions(), 1);
     }
 }

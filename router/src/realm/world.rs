@@ -79,8 +79,9 @@ pub(crate) trait World {
     fn invocation(&self, to: RecipientKey, message: &Arc<Outgoing>) -> Result<(), Full>;
 
     /// Ends a member's session with that GOODBYE. It leaves right behind this step; whatever it sends until it
-    /// answers counts for nothing.
-    fn kill(&self, member: RecipientKey, goodbye: Goodbye, departure: Departure);
+    /// answers counts for nothing. Returns whether the session was to go on until now: of two that kill the same, one
+    /// did.
+    fn kill(&self, member: RecipientKey, goodbye: Goodbye, departure: Departure) -> bool;
 
     /// What time it is, for what has to happen later.
     fn now(&self) -> Moment;

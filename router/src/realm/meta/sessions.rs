@@ -134,10 +134,8 @@ fn kill_others<W: World>(
 ) -> Vec<u64> {
     let others = call.out.members().filter(|(member, identity)| *member != call.caller && is_meant(identity));
     others
-        .map(|(member, identity)| {
-            call.out.kill(member, goodbye.clone(), departure);
-            identity.session.value()
-        })
+        .filter(|(member, _)| call.out.kill(*member, goodbye.clone(), departure))
+        .map(|(_, identity)| identity.session.value())
         .collect()
 }
 

@@ -390,10 +390,13 @@ impl World for Cast {
         self.identities.len()
     }
 
-    fn kill(&self, member: RecipientKey, goodbye: Goodbye, departure: Departure) {
+    fn kill(&self, member: RecipientKey, goodbye: Goodbye, departure: Departure) -> bool {
         let message = Outgoing::new(goodbye.into());
         self.write(member, &message);
-        self.killed.borrow_mut().push((member, departure));
+        let mut killed = self.killed.borrow_mut();
+        let is_alive = killed.iter().all(|(killed, _)| *killed != member);
+        killed.push((member, departure));
+        is_alive
     }
 
     fn now(&self) -> Moment {
