@@ -367,12 +367,17 @@ impl World for Step<'_> {
 
     fn kill(&self, member: RecipientKey, goodbye: Goodbye, departure: Departure) -> bool {
         let Some(found) = self.members.member(member) else { return false };
-        tracing::info!(
-            target: "trunkline::audit",
-            session = found.identity.session.value(), reason = ?goodbye.reason, "killed"
-        );
         self.leaving.borrow_mut().push((member, departure));
         found.outbox.close(Closed::Goodbye(goodbye))
+    }
+
+    /// One line, however many they are: it is written under the guard.
+    fn killed(&self, sessions: &[u64], reason: &str) {
+        match sessions {
+            [] => {}
+            [session] => tracing::info!(target: "trunkline::audit", session, ?reason, "killed"),
+            _ => tracing::info!(target: "trunkline::audit", sessions = sessions.len(), ?reason, "killed"),
+        }
     }
 
     fn now(&self) -> Moment {
@@ -394,7 +399,11 @@ impl World for Step<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use bytes::Bytes;
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
     use trunkline_config::{Config, Realm as RealmConfig};
     use wamp_proto::SerializerId;
 
@@ -464,5 +473,53 @@ mod tests {
         assert_eq!(answer, format!("[50,2,{{}},[[{}]]]", second.session));
         driver.settle(leaving);
         assert_eq!(driver.sessions(), 1);
+    }
+
+    /// Counts lines of the audit log that say who was killed.
+    struct Lines(Arc<AtomicUsize>);
+
+    impl Subscriber for Lines {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            metadata.target() == "trunkline::audit" && metadata.fields().field("reason").is_some()
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn meta_ses_09_however_many_are_killed_the_audit_log_has_one_line() {
+        let (_router, driver, mut watcher) = watched();
+        let join = || driver.join(|session| Identity { session, ..victim(&driver) }).expect("a member");
+        let memberships = [join(), join(), join()];
+        while received(&mut watcher).is_some() {}
+
+        let lines = Arc::new(AtomicUsize::new(0));
+        tracing::subscriber::with_default(Lines(lines.clone()), || {
+            let one = memberships[0].session;
+            assert_eq!(
+                ask(&mut watcher, &format!(r#"[48,2,{{}},"wamp.session.kill",[{one}]]"#)),
+                "[50,2,{}]"
+            );
+            assert_eq!(lines.load(Ordering::Relaxed), 1);
+            while received(&mut watcher).is_some() {}
+            assert_eq!(ask(&mut watcher, r#"[48,3,{},"wamp.session.kill_all"]"#), "[50,3,{},[2]]");
+            assert_eq!(lines.load(Ordering::Relaxed), 2);
+            assert_eq!(ask(&mut watcher, r#"[48,4,{},"wamp.session.kill_all"]"#), "[50,4,{},[0]]");
+            assert_eq!(lines.load(Ordering::Relaxed), 2);
+        });
     }
 }

@@ -83,6 +83,9 @@ pub(crate) trait World {
     /// did.
     fn kill(&self, member: RecipientKey, goodbye: Goodbye, departure: Departure) -> bool;
 
+    /// Told, for the audit log, whom one step killed.
+    fn killed(&self, sessions: &[u64], reason: &str);
+
     /// What time it is, for what has to happen later.
     fn now(&self) -> Moment;
 

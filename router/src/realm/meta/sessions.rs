@@ -74,7 +74,10 @@ pub(super) fn kill<W: World>(call: &MetaCall<'_, W>, mut arguments: Arguments) -
         let explanation = format!("there is no other session {session}");
         return Err(Refusal::new(error_uri::NO_SUCH_SESSION, explanation));
     };
-    call.out.kill(victim, goodbye, Departure::Announced);
+    let reason = goodbye.reason.clone();
+    if call.out.kill(victim, goodbye, Departure::Announced) {
+        call.out.killed(&[session.value()], &reason);
+    }
     Ok(Answer::EMPTY)
 }
 
@@ -133,10 +136,12 @@ fn kill_others<W: World>(
     is_meant: impl Fn(&Identity) -> bool,
 ) -> Vec<u64> {
     let others = call.out.members().filter(|(member, identity)| *member != call.caller && is_meant(identity));
-    others
+    let killed: Vec<u64> = others
         .filter(|(member, _)| call.out.kill(*member, goodbye.clone(), departure))
         .map(|(_, identity)| identity.session.value())
-        .collect()
+        .collect();
+    call.out.killed(&killed, &goodbye.reason);
+    killed
 }
 
 /// How many were killed; who, where Crossbar.io's users expect that.

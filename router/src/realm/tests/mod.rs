@@ -399,6 +399,10 @@ impl World for Cast {
         is_alive
     }
 
+    fn killed(&self, _: &[u64], _: &str) {
+        // For the audit log.
+    }
+
     fn now(&self) -> Moment {
         Moment::default() + self.elapsed.get()
     }
