@@ -17,9 +17,12 @@ use time::format_description::well_known::Rfc3339;
 use wamp_proto::dict::{Dict, InvocationPolicy};
 use wamp_proto::message::{Call, CallResult};
 use wamp_proto::uri::check_uri;
-use wamp_proto::{MatchPolicy, MessageCode, Payload, RequestId, SerializerId, Value, Violation, error_uri};
+use wamp_proto::{
+    Action, MatchPolicy, MessageCode, Payload, RequestId, SerializerId, Value, Violation, error_uri,
+};
 
 use super::Realm;
+use super::authorization::Disclosure;
 use super::outgoing::{MakePayload, Outgoing};
 use super::recipient::{Identity, RecipientKey};
 use super::refusal::Refusal;
@@ -119,13 +122,24 @@ impl<W: World> MetaCall<'_, W> {
         if self.realm.dealer.lock().has_open_call(self.caller, request) {
             return Err(Violation::RequestId { found: request.value(), last: request.value() });
         }
-        let answer = check_options(call)
+        let answer = self
+            .check_disclosure(call)
+            .and_then(|()| check_options(call))
             .and_then(|()| Arguments::read(&call.payload, &self.realm.settings))
             .and_then(|arguments| procedure(self, arguments))
             .and_then(|answer| answer.into_result(request, call.payload.serializer(), &self.realm.settings));
         match answer {
             Ok(result) => self.out.answer(self.caller, &result),
             Err(refusal) => refusal.answer(self.caller, MessageCode::Call, request, self.out),
+        }
+        Ok(())
+    }
+
+    /// Nobody reads who called; what is refused for every other procedure is refused here too (CID-03).
+    fn check_disclosure(&self, call: &Call) -> Result<(), Refusal> {
+        let asks = call.options.disclose_me == Some(true);
+        if asks && self.identity.role.disclosure(Action::Call, &call.procedure) == Disclosure::Refused {
+            return Err(Refusal::disclosure());
         }
         Ok(())
     }

@@ -427,3 +427,22 @@ fn meta_ses_03_the_filter_has_a_thousand_roles_at_most() {
         "#]],
     );
 }
+
+#[test]
+fn cid_03_who_must_not_be_disclosed_and_asks_for_it_calls_no_meta_procedure() {
+    check(
+        r#"
+            bob is bob in role hidden
+            bob> CALL 1 {"disclose_me":true} wamp.session.count
+            bob> CALL 2 {"disclose_me":true} wamp.session.nothing
+            bob> CALL 3 {"disclose_me":false} wamp.session.count
+            alice> CALL 1 {"disclose_me":true} wamp.session.count
+        "#,
+        expect![[r#"
+            bob< ERROR CALL 1 {} wamp.error.option_disallowed.disclose_me ["the realm's rules do not permit disclosure"]
+            bob< ERROR CALL 2 {} wamp.error.no_such_procedure ["no procedure \"wamp.session.nothing\" is registered"]
+            bob< RESULT 3 {} [1]
+            alice< RESULT 1 {} [2]
+        "#]],
+    );
+}
