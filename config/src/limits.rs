@@ -32,7 +32,7 @@ pub struct Limits {
     pub waiting_calls_max_bytes: usize,
     /// Testaments that one session may leave, those of both scopes together (TST-01); with 0, none.
     pub testaments_max: usize,
-    /// Octets that the payloads and topics of the testaments of one session may take.
+    /// Octets that the testaments of one session may take, each as a whole PUBLISH in CBOR.
     pub testaments_max_bytes: usize,
 }
 

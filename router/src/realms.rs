@@ -163,6 +163,7 @@ impl Realms {
             registrations_max: limits.registrations_max,
             open_calls_max: limits.open_calls_max,
             message_max_bytes: limits.message_max_bytes,
+            dict_max_bytes: limits.dict_max_bytes,
             waiting_calls_max_bytes: limits.waiting_calls_max_bytes,
             call_queues: plan.call_queues.clone(),
             call_timeout: plan.call_timeout,

@@ -29,6 +29,8 @@ pub(crate) struct RealmSettings {
     pub(crate) registrations_max: usize,
     /// Octets of a message.
     pub(crate) message_max_bytes: usize,
+    /// Octets of one Options or Details dict.
+    pub(crate) dict_max_bytes: usize,
     /// Octets that all waiting calls may take.
     pub(crate) waiting_calls_max_bytes: usize,
     /// Queues for calls whose callees are busy, by the URI of the registration, as text (CON-04).
@@ -39,7 +41,8 @@ pub(crate) struct RealmSettings {
     pub(crate) histories: Vec<(String, MatchPolicy, StoreLimits)>,
     /// What is kept of retained events, counted in topics (RET).
     pub(crate) retained: StoreLimits,
-    /// What one session may leave behind (TST): testaments, and octets of their payloads and topics.
+    /// What one session may leave behind (TST): testaments, and octets of them as PUBLISH
+    /// in CBOR.
     pub(crate) testaments_max: usize,
     pub(crate) testaments_max_bytes: usize,
     /// Key of the hash that subscription IDs are derived from; the same on every node of a cluster.

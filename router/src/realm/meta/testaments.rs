@@ -150,7 +150,12 @@ impl Testament {
         let refused =
             |error: String| invalid(format!("the argument \"publish_options\" cannot be used: {error}"));
         let frame = Message::from(publish).encode(SERIALIZER).map_err(|error| refused(error.to_string()))?;
-        let rules = DecodeRules { max_depth: DecodeRules::MAX_DEPTH, ..DecodeRules::new(settings.profile) };
+        // The CALL was as deep as it may be at most, and held all this one level further down.
+        let rules = DecodeRules {
+            max_depth: DecodeRules::MAX_DEPTH,
+            dict_max_bytes: settings.dict_max_bytes,
+            ..DecodeRules::new(settings.profile)
+        };
         let decoded = decode(SERIALIZER, &frame, &rules).map_err(|error| refused(error.to_string()))?;
         let Message::Publish(mut publish) = decoded else {
             return Err(refused("it is no PUBLISH".to_owned()));

@@ -91,6 +91,7 @@ fn settings() -> RealmSettings {
         open_calls_max: 65_536,
         registrations_max: 8192,
         message_max_bytes: 1 << 20,
+        dict_max_bytes: 16 * 1024,
         waiting_calls_max_bytes: 64 * 1024 * 1024,
         call_queues: Arc::new(RankedPatterns::new([], &[0; 16])),
         call_timeout: None,

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::{Stage, check, settings};
+use super::{RealmSettings, Stage, check, check_with, settings};
 use crate::realm::Holdings;
 
 /// Conformance: TST-01
@@ -209,4 +209,19 @@ fn testaments_are_bounded() {
     .assert_eq(&stage.play(&script));
     assert_eq!(stage.realm.holdings(), Holdings { testaments: 3, ..Holdings::default() });
     stage.clear();
+}
+
+#[test]
+fn tst_01_options_of_a_testament_are_as_large_as_those_of_a_message() {
+    check_with(
+        RealmSettings { dict_max_bytes: 30, ..settings() },
+        r#"
+            alice> CALL 1 {} wamp.session.add_testament ["com.acme.gone",[],{},{"exclude_authid":["bob"]}]
+            alice> CALL 2 {} wamp.session.add_testament ["com.acme.gone",[],{},{"exclude_authid":["bob","carol","dave","erin"]}]
+        "#,
+        expect![[r#"
+            alice< RESULT 1 {}
+            alice< ERROR CALL 2 {} wamp.error.invalid_argument ["the argument \"publish_options\" cannot be used: an Options or Details dict has more than 30 octets"]
+        "#]],
+    );
 }
