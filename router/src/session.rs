@@ -255,8 +255,9 @@ impl Session {
             // More of it may come, which means nothing without this part: the call ends here.
             Message::CallResult(CallResult { request, details, .. }) if details.progress == Some(true) => {
                 counters.calls_undeliverable.increment();
-                if !self.driver.end_call(self.membership.key, *request, error) {
-                    // Its final answer is on its way already.
+                let was_open = self.driver.end_call(self.membership.key, *request, error);
+                if !was_open && !self.spoiled_calls.contains(request) {
+                    // Its final answer is on its way already, behind all of its parts.
                     self.spoiled_calls.push(*request);
                 }
                 return None;
