@@ -35,8 +35,8 @@ fn from_environment<T: std::str::FromStr>(variable: &str) -> Option<T> {
 /// Conformance: CON-01, CON-02, CON-03, CON-04, CON-05, CON-06, CON-07, CON-08
 /// Conformance: CAN-02, CAN-03, CAN-04, CAN-05, CAN-06, CAN-07, TMO-01, TMO-02, TMO-03, TMO-05
 /// Conformance: PCR-01, PCR-02, PCR-03, PCR-04, PCR-06, PCR-08, PCI-01, PCI-02, PCI-04, PCI-05, PCI-06, PCI-11
-/// Conformance: PCI-14, RRT-01, RRT-02, RRT-03, SRD-01, PPT-07, PPT-08, RAW-13
-/// Conformance: TST-04, TST-05, SRV-01, META-SES-05, META-SES-06
+/// Conformance: PCI-14, RRT-01, RRT-02, RRT-03, SRD-01, PPT-07, PPT-08
+/// Conformance: TST-01, TST-02, TST-04, SRV-01
 #[test]
 fn ord_05_a_thousand_sessions_at_random() {
     let steps = from_environment("SIM_STEPS").unwrap_or(STEPS);
