@@ -6,6 +6,7 @@
 //! Durations are [`Duration`]s here and carry their unit in the key (`…_ms`, `…_s`) in files.
 #![forbid(unsafe_code)]
 
+mod authentication;
 mod closed;
 mod file;
 mod limits;
@@ -15,8 +16,14 @@ mod realm;
 use std::time::Duration;
 
 pub use ipnet::IpNet;
+pub use wamp_proto::auth::AuthMethod;
+pub use wamp_proto::auth::scram;
 pub use wamp_proto::{Action, MatchPolicy, Profile};
 
+pub use authentication::{
+    Authentication, Authenticator, Authorizer, CertificateName, Cookie, JwtAlgorithm, JwtIssuer, JwtKey,
+    Principal, Secret, WampcraCredential,
+};
 pub use closed::ClosedRealm;
 pub use file::{Environment, LoadError, Problems, ProcessEnvironment};
 pub use limits::Limits;
@@ -42,6 +49,8 @@ pub struct Config {
     pub realm_templates: Vec<RealmTemplate>,
     /// Limits of every session, whatever its realm.
     pub limits: Limits,
+    /// What authentication may cost.
+    pub authentication: Authentication,
 }
 
 /// The process as a whole, and how it goes down on SIGTERM or Ctrl-C.
@@ -64,6 +73,7 @@ impl Default for Config {
             realms: vec![Realm::open("realm1")],
             realm_templates: Vec::new(),
             limits: Limits::default(),
+            authentication: Authentication::default(),
         }
     }
 }

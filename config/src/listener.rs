@@ -7,6 +7,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use wamp_proto::auth::AuthMethod;
+
+use crate::authentication::Cookie;
 
 /// One listener that speaks RawSocket, WebSocket and HTTP on each of its addresses.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +48,10 @@ pub struct Listener {
     pub realms: Option<Vec<String>>,
     /// Roles of anonymous sessions here, instead of those that their realms give them.
     pub anonymous_roles: Vec<AnonymousRole>,
+    /// The only authentication methods here. None stands for all that a realm has.
+    pub authmethods: Option<Vec<AuthMethod>>,
+    /// With it, browsers get a cookie by which they can join again.
+    pub cookie: Option<Cookie>,
 }
 
 /// An address to listen on: `127.0.0.1:8080`, `[::]:8080` or `unix:/run/trunkline/trunkline.sock`.
@@ -126,6 +133,8 @@ impl Default for Listener {
             proxy_header: None,
             realms: None,
             anonymous_roles: Vec::new(),
+            authmethods: None,
+            cookie: None,
         }
     }
 }
@@ -134,6 +143,11 @@ impl Listener {
     /// Whether the realm of that name, or those of the template with that URI, can be joined here.
     pub fn opens(&self, realm: &str) -> bool {
         self.realms.as_ref().is_none_or(|realms| realms.iter().any(|open| open == realm))
+    }
+
+    /// Whether that authentication method can be used here.
+    pub fn takes(&self, method: AuthMethod) -> bool {
+        self.authmethods.as_ref().is_none_or(|methods| methods.contains(&method))
     }
 }
 

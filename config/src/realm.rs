@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use wamp_proto::{Action, MatchPolicy, Profile};
 
+use crate::authentication::{Authenticator, Authorizer, JwtIssuer, Principal};
+
 /// A realm.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Realm {
@@ -44,6 +46,14 @@ pub struct RealmRules {
     pub anonymous_role: Option<String>,
     /// What sessions may do.
     pub roles: Vec<Role>,
+    /// Who is known by credentials.
+    pub principals: Vec<Principal>,
+    /// Who is asked about sessions that are no principal's: one for each method at most.
+    pub authenticators: Vec<Authenticator>,
+    /// Whose tokens are taken as tickets.
+    pub jwt: Vec<JwtIssuer>,
+    /// Who decides where a permission says `ask`.
+    pub authorizer: Option<Authorizer>,
     /// Which calls may wait for a callee that is busy.
     pub call_queues: Vec<CallQueue>,
     /// Subscriptions whose past events are kept.
@@ -82,8 +92,10 @@ pub struct Permission {
     pub match_policy: MatchPolicy,
     /// Actions that are allowed.
     pub allow: Vec<Action>,
-    /// Actions that are denied. One that is in neither list is left to less specific permissions.
+    /// Actions that are denied. One that is in no list is left to less specific permissions.
     pub deny: Vec<Action>,
+    /// Actions about which the realm's [`Authorizer`] is asked.
+    pub ask: Vec<Action>,
     /// Who learns whom the allowed actions come from.
     pub disclose: Disclose,
 }
@@ -182,6 +194,7 @@ impl Permission {
             match_policy: MatchPolicy::Prefix,
             allow: Action::ALL.to_vec(),
             deny: Vec::new(),
+            ask: Vec::new(),
             disclose: Disclose::Allowed,
         }
     }

@@ -11,16 +11,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
-use trunkline_config::Listener;
-use wamp_proto::message::Goodbye;
-use wamp_proto::{Message, Violation, error_uri};
+use trunkline_config::{AuthMethod, Listener};
+use wamp_proto::message::{Abort, Authenticate, Goodbye};
+use wamp_proto::{Message, SessionId, Value, Violation, error_uri};
 
-use crate::listen::{self, Entrance, OpenError, Place, Source};
+use crate::authentication::{Candidate, Conversation, Gone, Refused, Unsuccessful};
+use crate::listen::{self, Entrance, OpenError, Place, Source, TransportCredentials};
+use crate::opening::Opening;
 use crate::outbox::Closed;
 use crate::realm::Outgoing;
 use crate::router::Router;
-use crate::session::{Arrival, Flow, Session};
+use crate::session::{Flow, Session};
 use crate::transport::{CloseReason, Plain, Received, Transport, TransportError};
 
 /// Frames that are handled before the task turns to its outbox.
@@ -91,6 +94,7 @@ pub(crate) async fn serve(socket: Plain, peer: Source, entrance: Arc<Entrance>, 
     let listener = &entrance.listener;
     let mut deadline = Instant::now() + listener.handshake_timeout;
     let opening = Box::pin(open(socket, peer, entrance.clone(), router.clone()));
+    let credentials = TransportCredentials::default();
     let (mut transport, peer, _place) = match timeout_at(deadline, opening).await {
         Ok(Some(opened)) => opened,
         Ok(None) => return,
@@ -103,14 +107,9 @@ pub(crate) async fn serve(socket: Plain, peer: Source, entrance: Arc<Entrance>, 
     tracing::debug!(%peer, kind = transport.kind(), serializer = ?transport.serializer(), "transport open");
     loop {
         let session =
-            match timeout_at(deadline, Box::pin(join(&mut transport, &router, listener, peer))).await {
-                Ok(Ok(session)) => session,
-                Ok(Err((last_words, close))) => return farewell(transport, last_words, close).await,
-                Err(_) => {
-                    router.counters().handshakes_timed_out.increment();
-                    tracing::debug!(%peer, "no HELLO in time");
-                    return farewell(transport, None, CloseReason::Normal).await;
-                }
+            match Entry::new(&mut transport, &router, listener, peer, deadline).join(&credentials).await {
+                Ok(session) => session,
+                Err(last_words) => return farewell(transport, last_words).await,
             };
         let id = session.id();
         let end = OpenSession::new(&mut transport, session, listener, &router).await;
@@ -136,8 +135,8 @@ pub(crate) async fn serve(socket: Plain, peer: Source, entrance: Arc<Entrance>, 
             _ => {}
         }
         tracing::info!(target: "trunkline::audit", %peer, session = id, reason = %end, "left");
-        if let Some((last_words, close)) = end.farewell() {
-            farewell(transport, last_words, close).await;
+        if let Some(last_words) = end.farewell() {
+            farewell(transport, last_words).await;
         }
         return;
     }
@@ -166,52 +165,146 @@ async fn open(
 /// What a peer is told at the end, and how its transport is closed.
 type Farewell = (Option<Message>, CloseReason);
 
-/// Waits for HELLO, and opens the session that it asks for.
-///
-/// # Errors
-/// With what there is to say to a peer that cannot join.
-async fn join(
-    transport: &mut Transport,
-    router: &Arc<Router>,
-    listener: &Listener,
+/// The way of a session into its realm.
+struct Entry<'a> {
+    transport: &'a mut Transport,
+    router: &'a Arc<Router>,
+    listener: &'a Listener,
     peer: Source,
-) -> Result<Session, Farewell> {
-    let received = loop {
-        // Flushed too: a ping may come before HELLO (RAW-11).
-        let next = poll_fn(|cx| match transport.poll_flush(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(())) | Poll::Pending => transport.poll_receive(cx),
-        });
-        match next.await {
-            Ok(Received::Activity) => {}
-            Ok(Received::Message(frame)) => break Ok(frame),
-            Err(error) => break Err(error),
-        }
-    };
-    let frame = match received {
-        Ok(frame) => frame,
-        Err(error) => {
-            tracing::debug!(%peer, %error, "no session");
-            if let TransportError::TooLarge { .. } = error {
-                router.counters().messages_too_large.increment();
-            }
-            if violation(&error).is_some() {
-                router.counters().protocol_violations.increment();
-            }
-            return Err((last_words(&error), error.close_reason()));
-        }
-    };
-    match Session::open(router, Arrival::Listener(listener), transport.serializer(), &frame, &peer) {
-        Ok((session, welcome)) => {
-            let body = Message::from(welcome).encode(transport.serializer()).unwrap_or_default();
-            transport.queue(body).map_err(|error| (None, error.close_reason()))?;
-            Ok(session)
-        }
-        Err(Some(abort)) if abort.reason == error_uri::PROTOCOL_VIOLATION => {
-            Err((Some(abort.into()), CloseReason::ProtocolError))
-        }
-        Err(abort) => Err((abort.map(Message::from), CloseReason::Normal)),
+    /// When it has to be there (SES-16, AUTH-GEN-05).
+    deadline: Instant,
+}
+
+/// A session that is asked who it is.
+struct Interview<'a, 'b> {
+    entry: &'b mut Entry<'a>,
+    opening: Opening<'b>,
+    is_challenged: bool,
+    /// What is left to say, if the client went out of the protocol.
+    farewell: Option<Farewell>,
+}
+
+impl<'a> Entry<'a> {
+    fn new(
+        transport: &'a mut Transport,
+        router: &'a Arc<Router>,
+        listener: &'a Listener,
+        peer: Source,
+        deadline: Instant,
+    ) -> Self {
+        Self { transport, router, listener, peer, deadline }
     }
+
+    /// Waits for HELLO, finds out who it is, and opens the session that it asks for.
+    ///
+    /// # Errors
+    /// With what there is to say to a peer that cannot join.
+    async fn join(mut self, credentials: &TransportCredentials) -> Result<Session, Farewell> {
+        let peer = self.peer;
+        let frame = match timeout_at(self.deadline, Box::pin(self.receive())).await {
+            Ok(frame) => frame?,
+            Err(_) => return Err(self.too_late("no HELLO in time", None)),
+        };
+        let serializer = self.transport.serializer();
+        let opens = |realm: &str| self.listener.opens(realm);
+        let (opening, hello, plan) =
+            Opening::hello(self.router, opens, serializer, &frame, &peer).map_err(aborted)?;
+        let candidate = Candidate {
+            router: self.router,
+            listener: self.listener,
+            source: peer,
+            transport: credentials,
+            hello: &hello,
+            plan: &plan,
+            session: SessionId::from_bits(rand::random()),
+        };
+        let deadline = self.deadline;
+        let mut interview = Interview { entry: &mut self, opening, is_challenged: false, farewell: None };
+        let admitted = timeout_at(deadline, Box::pin(candidate.authenticate(&mut interview))).await;
+        let Interview { opening, is_challenged, farewell, .. } = interview;
+        let (session, welcome) = match admitted {
+            Ok(Ok(admitted)) => opening.join(&admitted).map_err(|abort| aborted(Some(abort)))?,
+            Ok(Err(Unsuccessful::Refused(refused))) => return Err(aborted(Some(opening.refuse(&refused)))),
+            Ok(Err(Unsuccessful::Gone)) => return Err(farewell.unwrap_or((None, CloseReason::Normal))),
+            Err(_) => {
+                let what = if is_challenged {
+                    "no AUTHENTICATE in time"
+                } else {
+                    "who this is could not be found out in time"
+                };
+                let refused = Refused::new(error_uri::AUTHENTICATION_FAILED, what);
+                let abort = opening.refuse(&refused);
+                return Err(self.too_late(what, Some(abort.into())));
+            }
+        };
+        let body = Message::from(welcome).encode(serializer).unwrap_or_default();
+        self.transport.queue(body).map_err(|error| (None, error.close_reason()))?;
+        Ok(session)
+    }
+
+    fn too_late(&self, what: &str, last_words: Option<Message>) -> Farewell {
+        self.router.counters().handshakes_timed_out.increment();
+        tracing::debug!(peer = %self.peer, "{what}");
+        (last_words, CloseReason::Normal)
+    }
+
+    /// The next frame. What was queued goes out meanwhile: a pong, CHALLENGE.
+    async fn receive(&mut self) -> Result<Bytes, Farewell> {
+        let error = loop {
+            let next = poll_fn(|cx| match self.transport.poll_flush(cx) {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                Poll::Ready(Ok(())) | Poll::Pending => self.transport.poll_receive(cx),
+            });
+            match next.await {
+                Ok(Received::Activity) => {}
+                Ok(Received::Message(frame)) => return Ok(frame),
+                Err(error) => break error,
+            }
+        };
+        tracing::debug!(peer = %self.peer, %error, "no session");
+        if let TransportError::TooLarge { .. } = error {
+            self.router.counters().messages_too_large.increment();
+        }
+        if violation(&error).is_some() {
+            self.router.counters().protocol_violations.increment();
+        }
+        Err((last_words(&error), error.close_reason()))
+    }
+}
+
+impl Conversation for Interview<'_, '_> {
+    async fn challenge(
+        &mut self,
+        method: AuthMethod,
+        extra: Vec<(String, Value)>,
+    ) -> Result<Authenticate, Gone> {
+        let challenge = self.opening.challenge(method, extra);
+        self.is_challenged = true;
+        let answer = self.exchange(challenge).await;
+        answer.map_err(|farewell| {
+            self.farewell = Some(farewell);
+            Gone
+        })
+    }
+}
+
+impl Interview<'_, '_> {
+    async fn exchange(&mut self, challenge: Message) -> Result<Authenticate, Farewell> {
+        let transport = &mut self.entry.transport;
+        let body = challenge.encode(transport.serializer()).unwrap_or_default();
+        transport.queue(body).map_err(|error| (None, error.close_reason()))?;
+        let frame = self.entry.receive().await?;
+        self.opening.authenticate(&frame).map_err(aborted)
+    }
+}
+
+/// What a peer is told whose session does not come about.
+fn aborted(abort: Option<Abort>) -> Farewell {
+    let close = match &abort {
+        Some(abort) if abort.reason == error_uri::PROTOCOL_VIOLATION => CloseReason::ProtocolError,
+        _ => CloseReason::Normal,
+    };
+    (abort.map(Message::from), close)
 }
 
 /// The protocol violation that an error of the transport is, if it is one.
@@ -244,7 +337,7 @@ async fn close_after(transport: &mut Transport, last_words: Option<Message>, rea
     poll_fn(|cx| transport.poll_close(cx, reason)).await;
 }
 
-async fn farewell(mut transport: Transport, last_words: Option<Message>, reason: CloseReason) {
+async fn farewell(mut transport: Transport, (last_words, reason): Farewell) {
     let closing = Box::pin(async move { close_after(&mut transport, last_words, reason).await });
     // A peer that does not even take this has lost its connection: dropping the socket is all that is left.
     if timeout(FAREWELL_TIMEOUT, closing).await.is_err() {

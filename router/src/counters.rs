@@ -36,6 +36,12 @@ counters! {
     sessions_left,
     /// HELLOs answered with ABORT: no such realm, no authentication method, no role.
     joins_refused,
+    /// Logins with a wrong credential, or under a name that nobody has.
+    logins_failed,
+    /// Logins refused unseen, since too many from there had failed.
+    logins_shut_out,
+    /// Times that an authenticator could not find out who a session is.
+    authenticators_failed,
     /// Requests that failed while their session lived on: bad URIs, unknown procedures, limits.
     requests_refused,
     /// Sessions ended because the peer broke the protocol.

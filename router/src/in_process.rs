@@ -6,12 +6,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use wamp_proto::{Message, SerializerId};
+use trunkline_config::AuthMethod;
+use wamp_proto::message::{Abort, Hello, Welcome};
+use wamp_proto::{Message, SerializerId, error_uri};
 
+use crate::authentication::{Admitted, Refused, anonymous_authid, authprovider, no_matching_method};
+use crate::opening::Opening;
 use crate::outbox::Closed;
 use crate::realm::Outgoing;
 use crate::router::Router;
-use crate::session::{Arrival, Flow, Session};
+use crate::session::{Flow, Session};
 
 /// One in-process peer. It speaks WAMP as any other: HELLO first, then what it likes.
 ///
@@ -36,11 +40,8 @@ struct Principal {
     authrole: String,
 }
 
-impl Principal {
-    fn arrival(&self) -> Arrival<'_> {
-        Arrival::Vouched { authid: &self.authid, authrole: &self.authrole }
-    }
-}
+/// The method of sessions that the embedding program vouches for.
+pub(crate) const IN_PROCESS: &str = "in-process";
 
 /// The router ended the session, or the peer did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,13 +88,7 @@ impl InProcess {
             return Err(SessionOver);
         }
         match &mut self.session {
-            None => match Session::open(
-                &self.router,
-                self.principal.as_ref().map_or(Arrival::InProcess, Principal::arrival),
-                self.serializer,
-                frame,
-                &"in-process",
-            ) {
+            None => match self.join(frame) {
                 Ok((session, welcome)) => {
                     self.session = Some(session);
                     self.say(welcome.into());
@@ -116,6 +111,37 @@ impl InProcess {
             },
         }
         Ok(())
+    }
+
+    /// Nobody proves anything here: the program vouches for the session, or it is anonymous.
+    fn join(&self, frame: &Bytes) -> Result<(Session, Welcome), Option<Abort>> {
+        let (opening, hello, plan) =
+            Opening::hello(&self.router, |_| true, self.serializer, frame, &IN_PROCESS)?;
+        let (authid, authrole, authmethod) = match &self.principal {
+            Some(Principal { authid, authrole }) => (authid.clone(), Some(&**authrole), IN_PROCESS),
+            None if !offers_anonymous(&hello) => (String::new(), None, AuthMethod::Anonymous.as_str()),
+            None => (anonymous_authid(), plan.anonymous_role(), AuthMethod::Anonymous.as_str()),
+        };
+        let Some(authrole) = authrole else {
+            let refused = no_matching_method(&plan, "this realm takes no anonymous sessions here");
+            return Err(Some(opening.refuse(&refused)));
+        };
+        let Some(role) = plan.role(authrole).cloned() else {
+            let refused =
+                Refused::new(error_uri::NO_SUCH_ROLE, format!("the realm has no role {authrole:?}"));
+            return Err(Some(opening.refuse(&refused)));
+        };
+        let admitted = Admitted {
+            realm: hello.realm.to_string(),
+            plan,
+            authid,
+            role,
+            authmethod,
+            authprovider: authprovider::STATIC,
+            authextra: None,
+            session: None,
+        };
+        opening.join(&admitted).map_err(Some)
     }
 
     /// The next encoded message for this peer, or `None` once the session is over and all was received.
@@ -182,4 +208,10 @@ impl InProcess {
             self.say(message);
         }
     }
+}
+
+/// No list, or an empty one, offers no proof (AUTH-GEN-01).
+fn offers_anonymous(hello: &Hello) -> bool {
+    let methods = hello.details.authmethods.as_deref().unwrap_or_default();
+    methods.is_empty() || methods.iter().any(|method| *method == AuthMethod::Anonymous.as_str())
 }

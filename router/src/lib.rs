@@ -9,11 +9,14 @@
 //! the same way, through the dealer.
 #![forbid(unsafe_code)]
 
+mod authentication;
 mod clock;
 mod connection;
 mod counters;
 mod in_process;
+mod inquiry;
 mod listen;
+mod opening;
 mod outbox;
 mod realm;
 mod realm_driver;
@@ -23,6 +26,7 @@ mod server;
 mod session;
 mod transport;
 
+pub use authentication::{Attempt, Authenticator, Decision, NotVouched, Vouched};
 pub use counters::{Counter, Counters};
 pub use in_process::{InProcess, SessionOver};
 pub use listen::{BindError, TlsError};

@@ -9,22 +9,32 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use slab::Slab;
 use time::OffsetDateTime;
 use tokio::sync::Notify;
-use wamp_proto::message::Goodbye;
-use wamp_proto::{PublicationId, RequestId, SessionId, Violation, error_uri};
+use wamp_proto::dict::CallOptions;
+use wamp_proto::message::{Call, Goodbye};
+use wamp_proto::{
+    Payload, PublicationId, RequestId, SerializerId, SessionId, Uri, Value, Violation, error_uri,
+};
 
+use crate::authentication::authprovider;
 use crate::clock::{Clock, Sleeper};
 use crate::counters::Counters;
+use crate::in_process::IN_PROCESS;
+use crate::inquiry::{Inquiries, Inquiry};
 use crate::outbox::{Closed, Outbox, OutboxLimits};
 use crate::realm::{
-    Departure, Full, Holdings, Identity, Moment, Outgoing, ReadMostly, Realm, RealmSettings, RecipientKey,
-    Request, World,
+    Departure, Features, Full, Holdings, Identity, Moment, Outgoing, ReadMostly, Realm, RealmSettings,
+    RecipientKey, Request, Role, World,
 };
 use crate::realms::RealmPlan;
 use crate::session::goodbye;
+
+/// The authid and the authrole of the router's own calls.
+const ROUTER: &str = "trunkline";
 
 /// A realm and its members.
 #[derive(Debug)]
@@ -38,6 +48,9 @@ pub(crate) struct RealmDriver {
     /// Whom the clock wakes, and by what name.
     own: Weak<Self>,
     sleeper: Sleeper,
+    /// As whom the router itself calls.
+    router: Identity,
+    inquiries: Inquiries,
     draining: AtomicBool,
     /// Told after every step that may have ended the last open call of a draining realm.
     drained: Notify,
@@ -59,6 +72,8 @@ pub(crate) enum NotJoined {
     Closing,
     /// The realm was made from a template, and went with its last session.
     Retired,
+    /// Another member has the ID that the session was told.
+    Taken,
 }
 
 #[derive(Debug)]
@@ -93,6 +108,14 @@ impl RealmDriver {
         clock: Arc<Clock>,
     ) -> Arc<Self> {
         let sleeper = clock.sleeper();
+        let router = Identity {
+            session: SessionId::from_bits(rand::random()),
+            authid: ROUTER.into(),
+            role: Arc::new(Role::that_calls(ROUTER, &settings.uri_rules, &settings.table_key)),
+            authmethod: IN_PROCESS,
+            authprovider: authprovider::STATIC,
+            features: Features::default(),
+        };
         Arc::new_cyclic(|own| Self {
             realm: Realm::new(settings, clock.wall_clock()),
             plan,
@@ -102,6 +125,8 @@ impl RealmDriver {
             clock,
             own: own.clone(),
             sleeper,
+            router,
+            inquiries: Inquiries::default(),
             draining: AtomicBool::new(false),
             drained: Notify::new(),
         })
@@ -119,23 +144,33 @@ impl RealmDriver {
         &self.counters
     }
 
-    /// Makes a session a member, under a random ID that no other member has (ID-02).
-    pub(crate) fn join(&self, identity: impl Fn(SessionId) -> Identity) -> Result<Membership, NotJoined> {
-        let membership = self.admit(identity)?;
+    /// Makes a session a member, under the ID that it was told, or a random one that no other member has (ID-02).
+    pub(crate) fn join(
+        &self,
+        session: Option<SessionId>,
+        identity: impl Fn(SessionId) -> Identity,
+    ) -> Result<Membership, NotJoined> {
+        let membership = self.admit(session, identity)?;
         self.announce(membership.key);
         Ok(membership)
     }
 
-    fn admit(&self, identity: impl Fn(SessionId) -> Identity) -> Result<Membership, NotJoined> {
+    fn admit(
+        &self,
+        wanted: Option<SessionId>,
+        identity: impl Fn(SessionId) -> Identity,
+    ) -> Result<Membership, NotJoined> {
         let outbox = Arc::new(Outbox::new(self.outbox_limits));
         let mut members = self.members.write();
         if let Some(why) = members.closed {
             return Err(why);
         }
         let session = loop {
-            let session = SessionId::from_bits(rand::random());
-            if !members.key_by_session.contains_key(&session) {
-                break session;
+            let session = wanted.unwrap_or_else(|| SessionId::from_bits(rand::random()));
+            match members.key_by_session.contains_key(&session) {
+                false => break session,
+                true if wanted.is_some() => return Err(NotJoined::Taken),
+                true => {}
             }
         };
         let generation = members.next_generation;
@@ -185,6 +220,21 @@ impl RealmDriver {
     /// If the session broke the protocol: it has to leave.
     pub(crate) fn handle(&self, from: RecipientKey, request: Request) -> Result<(), Violation> {
         self.step(|realm, out| realm.handle(from, request, out))
+    }
+
+    /// Calls a procedure for the router itself, which waits for the answer that long.
+    pub(crate) fn ask(&self, procedure: Uri, args: &[Value], timeout: Duration) -> Inquiry {
+        let (request, inquiry) = self.inquiries.begin();
+        let timeout = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).max(1);
+        let options = CallOptions { timeout: Some(timeout), ..CallOptions::default() };
+        let payload = Payload::new(SerializerId::Json, args, &[]);
+        let call = Call { request, options: options.into(), procedure, payload };
+        if let Err(violation) = self.handle(RecipientKey::ROUTER, Request::Call(call)) {
+            // Only with 2^53 calls open; the asker learns that nobody answers.
+            self.inquiries.forget(request);
+            tracing::error!(%violation, "cannot ask");
+        }
+        inquiry
     }
 
     /// Ends the call of an INVOCATION that could not be carried to its callee.
@@ -298,7 +348,12 @@ struct Step<'a> {
 
 impl Step<'_> {
     fn push(&self, to: RecipientKey, message: &Arc<Outgoing>) {
-        let Some(member) = self.members.member(to) else { return };
+        let Some(member) = self.members.member(to) else {
+            if to == RecipientKey::ROUTER {
+                self.driver.inquiries.answer(message);
+            }
+            return;
+        };
         if member.outbox.push(message).is_err() {
             self.overflow(to, member);
         }
@@ -316,7 +371,10 @@ impl Step<'_> {
 
 impl World for Step<'_> {
     fn identity(&self, of: RecipientKey) -> Option<&Identity> {
-        self.members.member(of).map(|member| &member.identity)
+        match self.members.member(of) {
+            Some(member) => Some(&member.identity),
+            None => (of == RecipientKey::ROUTER).then_some(&self.driver.router),
+        }
     }
 
     fn member(&self, session: SessionId) -> Option<RecipientKey> {
@@ -408,7 +466,6 @@ mod tests {
     use wamp_proto::SerializerId;
 
     use super::*;
-    use crate::realm::{Features, Role};
     use crate::{InProcess, Router};
 
     /// A router with one realm, whose first member subscribed to the events about sessions.
@@ -445,13 +502,14 @@ mod tests {
     #[test]
     fn meta_ses_02_who_is_killed_before_it_is_announced_is_never_announced() {
         let (_router, driver, mut watcher) = watched();
-        let admitted = driver.admit(|session| Identity { session, ..victim(&driver) }).expect("a member");
+        let admitted =
+            driver.admit(None, |session| Identity { session, ..victim(&driver) }).expect("a member");
         let killed = ask(&mut watcher, &format!(r#"[48,2,{{}},"wamp.session.kill",[{}]]"#, admitted.session));
         assert_eq!(killed, "[50,2,{}]");
         driver.announce(admitted.key);
         assert_eq!(received(&mut watcher), None);
 
-        let joined = driver.join(|session| Identity { session, ..victim(&driver) }).expect("a member");
+        let joined = driver.join(None, |session| Identity { session, ..victim(&driver) }).expect("a member");
         driver.leave(joined.key);
         let told = [received(&mut watcher), received(&mut watcher)].map(|event| event.expect("an event"));
         assert!(told[0].contains("on_join") && told[1].contains("on_leave"), "{told:?}");
@@ -460,7 +518,7 @@ mod tests {
     #[test]
     fn meta_ses_07_whom_somebody_else_just_killed_does_not_count() {
         let (_router, driver, mut watcher) = watched();
-        let join = || driver.join(|session| Identity { session, ..victim(&driver) }).expect("a member");
+        let join = || driver.join(None, |session| Identity { session, ..victim(&driver) }).expect("a member");
         let (first, second) = (join(), join());
         while received(&mut watcher).is_some() {}
 
@@ -503,7 +561,7 @@ mod tests {
     #[test]
     fn meta_ses_09_however_many_are_killed_the_audit_log_has_one_line() {
         let (_router, driver, mut watcher) = watched();
-        let join = || driver.join(|session| Identity { session, ..victim(&driver) }).expect("a member");
+        let join = || driver.join(None, |session| Identity { session, ..victim(&driver) }).expect("a member");
         let memberships = [join(), join(), join()];
         while received(&mut watcher).is_some() {}
 

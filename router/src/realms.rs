@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use trunkline_config::{
-    Config, Disclose, EventHistory, Limits, MatchPolicy, Permission, RealmRules, SlowSubscriber,
+    AuthMethod, Config, Disclose, EventHistory, Limits, MatchPolicy, Permission, RealmRules, SlowSubscriber,
 };
 use wamp_proto::uri::UriRules;
-use wamp_proto::{Profile, error_uri};
+use wamp_proto::{Profile, SessionId, error_uri};
 
+use crate::authentication::{Hook, Principals};
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::outbox::OutboxLimits;
@@ -28,6 +29,8 @@ pub(crate) struct RealmPlan {
     pub(crate) profile: Profile,
     roles: HashMap<String, Arc<Role>>,
     anonymous_role: Option<String>,
+    pub(crate) principals: Principals,
+    hooks: RwLock<Vec<(AuthMethod, Hook)>>,
     uri_rules: UriRules,
     call_queues: Arc<RankedPatterns<QueueLimits>>,
     call_timeout: Option<NonZeroU64>,
@@ -101,6 +104,11 @@ impl Realms {
         self.plans.get(*self.plan_by_name.most_specific(name)?)
     }
 
+    /// The entry of the configuration that listeners know by that name.
+    pub(crate) fn plan_labelled(&self, label: &str) -> Option<&Arc<RealmPlan>> {
+        self.plans.iter().find(|plan| plan.label == label)
+    }
+
     /// The realm of that name, if it is there.
     pub(crate) fn get(&self, name: &str) -> Option<Arc<RealmDriver>> {
         self.present.read().by_name.get(name).cloned()
@@ -119,16 +127,18 @@ impl Realms {
         &self,
         name: &str,
         plan: &Arc<RealmPlan>,
-        identity: impl Fn(wamp_proto::SessionId) -> Identity,
+        session: Option<SessionId>,
+        identity: impl Fn(SessionId) -> Identity,
     ) -> Result<(Arc<RealmDriver>, Membership), &'static str> {
         loop {
             let driver = match self.get(name) {
                 Some(driver) => driver,
                 None => self.get_or_make(name, plan)?,
             };
-            match driver.join(&identity) {
+            match driver.join(session, &identity) {
                 Ok(membership) => return Ok((driver, membership)),
                 Err(NotJoined::Closing) => return Err(error_uri::SYSTEM_SHUTDOWN),
+                Err(NotJoined::Taken) => return Err(error_uri::UNAVAILABLE),
                 // Its last session left in between, and took it along.
                 Err(NotJoined::Retired) => {}
             }
@@ -227,12 +237,18 @@ impl RealmPlan {
             let EventHistory { uri, match_policy, limit, max_bytes, max_age } = history.clone();
             (uri, match_policy, StoreLimits { events: limit, max_bytes, max_age })
         });
+        let hooks = rules.authenticators.iter().flat_map(|authenticator| {
+            let methods = authenticator.methods.iter();
+            methods.map(|method| (*method, Hook::Procedure(authenticator.clone())))
+        });
         let retained = &rules.retained_events;
         Self {
             label: label.to_owned(),
             profile: rules.profile,
             roles: roles.collect(),
             anonymous_role: rules.anonymous_role.clone(),
+            principals: Principals::new(&rules.principals),
+            hooks: RwLock::new(hooks.collect()),
             call_queues: Arc::new(RankedPatterns::new(call_queues, table_key)),
             uri_rules,
             call_timeout: NonZeroU64::new(rules.call_timeout_ms),
@@ -255,6 +271,19 @@ impl RealmPlan {
     /// The name of the role that anonymous sessions have, unless their listener gives them another.
     pub(crate) fn anonymous_role(&self) -> Option<&str> {
         self.anonymous_role.as_deref()
+    }
+
+    /// Whom to ask about sessions of that method that are no principal's.
+    pub(crate) fn hook(&self, method: AuthMethod) -> Option<Hook> {
+        let hooks = self.hooks.read();
+        hooks.iter().find(|(of, _)| *of == method).map(|(_, hook)| hook.clone())
+    }
+
+    /// From now on, asks that one about sessions of that method.
+    pub(crate) fn set_hook(&self, method: AuthMethod, hook: Hook) {
+        let mut hooks = self.hooks.write();
+        hooks.retain(|(of, _)| *of != method);
+        hooks.push((method, hook));
     }
 
     /// Whether a subscriber whose outbox is full misses EVENTs instead of being disconnected.

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkline_config::{Config, Limits};
+use trunkline_config::{AuthMethod, Config, Limits};
+use wamp_proto::auth::cryptosign::parse_seed;
 use wamp_proto::uri::UriRules;
 use wamp_proto::{DecodeRules, Profile};
 
+use crate::authentication::{Authenticator, Backoff, Hashing, Hook};
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::realm::Holdings;
@@ -22,6 +24,10 @@ pub struct Router {
     realm_uri_rules: UriRules,
     counters: Arc<Counters>,
     clock: Arc<Clock>,
+    backoff: Backoff,
+    hashing: Hashing,
+    /// Seed of the key by which the router proves itself (AUTH-RTR-01).
+    key: Option<[u8; 32]>,
 }
 
 impl Router {
@@ -70,7 +76,25 @@ impl Router {
             },
             counters,
             clock,
+            backoff: Backoff::new(&config.authentication),
+            hashing: Hashing::new(config.authentication.hashes_max),
+            key: config.authentication.router_key.as_ref().and_then(|key| parse_seed(&key.0).ok()),
         })
+    }
+
+    /// From now on, asks that authenticator about sessions that want to join by one of these methods and are no
+    /// configured principal's. `realm` names a realm, or a template by its URI. Returns whether there is one.
+    pub fn authenticate_with(
+        &self,
+        realm: &str,
+        methods: &[AuthMethod],
+        authenticator: Arc<dyn Authenticator>,
+    ) -> bool {
+        let Some(plan) = self.realms.plan_labelled(realm) else { return false };
+        for method in methods {
+            plan.set_hook(*method, Hook::Program(authenticator.clone()));
+        }
+        true
     }
 
     /// What the router counted so far.
@@ -94,6 +118,18 @@ impl Router {
 
     pub(crate) fn realms(&self) -> &Realms {
         &self.realms
+    }
+
+    pub(crate) fn backoff(&self) -> &Backoff {
+        &self.backoff
+    }
+
+    pub(crate) fn hashing(&self) -> &Hashing {
+        &self.hashing
+    }
+
+    pub(crate) fn key(&self) -> Option<&[u8; 32]> {
+        self.key.as_ref()
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -26,6 +26,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod auth;
 pub mod batch;
 pub mod dict;
 pub mod error_uri;

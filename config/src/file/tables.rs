@@ -559,6 +559,7 @@ impl Table for Permission {
             match_policy: MatchPolicy::Exact,
             allow: Vec::new(),
             deny: Vec::new(),
+            ask: Vec::new(),
             disclose: Disclose::Allowed,
         }
     }

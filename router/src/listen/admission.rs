@@ -1,7 +1,7 @@
 //! How many connections a listener has, all in all and from each source address.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -12,9 +12,6 @@ use crate::counters::Counters;
 
 /// Connections over a limit that are being told so at a time. Those beyond are closed without a word.
 const REFUSALS_MAX: usize = 64;
-
-/// Leading bits of an IPv6 address that count: who has one address there has the rest of the network, too.
-const IPV6_PREFIX_BITS: u32 = 64;
 
 /// The places of one listener.
 #[derive(Debug)]
@@ -118,10 +115,9 @@ impl Place {
     ///
     /// It counts once, and for one that has an address.
     pub(crate) fn count_for(&mut self, source: Source) -> Result<(), Overrun> {
-        let (Kind::Anywhere, Some(address)) = (self.kind, source.address()) else {
+        let (Kind::Anywhere, Some(address)) = (self.kind, source.network()) else {
             return Ok(());
         };
-        let address = network(address);
         let mut taken = self.admission.taken.lock();
         let count = taken.by_address.get(&address).copied().unwrap_or_default();
         if count < self.admission.per_address_max {
@@ -140,16 +136,6 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.admission.taken.lock().give_back(self.kind);
-    }
-}
-
-/// What counts as one source: an IPv4 address, or an IPv6 network.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            Ipv6Addr::from_bits(address.to_bits() >> IPV6_PREFIX_BITS << IPV6_PREFIX_BITS).into()
-        }
-        address => address,
     }
 }
 

@@ -1,7 +1,10 @@
 //! Where a connection comes from: what logs show and what connection limits count.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+/// Leading bits of an IPv6 address that count: who has one address there has the rest of the network, too.
+const IPV6_PREFIX_BITS: u32 = 64;
 
 /// The source of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +25,16 @@ impl Source {
             Self::Address(address) => Some(address),
             Self::Unix => None,
         }
+    }
+
+    /// What counts as one source: an IPv4 address, or an IPv6 network.
+    pub(crate) fn network(self) -> Option<IpAddr> {
+        Some(match self.address()?.to_canonical() {
+            IpAddr::V6(address) => {
+                Ipv6Addr::from_bits(address.to_bits() >> IPV6_PREFIX_BITS << IPV6_PREFIX_BITS).into()
+            }
+            address => address,
+        })
     }
 }
 

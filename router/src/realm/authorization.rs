@@ -78,6 +78,17 @@ impl Role {
         Self { name: name.into(), trustlevel, rules }
     }
 
+    /// A role that may call everything, and nothing else.
+    pub(crate) fn that_calls(name: &str, uri_rules: &UriRules, table_key: &[u8; 16]) -> Self {
+        let everything = Rule {
+            uri: String::new(),
+            match_policy: MatchPolicy::Prefix,
+            action: Action::Call,
+            verdict: Verdict::Allowed(Disclosure::OnRequest),
+        };
+        Self::new(name, None, &[everything], uri_rules, table_key)
+    }
+
     /// Whether the role's sessions may do that with every URI that the pattern matches.
     pub(super) fn permits(&self, action: Action, uri: &str, match_policy: MatchPolicy) -> bool {
         // `Action::ALL` is in the order of the variants.

@@ -16,6 +16,11 @@ pub(crate) struct RecipientKey {
     pub(crate) generation: u32,
 }
 
+impl RecipientKey {
+    /// The router, which calls procedures too. It is no member: nothing but answers gets to it.
+    pub(crate) const ROUTER: Self = Self { slot: u32::MAX, generation: 0 };
+}
+
 /// Who a member is, and what it said about itself.
 #[derive(Debug)]
 pub(crate) struct Identity {

@@ -15,6 +15,7 @@ use crate::message::{
 pub enum RouterInput {
     /// Let the session in, with [`RouterSession::welcome`], or abort.
     Hello(Hello),
+    Authenticate(crate::message::Authenticate),
     /// Give it to the broker.
     Publish(Publish),
     /// Give it to the broker.
@@ -139,6 +140,7 @@ impl RouterSession {
         result
     }
 
+    pub fn challenge(&mut self) {}
     /// The router sent WELCOME; from here the rules of the realm's profile apply.
     pub fn welcome(&mut self, profile: Profile) {
         self.profile = profile;

@@ -1,0 +1,41 @@
+//! Tickets against their hashes: on threads of their own, a few at a time, in a time that tells nothing.
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Argon2, PasswordVerifier as _};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use trunkline_config::Secret;
+
+/// The threads that compute hashes, by permission.
+#[derive(Debug)]
+pub(crate) struct Hashing(Semaphore);
+
+/// The router has no thread for it: it goes down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no hash can be computed")]
+pub(crate) struct Unhashed;
+
+impl Hashing {
+    /// With that many hashes at a time.
+    pub(crate) fn new(hashes_max: usize) -> Self {
+        Self(Semaphore::new(hashes_max))
+    }
+
+    /// Whether the ticket has one of these hashes, each an argon2id PHC string.
+    ///
+    /// All are computed, whichever fits: how long it takes tells how many there are, and nothing else.
+    ///
+    /// # Errors
+    /// If none can be computed.
+    pub(crate) async fn fits_any(&self, ticket: String, hashes: Vec<Secret>) -> Result<bool, Unhashed> {
+        let _permit = self.0.acquire().await.or(Err(Unhashed))?;
+        let computed = spawn_blocking(move || {
+            hashes.iter().fold(false, |fits, hash| {
+                let one = PasswordHash::new(&hash.0)
+                    .is_ok_and(|hash| Argon2::default().verify_password(ticket.as_bytes(), &hash).is_ok());
+                fits | one
+            })
+        });
+        computed.await.or(Err(Unhashed))
+    }
+}

@@ -1,0 +1,255 @@
+//! What each method asks of a client, and when that is proof.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use trunkline_config::{AuthMethod, Principal, scram};
+use wamp_proto::auth::{cryptosign, wampcra};
+use wamp_proto::message::Authenticate;
+use wamp_proto::{Value, error_uri};
+
+use super::principals::wampcra_key;
+use super::{
+    Admitted, Candidate, Conversation, Proven, Refused, Unsuccessful, anonymous_authid, authprovider,
+};
+
+/// The channel binding that there is (RFC 9266).
+const TLS_EXPORTER: &str = "tls-exporter";
+
+/// Octets of a nonce.
+const NONCE_BYTES: usize = 24;
+
+impl Candidate<'_> {
+    /// Whether the realm has that method, and HELLO what it needs.
+    ///
+    /// # Errors
+    /// If the realm has it, and what HELLO lacks is worth a word.
+    pub(super) fn can_try(&self, method: AuthMethod) -> Result<bool, Refused> {
+        if !self.realm_has(method) {
+            return Ok(false);
+        }
+        match method {
+            AuthMethod::Anonymous => Ok(true),
+            AuthMethod::Ticket | AuthMethod::Wampcra => self.has_authid(method),
+            AuthMethod::WampScram | AuthMethod::Scram => {
+                if self.authextra("channel_binding").is_some() {
+                    return Err(self.no_such_binding());
+                }
+                Ok(self.has_authid(method)? && self.client_nonce().is_some())
+            }
+            AuthMethod::Cryptosign => match self.authextra("channel_binding").and_then(Value::as_str) {
+                None | Some(TLS_EXPORTER) => Ok(self.public_key().is_some()),
+                Some(_) => Err(self.no_such_binding()),
+            },
+            AuthMethod::Tls => Ok(self.transport.certificate.is_some()
+                && (self.certified().is_some() || self.plan.hook(method).is_some())),
+            AuthMethod::Cookie => Ok(false),
+        }
+    }
+
+    fn has_authid(&self, method: AuthMethod) -> Result<bool, Refused> {
+        if self.authid().is_some() {
+            return Ok(true);
+        }
+        let message = format!("the method {:?} needs HELLO.Details.authid", method.as_str());
+        Err(Refused::new(error_uri::NO_SUCH_PRINCIPAL, message))
+    }
+
+    /// The client insists on a channel binding that is not to be had (AUTH-SCRAM-02, AUTH-CB-01).
+    fn no_such_binding(&self) -> Refused {
+        let message =
+            "the channel binding that the client asks for is not supported; tls-exporter is, for cryptosign";
+        super::no_matching_method(self.plan, message)
+    }
+
+    /// Goes through one method to its end: there is one attempt for each connection.
+    pub(super) async fn attempt(
+        &self,
+        method: AuthMethod,
+        conversation: &mut impl Conversation,
+    ) -> Result<Admitted, Unsuccessful> {
+        match method {
+            AuthMethod::Anonymous => Ok(self.anonymous().await?),
+            AuthMethod::Ticket => self.ticket(conversation).await,
+            AuthMethod::Wampcra => self.wampcra(conversation).await,
+            AuthMethod::WampScram => self.scram(scram::Dialect::Wamp, conversation).await,
+            AuthMethod::Scram => self.scram(scram::Dialect::Autobahn, conversation).await,
+            AuthMethod::Cryptosign => self.cryptosign(conversation).await,
+            AuthMethod::Tls => Ok(self.tls().await?),
+            AuthMethod::Cookie => Err(self.nothing_fits().into()),
+        }
+    }
+
+    /// The authid that the client claims counts for nothing (AUTH-ANON-01).
+    async fn anonymous(&self) -> Result<Admitted, Refused> {
+        let method = AuthMethod::Anonymous;
+        let Some(role) = self.anonymous_role() else {
+            let Some(proven) = self.claimed(method, None, None, Vec::new()).await? else {
+                return Err(self.denied("", "the authenticator takes no anonymous session"));
+            };
+            return self.admit(method, proven, None);
+        };
+        let principal = Arc::new(Principal {
+            authid: anonymous_authid(),
+            role: role.to_owned(),
+            tickets: Vec::new(),
+            wampcra: Vec::new(),
+            scram: Vec::new(),
+            cryptosign: Vec::new(),
+            certificates: Vec::new(),
+        });
+        let proven = Proven { principal, realm: None, extra: None, provider: authprovider::STATIC };
+        self.admit(method, proven, None)
+    }
+
+    /// AUTH-TKT-01.
+    async fn ticket(&self, conversation: &mut impl Conversation) -> Result<Admitted, Unsuccessful> {
+        let method = AuthMethod::Ticket;
+        let authid = self.authid().unwrap_or_default();
+        self.check_backoff(authid)?;
+        let ticket = conversation.challenge(method, Vec::new()).await?.signature;
+        let known = self.plan.principals.named(authid);
+        if known.is_none() && self.plan.hook(method).is_some() {
+            let more = vec![("ticket".to_owned(), Value::from(&*ticket))];
+            let Some(proven) = self.claimed(method, None, Some(authid), more).await? else {
+                return Err(self.denied(authid, "the authenticator denies the ticket").into());
+            };
+            return Ok(self.admit(method, proven, None)?);
+        }
+        let hashes = self.plan.principals.hashes(known.map(|principal| &**principal));
+        let hashing = self.router.hashing();
+        let fits = hashing.fits_any(ticket.to_string(), hashes).await;
+        match (fits, self.claimed(method, known, Some(authid), Vec::new()).await?) {
+            (Ok(true), Some(proven)) => Ok(self.admit(method, proven, None)?),
+            (Ok(_), _) => Err(self.denied(authid, "wrong ticket, or no such principal").into()),
+            (Err(error), _) => Err(self.failed(error.to_string()).into()),
+        }
+    }
+
+    /// AUTH-CRA-01 to AUTH-CRA-04.
+    async fn wampcra(&self, conversation: &mut impl Conversation) -> Result<Admitted, Unsuccessful> {
+        let method = AuthMethod::Wampcra;
+        let authid = self.authid().unwrap_or_default();
+        self.check_backoff(authid)?;
+        let known = self.plan.principals.named(authid).filter(|known| !known.wampcra.is_empty());
+        let proven = self.claimed(method, known, Some(authid), Vec::new()).await?;
+        let keys = proven.as_ref().map_or(&[][..], |proven| &proven.principal.wampcra);
+        let (role, salting) = match (&proven, keys.first()) {
+            (Some(proven), Some(key)) => (proven.principal.role.clone(), wampcra_key(key).1),
+            _ => self.plan.principals.mock_wampcra(authid),
+        };
+        let challenge = wampcra::Challenge {
+            authid,
+            authrole: &role,
+            authprovider: authprovider::STATIC,
+            nonce: &hex(&rand::random::<[u8; NONCE_BYTES]>()),
+            timestamp: &OffsetDateTime::now_utc()
+                .truncate_to_millisecond()
+                .format(&Rfc3339)
+                .unwrap_or_default(),
+            session: self.session,
+        };
+        let challenge = challenge.to_json();
+        let mut extra = vec![("challenge".to_owned(), Value::from(&*challenge))];
+        if let Some(salting) = salting {
+            extra.push(("salt".to_owned(), salting.salt.into()));
+            extra.push(("iterations".to_owned(), u64::from(salting.iterations).into()));
+            extra.push(("keylen".to_owned(), u64::from(salting.keylen).into()));
+        }
+        let signature = conversation.challenge(method, extra).await?.signature;
+        // All are computed, whichever fits; and one, if there is none.
+        let fits = |fits: bool, key: &str| fits | wampcra::verify(key.as_bytes(), &challenge, &signature);
+        let is_signed = match keys {
+            [] => fits(false, "") && false,
+            keys => keys.iter().map(|key| wampcra_key(key).0).fold(false, fits),
+        };
+        match proven {
+            Some(proven) if is_signed => Ok(self.admit(method, proven, None)?),
+            _ => Err(self.denied(authid, "wrong signature, or no such principal").into()),
+        }
+    }
+
+    /// AUTH-CS-01 to AUTH-CS-04, AUTH-CB-01, AUTH-RTR-01.
+    async fn cryptosign(&self, conversation: &mut impl Conversation) -> Result<Admitted, Unsuccessful> {
+        let method = AuthMethod::Cryptosign;
+        let Some(public_key) = self.public_key() else { return Err(self.nothing_fits().into()) };
+        let name = self.authid().map_or_else(|| hex(&public_key), str::to_owned);
+        self.check_backoff(&name)?;
+        let wants_binding = self.authextra("channel_binding").is_some();
+        // A client that asks for it where there is none learns that from CHALLENGE (AUTH-CB-02).
+        let channel_id = self.transport.channel_id.as_deref().filter(|_| wants_binding);
+        let known = self.plan.principals.with_public_key(&public_key);
+        let known = known.filter(|known| self.authid().is_none_or(|authid| authid == known.authid));
+        let proven = self.claimed(method, known, self.authid(), Vec::new()).await?;
+        let proven = proven.filter(|proven| proven.principal.cryptosign.contains(&public_key));
+
+        let challenge = rand::random::<[u8; 32]>();
+        let binding = channel_id.map_or(Value::Null, |_| TLS_EXPORTER.into());
+        let mut extra = vec![
+            ("challenge".to_owned(), Value::from(hex(&challenge))),
+            ("channel_binding".to_owned(), binding),
+        ];
+        if let (Some(wanted), Some(key)) = (self.router_challenge()?, self.router.key()) {
+            extra.push(("pubkey".to_owned(), hex(&cryptosign::public_key(key)).into()));
+            extra.push(("signature".to_owned(), cryptosign::sign(key, &wanted, channel_id).into()));
+        }
+        let Authenticate { signature, .. } = conversation.challenge(method, extra).await?;
+        // Of an unknown key too, so that it takes as long.
+        let is_signed = cryptosign::verify(&public_key, &challenge, channel_id, &signature);
+        match (proven, is_signed) {
+            (Some(proven), Ok(())) => Ok(self.admit(method, proven, None)?),
+            (None, _) => Err(self.denied(&name, "no principal has that key").into()),
+            (Some(_), Err(error)) => Err(self.denied(&name, error.to_string()).into()),
+        }
+    }
+
+    /// The key that the client says is its own.
+    fn public_key(&self) -> Option<[u8; 32]> {
+        cryptosign::parse_public_key(self.authextra("pubkey")?.as_str()?).ok()
+    }
+
+    /// What the client wants the router to sign: in `authextra`, or beside it.
+    fn router_challenge(&self) -> Result<Option<[u8; 32]>, Refused> {
+        let Some(challenge) = self.authextra("challenge") else { return Ok(None) };
+        let octets = challenge.as_str().and_then(|text| cryptosign::parse_challenge(text).ok());
+        let error = || {
+            Refused::new(error_uri::INVALID_ARGUMENT, "authextra.challenge is not of 64 hexadecimal digits")
+        };
+        octets.map(Some).ok_or_else(error)
+    }
+
+    /// The certificate is proof: the TLS handshake showed that the client has its key.
+    async fn tls(&self) -> Result<Admitted, Refused> {
+        let method = AuthMethod::Tls;
+        let known =
+            self.certified().filter(|known| self.authid().is_none_or(|authid| authid == known.authid));
+        match self.claimed(method, known, self.authid(), Vec::new()).await? {
+            Some(proven) => self.admit(method, proven, None),
+            None => Err(self.denied(self.authid().unwrap_or_default(), "nobody has that certificate")),
+        }
+    }
+
+    /// AUTH-SCRAM-01 to AUTH-SCRAM-12.
+    async fn scram(
+        &self,
+        dialect: scram::Dialect,
+        conversation: &mut impl Conversation,
+    ) -> Result<Admitted, Unsuccessful> {
+        todo!()
+    }
+
+    /// The client's half of the nonce of SCRAM.
+    fn client_nonce(&self) -> Option<&str> {
+        self.authextra("nonce")?.as_str().filter(|nonce| scram::is_nonce(nonce))
+    }
+}
+
+fn hex(octets: &[u8]) -> String {
+    use std::fmt::Write as _;
+    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
+        // Writing to a String never fails.
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
+}

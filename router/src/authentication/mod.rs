@@ -1,0 +1,370 @@
+//! Who a session is: from HELLO to a verdict, by the first method that the client offers and the realm has.
+//!
+//! Knows no socket: what it says to the client, and hears, goes through a [`Conversation`]. What the session may do
+//! is its role's business.
+
+mod backoff;
+mod hashing;
+mod hook;
+mod methods;
+mod principals;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use trunkline_config::{AuthMethod, CertificateName, Listener, Principal, Profile};
+use wamp_proto::message::{Authenticate, Hello};
+use wamp_proto::{SessionId, Value, error_uri};
+
+use crate::listen::{Source, TransportCredentials};
+use crate::realm::Role;
+use crate::realms::RealmPlan;
+use crate::router::Router;
+
+pub(crate) use backoff::Backoff;
+pub(crate) use hashing::Hashing;
+pub(crate) use hook::Hook;
+pub use hook::{Attempt, Authenticator, Decision, NotVouched, Vouched};
+pub(crate) use principals::Principals;
+
+/// What a session is told that cannot prove who it is, whether or not there is such a principal.
+const DENIED: &str = "authentication failed";
+
+/// Marks the authids that the router made up (AUTH-ANON-01).
+const ANONYMOUS_PREFIX: &str = "anonymous-";
+
+/// Who vouched for a session, as WELCOME says it.
+pub(crate) mod authprovider {
+    /// The configuration, or the program that embeds the router.
+    pub(crate) const STATIC: &str = "static";
+    /// An authenticator.
+    pub(crate) const DYNAMIC: &str = "dynamic";
+}
+
+/// The client that wants to be let in.
+pub(crate) trait Conversation: Send {
+    /// Sends CHALLENGE, and waits for AUTHENTICATE.
+    ///
+    /// # Errors
+    /// If the client is gone, or broke the protocol: there is nothing more to decide.
+    fn challenge(
+        &mut self,
+        method: AuthMethod,
+        extra: Vec<(String, Value)>,
+    ) -> impl Future<Output = Result<Authenticate, Gone>> + Send;
+}
+
+/// Nobody is there to be let in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gone;
+
+/// A session that wants to join a realm, and what is known of it.
+pub(crate) struct Candidate<'a> {
+    pub(crate) router: &'a Arc<Router>,
+    pub(crate) listener: &'a Listener,
+    pub(crate) source: Source,
+    pub(crate) transport: &'a TransportCredentials,
+    pub(crate) hello: &'a Hello,
+    pub(crate) plan: &'a Arc<RealmPlan>,
+    /// What its ID will be, which WAMP-CRA has to tell it before (AUTH-CRA-03).
+    pub(crate) session: SessionId,
+}
+
+/// Somebody who may join.
+#[derive(Clone, Debug)]
+pub(crate) struct Admitted {
+    /// The realm, which may be another than HELLO named.
+    pub(crate) realm: String,
+    pub(crate) plan: Arc<RealmPlan>,
+    pub(crate) authid: String,
+    pub(crate) role: Arc<Role>,
+    pub(crate) authmethod: &'static str,
+    pub(crate) authprovider: &'static str,
+    /// What WELCOME tells the client.
+    pub(crate) authextra: Option<Value>,
+    /// What its ID has to be, if it was told.
+    pub(crate) session: Option<SessionId>,
+}
+
+/// Why somebody may not join, as the client is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
+    /// What the logs say in addition: the client must not tell one denial from another.
+    pub(crate) cause: String,
+}
+
+/// How an attempt ends that does not end well.
+#[derive(Debug)]
+pub(crate) enum Unsuccessful {
+    Refused(Refused),
+    Gone,
+}
+
+/// Somebody who is who they say.
+struct Proven {
+    principal: Arc<Principal>,
+    realm: Option<String>,
+    extra: Option<Value>,
+    provider: &'static str,
+}
+
+impl From<Refused> for Unsuccessful {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<Gone> for Unsuccessful {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl Refused {
+    pub(crate) fn new(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), cause: String::new() }
+    }
+}
+
+/// An authid for a session that has none.
+pub(crate) fn anonymous_authid() -> String {
+    format!("{ANONYMOUS_PREFIX}{:014x}", rand::random::<u64>() >> 8)
+}
+
+/// That nothing which the client offers is configured, as the realm's clients know it (AUTH-GEN-04, A-15).
+pub(crate) fn no_matching_method(plan: &RealmPlan, message: &str) -> Refused {
+    let reason = match plan.profile {
+        Profile::Crossbar => error_uri::CROSSBAR_NO_AUTH_METHOD,
+        Profile::Default | Profile::Strict => error_uri::NO_MATCHING_AUTH_METHOD,
+    };
+    Refused::new(reason, message)
+}
+
+impl Candidate<'_> {
+    /// Finds out who it is.
+    pub(crate) async fn authenticate(
+        &self,
+        conversation: &mut impl Conversation,
+    ) -> Result<Admitted, Unsuccessful> {
+        let mut lacking = None;
+        for method in self.offered() {
+            if !self.listener.takes(method) {
+                continue;
+            }
+            match self.can_try(method) {
+                Ok(true) => return self.attempt(method, conversation).await,
+                Ok(false) => {}
+                Err(refused) => lacking = lacking.or(Some(refused)),
+            }
+        }
+        Err(lacking.unwrap_or_else(|| self.nothing_fits()).into())
+    }
+
+    /// The methods that the client offers and that there are, the preferred first. No list, or an empty one, offers
+    /// no proof: that is what anonymous means (AUTH-GEN-01).
+    fn offered(&self) -> Vec<AuthMethod> {
+        match self.hello.details.authmethods.as_deref() {
+            None | Some([]) => vec![AuthMethod::Anonymous],
+            Some(methods) => methods.iter().filter_map(|method| AuthMethod::named(method)).collect(),
+        }
+    }
+
+    /// Nothing that the client offers can be tried here (AUTH-GEN-04).
+    fn nothing_fits(&self) -> Refused {
+        let taken: Vec<_> = AuthMethod::ALL
+            .iter()
+            .filter(|method| self.listener.takes(**method) && self.realm_has(**method))
+            .map(|method| format!("{:?}", method.as_str()))
+            .collect();
+        let takes = if taken.is_empty() { "none".to_owned() } else { taken.join(", ") };
+        let offers_proof = self.offered().iter().any(|method| *method != AuthMethod::Anonymous);
+        if !offers_proof && !taken.is_empty() && self.plan.profile != Profile::Crossbar {
+            let message = format!("this realm takes no anonymous sessions here; its methods: {takes}");
+            return Refused::new(error_uri::AUTHENTICATION_REQUIRED, message);
+        }
+        no_matching_method(self.plan, &format!("authentication methods of this realm here: {takes}"))
+    }
+
+    /// Whether the realm has that method for anybody.
+    fn realm_has(&self, method: AuthMethod) -> bool {
+        self.plan.principals.has(method)
+            || self.plan.hook(method).is_some()
+            || (method == AuthMethod::Anonymous && self.anonymous_role().is_some())
+    }
+
+    /// The role that a session gets here which proves nothing about itself.
+    fn anonymous_role(&self) -> Option<&str> {
+        let here = self.listener.anonymous_roles.iter().find(|role| role.realm == self.plan.label);
+        here.map(|role| role.role.as_str()).or(self.plan.anonymous_role())
+    }
+
+    /// Who the client claims to be.
+    fn authid(&self) -> Option<&str> {
+        self.hello.details.authid.as_deref()
+    }
+
+    fn authextra(&self, key: &str) -> Option<&Value> {
+        self.hello.details.authextra.as_ref()?.get(key).filter(|value| **value != Value::Null)
+    }
+
+    /// Refuses, unless somebody may try from there under that name (again).
+    fn check_backoff(&self, name: &str) -> Result<(), Refused> {
+        if self.router.backoff().admits(self.source.network(), name, Instant::now()) {
+            return Ok(());
+        }
+        self.router.counters().logins_shut_out.increment();
+        // The same for names that there are and for others: both are counted.
+        Err(Refused::new(
+            error_uri::AUTHENTICATION_FAILED,
+            "too many failed attempts from this address; try again later",
+        ))
+    }
+
+    /// The end of an attempt without proof. `cause` is for the logs alone.
+    fn denied(&self, name: &str, cause: impl Into<String>) -> Refused {
+        self.router.backoff().failed(self.source.network(), name, Instant::now());
+        self.router.counters().logins_failed.increment();
+        let reason = match self.plan.profile {
+            Profile::Crossbar => error_uri::NOT_AUTHORIZED,
+            Profile::Default | Profile::Strict => error_uri::AUTHENTICATION_DENIED,
+        };
+        Refused { reason, message: DENIED.to_owned(), cause: cause.into() }
+    }
+
+    /// Nobody could find out. `cause` is for the logs alone.
+    fn failed(&self, cause: impl Into<String>) -> Refused {
+        Refused {
+            reason: error_uri::AUTHENTICATION_FAILED,
+            message: "who this is could not be found out".to_owned(),
+            cause: cause.into(),
+        }
+    }
+
+    /// The principal of that authid, as far as the method goes: one that the configuration knows, or one that the
+    /// realm's authenticator vouches for. Nobody, if there is none, or none with a credential of this kind.
+    ///
+    /// # Errors
+    /// If the authenticator could not find out.
+    async fn claimed(
+        &self,
+        method: AuthMethod,
+        known: Option<&Arc<Principal>>,
+        authid: Option<&str>,
+        more: Vec<(String, Value)>,
+    ) -> Result<Option<Proven>, Refused> {
+        if let Some(principal) = known {
+            let principal = principal.clone();
+            let provider = authprovider::STATIC;
+            return Ok(Some(Proven { principal, realm: None, extra: None, provider }));
+        }
+        let is_taken = authid.is_some_and(|authid| self.plan.principals.named(authid).is_some());
+        let Some(hook) = self.plan.hook(method).filter(|_| !is_taken) else { return Ok(None) };
+        let attempt = Attempt {
+            realm: self.hello.realm.to_string(),
+            authid: authid.map(str::to_owned),
+            method,
+            details: self.details(method, more),
+        };
+        match hook.ask(self.router, attempt).await {
+            Ok(Vouched { principal, realm, extra }) => {
+                let provider = authprovider::DYNAMIC;
+                Ok(Some(Proven { principal: Arc::new(principal), realm, extra, provider }))
+            }
+            Err(NotVouched::Denied(cause)) => {
+                tracing::debug!(session = self.session.value(), %cause, "the authenticator says no");
+                Ok(None)
+            }
+            Err(NotVouched::Failed(cause)) => {
+                self.router.counters().authenticators_failed.increment();
+                Err(self.failed(cause))
+            }
+        }
+    }
+
+    /// What authenticators learn: what Crossbar.io's do.
+    fn details(&self, method: AuthMethod, more: Vec<(String, Value)>) -> Value {
+        let mut details = vec![
+            ("authmethod".to_owned(), method.as_str().into()),
+            ("session".to_owned(), self.session.value().into()),
+            ("authextra".to_owned(), self.hello.details.authextra.clone().unwrap_or(Value::Null)),
+            ("transport".to_owned(), self.transport_details()),
+        ];
+        details.extend(more);
+        Value::Dict(details)
+    }
+
+    fn transport_details(&self) -> Value {
+        let mut details = vec![("peer".to_owned(), Value::from(self.source.to_string()))];
+        if let Some(certificate) = &self.transport.certificate {
+            details.push(("client_certificate".to_owned(), certificate.to_value()));
+        }
+        Value::Dict(details)
+    }
+
+    /// Lets somebody in who is who they say.
+    ///
+    /// # Errors
+    /// If the role or the realm that goes with it is not there.
+    fn admit(
+        &self,
+        method: AuthMethod,
+        proven: Proven,
+        authextra: Option<Value>,
+    ) -> Result<Admitted, Refused> {
+        let Proven { principal, realm, extra, provider } = proven;
+        let realm = realm.unwrap_or_else(|| self.hello.realm.to_string());
+        let plan = if *realm == *self.hello.realm {
+            self.plan.clone()
+        } else {
+            let plan = self.router.realms().plan(&realm).filter(|plan| self.listener.opens(&plan.label));
+            plan.cloned().ok_or_else(|| Refused::new(error_uri::NO_SUCH_REALM, "no such realm"))?
+        };
+        let Some(role) = plan.role(&principal.role).cloned() else {
+            return Err(Refused {
+                cause: format!("there is no role {:?}", principal.role),
+                ..Refused::new(error_uri::NO_SUCH_ROLE, "the realm has no such role")
+            });
+        };
+        let authid = match &*principal.authid {
+            "" => anonymous_authid(),
+            authid => authid.to_owned(),
+        };
+        if method != AuthMethod::Anonymous {
+            self.router.backoff().succeeded(self.source.network(), &authid);
+        }
+        Ok(Admitted {
+            realm,
+            plan,
+            authid,
+            role,
+            authmethod: method.as_str(),
+            authprovider: provider,
+            authextra: merged(authextra, extra),
+            session: Some(self.session),
+        })
+    }
+
+    /// The principal of the client's certificate, by whichever name of it is known.
+    fn certified(&self) -> Option<&Arc<Principal>> {
+        let certificate = self.transport.certificate.as_deref()?;
+        let names = certificate.alternative_names.iter().cloned().map(CertificateName::AlternativeName);
+        let mut names = [CertificateName::Fingerprint(certificate.fingerprint)].into_iter().chain(names);
+        names.find_map(|name| self.plan.principals.with_certificate(&name))
+    }
+}
+
+/// Two dicts in one; the first counts where both say something.
+fn merged(first: Option<Value>, second: Option<Value>) -> Option<Value> {
+    match (first, second) {
+        (Some(Value::Dict(mut entries)), Some(Value::Dict(more))) => {
+            let fresh = |(key, _): &(String, Value)| !entries.iter().any(|(known, _)| known == key);
+            let more: Vec<_> = more.into_iter().filter(fresh).collect();
+            entries.extend(more);
+            Some(Value::Dict(entries))
+        }
+        (first, second) => first.or(second),
+    }
+}
