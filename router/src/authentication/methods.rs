@@ -1,17 +1,17 @@
 //! What each method asks of a client, and when that is proof.
 
-use std::sync::Arc;
-
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use trunkline_config::{AuthMethod, Principal, scram};
+use trunkline_config::{AuthMethod, scram};
 use wamp_proto::auth::{cryptosign, wampcra};
 use wamp_proto::message::Authenticate;
 use wamp_proto::{Value, error_uri};
 
+use super::jwt::Bearer;
 use super::principals::wampcra_key;
 use super::{
     Admitted, Candidate, Conversation, Proven, Refused, Unsuccessful, anonymous_authid, authprovider,
+    principal,
 };
 
 /// The channel binding that there is (RFC 9266).
@@ -31,6 +31,8 @@ impl Candidate<'_> {
         }
         match method {
             AuthMethod::Anonymous => Ok(true),
+            // A token names whom it is for.
+            AuthMethod::Ticket if !self.plan.issuers.is_empty() => Ok(true),
             AuthMethod::Ticket | AuthMethod::Wampcra => self.has_authid(method),
             AuthMethod::WampScram | AuthMethod::Scram => {
                 if self.authextra("channel_binding").is_some() {
@@ -90,17 +92,8 @@ impl Candidate<'_> {
             };
             return self.admit(method, proven, None);
         };
-        let principal = Arc::new(Principal {
-            authid: anonymous_authid(),
-            role: role.to_owned(),
-            tickets: Vec::new(),
-            wampcra: Vec::new(),
-            scram: Vec::new(),
-            cryptosign: Vec::new(),
-            certificates: Vec::new(),
-        });
-        let proven = Proven { principal, realm: None, extra: None, provider: authprovider::STATIC };
-        self.admit(method, proven, None)
+        let principal = principal(anonymous_authid(), role.to_owned());
+        self.admit(method, Proven::new(principal, authprovider::STATIC), None)
     }
 
     /// AUTH-TKT-01.
@@ -109,6 +102,13 @@ impl Candidate<'_> {
         let authid = self.authid().unwrap_or_default();
         self.check_backoff(authid)?;
         let ticket = conversation.challenge(method, Vec::new()).await?.signature;
+        if let Some(bearer) = self.bearer(&ticket) {
+            if !authid.is_empty() && authid != bearer.authid {
+                return Err(self.denied(authid, "the token is somebody else's").into());
+            }
+            let proven = Proven::new(principal(bearer.authid, bearer.role), authprovider::JWT);
+            return Ok(self.admit(method, Proven { expires: Some(bearer.expires), ..proven }, None)?);
+        }
         let known = self.plan.principals.named(authid);
         if known.is_none() && self.plan.hook(method).is_some() {
             let more = vec![("ticket".to_owned(), Value::from(&*ticket))];
@@ -125,6 +125,12 @@ impl Candidate<'_> {
             (Ok(_), _) => Err(self.denied(authid, "wrong ticket, or no such principal").into()),
             (Err(error), _) => Err(self.failed(error.to_string()).into()),
         }
+    }
+
+    /// Whom a ticket names that is a token.
+    fn bearer(&self, ticket: &str) -> Option<Bearer> {
+        let is_role = |role: &str| self.plan.role(role).is_some();
+        self.plan.issuers.iter().find_map(|issuer| issuer.verify(ticket, is_role))
     }
 
     /// AUTH-CRA-01 to AUTH-CRA-04.
