@@ -100,7 +100,13 @@ pub(crate) async fn serve(socket: Plain, peer: Source, entrance: Arc<Entrance>, 
             return;
         }
     };
-    tracing::debug!(%peer, kind = transport.kind(), serializer = ?transport.serializer(), "transport open");
+    tracing::debug!(
+        %peer,
+        kind = transport.kind(),
+        serializer = ?transport.serializer(),
+        certificate = transport.stream().client_certificate().map(display),
+        "transport open"
+    );
     loop {
         let session =
             match timeout_at(deadline, Box::pin(join(&mut transport, &router, listener, peer))).await {

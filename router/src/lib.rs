@@ -9,6 +9,7 @@
 //! the same way, through the dealer.
 #![forbid(unsafe_code)]
 
+mod certificate;
 mod clock;
 mod connection;
 mod counters;
