@@ -16,7 +16,7 @@ use crate::authentication::Cookie;
 pub struct Listener {
     /// Where to listen; at least one.
     pub addresses: Vec<Address>,
-    /// The certificate. With it, the listener accepts TLS only.
+    /// The certificates. With them, the listener accepts TLS only.
     pub tls: Option<Tls>,
     /// Mode and owner of the socket files among the addresses.
     pub unix_socket: UnixSocket,
@@ -63,13 +63,51 @@ pub enum Address {
     Unix(PathBuf),
 }
 
-/// A certificate and its key, as PEM files.
+/// The certificates that a listener shows, and those that it asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
-    /// The listener's certificate, and those that lead from it to the authority's.
+    /// For clients that name no host, or one that no other certificate is for.
+    pub default_certificate: Certificate,
+    /// For clients that name a host in it.
+    pub certificates: Vec<Certificate>,
+    /// Authorities whose client certificates are accepted. Without it, clients are not asked for one.
+    pub client_ca_file: Option<PathBuf>,
+    /// Whether clients must have one. Means nothing without `client_ca_file`.
+    pub client_certificates: ClientCertificates,
+    /// What the authorities have revoked. If there are any, one for every authority.
+    pub client_crl_files: Vec<PathBuf>,
+}
+
+/// A certificate and its key, as PEM files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Certificate {
+    /// The certificate itself, and those that lead from it to the authority's.
     pub certificate_file: PathBuf,
     /// The private key of the first certificate.
     pub key_file: PathBuf,
+}
+
+/// Whether clients that have no certificate may come in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// They may; a certificate that is shown must be good.
+    #[default]
+    Optional,
+    /// They may not.
+    Required,
+}
+
+impl Tls {
+    /// TLS with one certificate, whatever host a client names, which asks clients for none.
+    pub fn with(default_certificate: Certificate) -> Self {
+        Self {
+            default_certificate,
+            certificates: Vec::new(),
+            client_ca_file: None,
+            client_certificates: ClientCertificates::default(),
+            client_crl_files: Vec::new(),
+        }
+    }
 }
 
 /// Mode and owner of a socket file.

@@ -17,8 +17,8 @@ use trunkline_config::{AuthMethod, Listener};
 use wamp_proto::message::{Abort, Authenticate, Goodbye};
 use wamp_proto::{Message, SessionId, Value, Violation, error_uri};
 
-use crate::authentication::{Candidate, Conversation, Gone, Refused, Unsuccessful};
-use crate::listen::{self, Entrance, OpenError, Place, Source, TransportCredentials};
+use crate::authentication::{Candidate, Conversation, Gone, Refused, TransportCredentials, Unsuccessful};
+use crate::listen::{self, Entrance, OpenError, Place, Source};
 use crate::opening::Opening;
 use crate::outbox::Closed;
 use crate::realm::Outgoing;
@@ -94,7 +94,6 @@ pub(crate) async fn serve(socket: Plain, peer: Source, entrance: Arc<Entrance>, 
     let listener = &entrance.listener;
     let mut deadline = Instant::now() + listener.handshake_timeout;
     let opening = Box::pin(open(socket, peer, entrance.clone(), router.clone()));
-    let credentials = TransportCredentials::default();
     let (mut transport, peer, _place) = match timeout_at(deadline, opening).await {
         Ok(Some(opened)) => opened,
         Ok(None) => return,
@@ -104,13 +103,18 @@ pub(crate) async fn serve(socket: Plain, peer: Source, entrance: Arc<Entrance>, 
             return;
         }
     };
-    tracing::debug!(%peer, kind = transport.kind(), serializer = ?transport.serializer(), "transport open");
+    tracing::debug!(
+        %peer,
+        kind = transport.kind(),
+        serializer = ?transport.serializer(),
+        certificate = transport.stream().client_certificate().map(display),
+        "transport open"
+    );
     loop {
-        let session =
-            match Entry::new(&mut transport, &router, listener, peer, deadline).join(&credentials).await {
-                Ok(session) => session,
-                Err(last_words) => return farewell(transport, last_words).await,
-            };
+        let session = match Entry::new(&mut transport, &router, listener, peer, deadline).join().await {
+            Ok(session) => session,
+            Err(last_words) => return farewell(transport, last_words).await,
+        };
         let id = session.id();
         let end = OpenSession::new(&mut transport, session, listener, &router).await;
         // The session was dropped with its future: it has left its realm before anything is said.
@@ -199,7 +203,7 @@ impl<'a> Entry<'a> {
     ///
     /// # Errors
     /// With what there is to say to a peer that cannot join.
-    async fn join(mut self, credentials: &TransportCredentials) -> Result<Session, Farewell> {
+    async fn join(mut self) -> Result<Session, Farewell> {
         let peer = self.peer;
         let frame = match timeout_at(self.deadline, Box::pin(self.receive())).await {
             Ok(frame) => frame?,
@@ -213,7 +217,7 @@ impl<'a> Entry<'a> {
             router: self.router,
             listener: self.listener,
             source: peer,
-            transport: credentials,
+            transport: &TransportCredentials::of(self.transport.stream()),
             hello: &hello,
             plan: &plan,
             session: SessionId::from_bits(rand::random()),

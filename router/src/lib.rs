@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod authentication;
+mod certificate;
 mod clock;
 mod connection;
 mod counters;

@@ -138,7 +138,11 @@ impl<'a> Opening<'a> {
             authrole = %role.name, authmethod, "joined"
         );
         let Self { protocol, router, serializer, .. } = self;
-        Ok((Session::new(protocol, router.clone(), driver, membership, rules, serializer), welcome))
+        let mut session = Session::new(protocol, router.clone(), driver, membership, rules, serializer);
+        if let Some(time) = admitted.expires {
+            session.expire_at(time);
+        }
+        Ok((session, welcome))
     }
 }
 

@@ -214,6 +214,11 @@ impl RealmDriver {
         self.settle(vec![(key, Departure::Announced)]);
     }
 
+    /// Ends a member's session with that GOODBYE.
+    pub(crate) fn close(&self, key: RecipientKey, goodbye: Goodbye) {
+        self.step(|_, out| out.kill(key, goodbye, Departure::Announced));
+    }
+
     /// Routes one request of a member. What comes from a session that left counts for nothing.
     ///
     /// # Errors

@@ -4,8 +4,10 @@
 //! one path through the router for both.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
+use tokio::task::AbortHandle;
 use wamp_proto::dict::Dict;
 use wamp_proto::message::{CallResult, Error, Goodbye};
 use wamp_proto::session::RouterInput;
@@ -30,6 +32,8 @@ pub(crate) struct Session {
     serializer: SerializerId,
     /// Calls that lost a progressive result on the way here, and whose final answer is still to be written.
     spoiled_calls: Vec<RequestId>,
+    /// Ends the session when its proof is worth nothing any more.
+    expiry: Option<AbortHandle>,
 }
 
 /// What becomes of a session after a frame.
@@ -53,7 +57,29 @@ impl Session {
         rules: DecodeRules,
         serializer: SerializerId,
     ) -> Self {
-        Self { protocol, router, driver, membership, rules, serializer, spoiled_calls: Vec::new() }
+        Self {
+            protocol,
+            router,
+            driver,
+            membership,
+            rules,
+            serializer,
+            spoiled_calls: Vec::new(),
+            expiry: None,
+        }
+    }
+
+    /// Has the session end at that time.
+    pub(crate) fn expire_at(&mut self, time: SystemTime) {
+        let left = time.duration_since(SystemTime::now()).unwrap_or_default();
+        let (driver, key) = (Arc::downgrade(&self.driver), self.membership.key);
+        let end = async move {
+            tokio::time::sleep(left).await;
+            if let Some(driver) = driver.upgrade() {
+                driver.close(key, goodbye(error_uri::TOKEN_EXPIRED));
+            }
+        };
+        self.expiry = Some(tokio::spawn(end).abort_handle());
     }
 
     /// Takes the client's next frame.
@@ -203,6 +229,9 @@ impl Session {
 impl Drop for Session {
     /// However a session ends, nothing of it stays behind (SES-14, SES-15).
     fn drop(&mut self) {
+        if let Some(expiry) = &self.expiry {
+            expiry.abort();
+        }
         self.driver.leave(self.membership.key);
         self.router.realms().retire_if_empty(&self.driver);
     }

@@ -195,8 +195,8 @@ fn init_writes_a_configuration_that_is_right() {
     let config =
         Config::load(&written.join("trunkline.toml"), &trunkline::config::ProcessEnvironment).unwrap();
     let tls = config.listeners[0].tls.as_ref().expect("TLS");
-    assert_eq!(tls.certificate_file, written.join("certificate.pem"));
-    assert_eq!(tls.key_file, written.join("key.pem"));
+    assert_eq!(tls.default_certificate.certificate_file, written.join("certificate.pem"));
+    assert_eq!(tls.default_certificate.key_file, written.join("key.pem"));
 }
 
 #[test]

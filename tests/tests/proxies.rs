@@ -9,7 +9,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
-use trunkline::config::{Address, Config, ProxyHeader, Tls, TrustedProxy};
+use trunkline::config::{Address, Certificate, Config, ProxyHeader, Tls, TrustedProxy};
 use trunkline_tests::{Peer, Scratch, TestRouter, Via, config, within_deadline};
 
 /// One connection for each source address, and a proxy on this machine that says what that is.
@@ -123,10 +123,10 @@ async fn the_proxy_protocol_comes_before_tls() {
     let scratch = Scratch::new();
     let issued = rcgen::generate_simple_self_signed(["router.example".to_owned()]).unwrap();
     let mut config = behind(LOOPBACK, ProxyHeader::ProxyProtocol);
-    config.listeners[0].tls = Some(Tls {
+    config.listeners[0].tls = Some(Tls::with(Certificate {
         certificate_file: scratch.file("certificate.pem", issued.cert.pem()),
         key_file: scratch.file("key.pem", issued.signing_key.serialize_pem()),
-    });
+    }));
     let router = TestRouter::with(&config).await;
     let mut roots = RootCertStore::empty();
     roots.add(issued.cert.der().clone()).unwrap();

@@ -1,19 +1,24 @@
-//! Listeners with a certificate: what is spoken inside TLS, who is turned away, what keeps a router from starting.
+//! Listeners with certificates: what is spoken inside TLS, which one is shown and which ones are taken, who is turned away,
+//! what keeps a router from starting.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper fails the test that uses it")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
-use rustls::pki_types::ServerName;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, CertifiedKey,
+    IsCa, KeyIdMethod, KeyPair, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+    generate_simple_self_signed,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use trunkline::check;
-use trunkline::config::{Address, Config, Tls};
+use trunkline::config::{Address, Certificate, ClientCertificates, Config, Tls};
+use trunkline::{Router, check};
 use trunkline_tests::{
     DEADLINE, Peer, STRICT, Scratch, TestRouter, Transport, Via, config, event, frame, hello, rawsocket_over,
     within_deadline,
@@ -70,8 +75,10 @@ impl Authority {
 
 fn with_tls(certificate_file: &Path, key_file: &Path) -> Config {
     let mut config = config();
-    config.listeners[0].tls =
-        Some(Tls { certificate_file: certificate_file.to_owned(), key_file: key_file.to_owned() });
+    config.listeners[0].tls = Some(Tls::with(Certificate {
+        certificate_file: certificate_file.to_owned(),
+        key_file: key_file.to_owned(),
+    }));
     config
 }
 
@@ -248,6 +255,201 @@ async fn a_session_whose_tls_ends_without_close_notify_is_gone() {
     router.wait_until_empty().await;
 }
 
+/// An authority that signs certificates for others.
+struct Issuer(CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate, its serial number and its key.
+struct Identity {
+    certificate: CertificateDer<'static>,
+    serial: SerialNumber,
+    pem: String,
+    key: KeyPair,
+}
+
+impl Issuer {
+    fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, key.public_key_pem());
+        Self(CertifiedIssuer::self_signed(params, key).unwrap())
+    }
+
+    fn issue(&self, names: &[&str]) -> Identity {
+        let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let serial = SerialNumber::from_slice(&key.public_key_raw()[1..9]);
+        params.serial_number = Some(serial.clone());
+        params.subject_alt_names.push(SanType::URI("urn:example".try_into().unwrap()));
+        let issued = params.signed_by(&key, &self.0).unwrap();
+        Identity { certificate: issued.der().clone(), serial, pem: issued.pem(), key }
+    }
+
+    fn revocation_list(&self, revoked: &[&Identity]) -> String {
+        let revoked = revoked.iter().map(|identity| RevokedCertParams {
+            serial_number: identity.serial.clone(),
+            revocation_time: date_time_ymd(2026, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2026, 1, 1),
+            // Long ago: an old list still says what is revoked.
+            next_update: date_time_ymd(2026, 1, 2),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.0).unwrap().pem().unwrap()
+    }
+
+    /// A client that trusts this authority, and shows that certificate.
+    fn client(
+        &self,
+        version: &'static SupportedProtocolVersion,
+        identity: Option<&Identity>,
+    ) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder =
+            ClientConfig::builder_with_provider(provider).with_protocol_versions(&[version]).unwrap();
+        let builder = builder.with_root_certificates(roots);
+        TlsConnector::from(Arc::new(match identity {
+            Some(Identity { certificate, key, .. }) => {
+                let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+                builder.with_client_auth_cert(vec![certificate.clone()], key).unwrap()
+            }
+            None => builder.with_no_client_auth(),
+        }))
+    }
+}
+
+impl Identity {
+    /// Writes the certificate and its key to files.
+    fn files(&self, scratch: &Scratch, name: &str) -> Certificate {
+        Certificate {
+            certificate_file: scratch.file(format!("{name}.pem"), &self.pem),
+            key_file: scratch.file(format!("{name}-key.pem"), self.key.serialize_pem()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn clients_are_shown_the_certificate_of_the_host_that_they_name() {
+    let (scratch, issuer) = (Scratch::new(), Issuer::new());
+    let default = issuer.issue(&["default.example", "127.0.0.1"]);
+    let shop = issuer.issue(&["SHOP.example", "www.shop.example"]);
+    let tenants = issuer.issue(&["*.tenants.example", "xn--bcher-kva.example"]);
+    let own = issuer.issue(&["own.tenants.example"]);
+    let mut tls = Tls::with(default.files(&scratch, "default"));
+    for (name, identity) in [("shop", &shop), ("tenants", &tenants), ("own", &own)] {
+        tls.certificates.push(identity.files(&scratch, name));
+    }
+    let mut config = config();
+    config.listeners[0].tls = Some(tls);
+    let router = TestRouter::with(&config).await;
+    let connect = async |host: &str, version| {
+        let socket = TcpStream::connect(router.address()).await.unwrap();
+        let name = ServerName::try_from(host.to_owned()).unwrap();
+        within_deadline("the handshake", issuer.client(version, None).connect(name, socket)).await
+    };
+    for (host, shown) in [
+        ("default.example", &default),
+        // Without a name: addresses are not sent.
+        ("127.0.0.1", &default),
+        ("shop.example", &shop),
+        ("WWW.shop.example", &shop),
+        ("a.tenants.example", &tenants),
+        ("xn--bcher-kva.example", &tenants),
+        ("own.tenants.example", &own),
+    ] {
+        for version in [&TLS12, &TLS13] {
+            let socket = connect(host, version).await.unwrap();
+            assert_eq!(socket.get_ref().1.peer_certificates().unwrap()[0], shown.certificate, "{host}");
+        }
+    }
+    for host in ["unknown.example", "a.b.tenants.example", "tenants.example", "a.shop.example"] {
+        // The client's own check is what fails, and says what it was shown.
+        let error = connect(host, &TLS13).await.unwrap_err().to_string();
+        assert!(error.contains("default.example") && error.contains(host), "{host}: {error}");
+    }
+}
+
+/// Whether that client gets as far as WAMP.
+async fn is_let_in(router: &TestRouter, client: &TlsConnector) -> bool {
+    let name = ServerName::try_from("default.example").unwrap();
+    let socket = TcpStream::connect(router.address()).await.unwrap();
+    // In TLS 1.3 a client is done before it hears what the router thinks of its certificate.
+    let Ok(mut socket) = within_deadline("the handshake", client.connect(name, socket)).await else {
+        return false;
+    };
+    let mut reply = [0; 4];
+    let talk = async {
+        socket.write_all(&[0x7F, 0xF1, 0, 0]).await?;
+        socket.read_exact(&mut reply).await
+    };
+    within_deadline("the reply", talk).await.is_ok_and(|_| reply == [0x7F, 0xB1, 0, 0])
+}
+
+#[tokio::test]
+async fn a_client_certificate_must_be_good_and_may_be_required() {
+    let (scratch, issuer, foreign) = (Scratch::new(), Issuer::new(), Issuer::new());
+    let (good, revoked) = (issuer.issue(&["good.example"]), issuer.issue(&["revoked.example"]));
+    let stranger = foreign.issue(&["good.example"]);
+    let mut tls = Tls::with(issuer.issue(&["default.example"]).files(&scratch, "default"));
+    tls.client_ca_file = Some(scratch.file("authorities.pem", issuer.0.pem()));
+    tls.client_crl_files = vec![scratch.file("revoked.pem", issuer.revocation_list(&[&revoked]))];
+    for (demand, may_have_none) in
+        [(ClientCertificates::Optional, true), (ClientCertificates::Required, false)]
+    {
+        tls.client_certificates = demand;
+        let mut config = config();
+        config.listeners[0].tls = Some(tls.clone());
+        let router = TestRouter::with(&config).await;
+        for version in [&TLS12, &TLS13] {
+            let is_let_in = async |identity| is_let_in(&router, &issuer.client(version, identity)).await;
+            assert_eq!(is_let_in(None).await, may_have_none, "{demand:?}, {version:?}");
+            assert!(is_let_in(Some(&good)).await, "{demand:?}, {version:?}");
+            assert!(!is_let_in(Some(&revoked)).await, "{demand:?}, {version:?}");
+            assert!(!is_let_in(Some(&stranger)).await, "{demand:?}, {version:?}");
+        }
+        let refused = if may_have_none { 4 } else { 6 };
+        let are_counted = |router: &Router| router.counters().handshakes_refused.value() == refused;
+        router.wait_until("all are counted", are_counted).await;
+    }
+}
+
+#[tokio::test]
+async fn certificates_of_an_authority_without_a_revocation_list_are_taken_only_if_there_is_none_at_all() {
+    let (scratch, listed, unlisted) = (Scratch::new(), Issuer::new(), Issuer::new());
+    let mut tls = Tls::with(listed.issue(&["default.example"]).files(&scratch, "default"));
+    tls.client_ca_file = Some(scratch.file("authorities.pem", listed.0.pem() + &unlisted.0.pem()));
+    let (of_listed, of_unlisted) = (listed.issue(&["a.example"]), unlisted.issue(&["b.example"]));
+    for has_list in [false, true] {
+        if has_list {
+            tls.client_crl_files = vec![scratch.file("revoked.pem", listed.revocation_list(&[]))];
+        }
+        let mut config = config();
+        config.listeners[0].tls = Some(tls.clone());
+        let router = TestRouter::with(&config).await;
+        assert!(is_let_in(&router, &listed.client(&TLS13, Some(&of_listed))).await);
+        assert_eq!(is_let_in(&router, &listed.client(&TLS13, Some(&of_unlisted))).await, !has_list);
+    }
+}
+
+#[tokio::test]
+async fn who_is_asked_for_no_certificate_need_have_none() {
+    let (scratch, issuer) = (Scratch::new(), Issuer::new());
+    let mut config = config();
+    config.listeners[0].tls = Some(Tls::with(issuer.issue(&["default.example"]).files(&scratch, "default")));
+    let router = TestRouter::with(&config).await;
+    let stranger = Issuer::new().issue(&["stranger.example"]);
+    assert!(is_let_in(&router, &issuer.client(&TLS13, Some(&stranger))).await);
+}
+
 /// Why that configuration does not start; `check` says the same.
 async fn start_error(config: &Config) -> String {
     let said = |error: &dyn std::error::Error| match error.source() {
@@ -294,4 +496,55 @@ async fn nothing_listens_without_a_certificate_and_its_key() {
         assert!(!socket.exists());
     }
     assert!(check(&authority.config()).is_empty());
+}
+
+#[tokio::test]
+async fn nothing_listens_with_certificates_that_contradict_each_other_or_say_nothing() {
+    let (scratch, issuer) = (Scratch::new(), Issuer::new());
+    let files = |name: &str, hosts: &[&str]| issuer.issue(hosts).files(&scratch, name);
+    let default = Tls::with(files("default", &["default.example", "a.example"]));
+    let one = files("one", &["b.example", "B.example", "*.c.example"]);
+    let same = files("same", &["x.example", "*.C.example"]);
+    let as_default = files("as-default", &["a.example"]);
+    let nobody = files("nobody", &[]);
+    let show = |files: &Certificate| files.certificate_file.display().to_string();
+    let crl = scratch.file("crl.pem", issuer.revocation_list(&[]));
+    let nonsense = scratch.file("nonsense.pem", "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n");
+    let authorities = scratch.file("authorities.pem", issuer.0.pem());
+    let both = |first, second, host| {
+        format!("the certificates in {} and {} are both for \"{host}\"", show(first), show(second))
+    };
+    let with = |certificates: &[&Certificate]| Tls {
+        certificates: certificates.iter().map(|&files| files.clone()).collect(),
+        ..default.clone()
+    };
+    let clients = |client_ca_file: &Path, lists: &[&Path]| Tls {
+        client_ca_file: Some(client_ca_file.to_owned()),
+        client_crl_files: lists.iter().map(|&list| list.to_owned()).collect(),
+        ..default.clone()
+    };
+    for (tls, expected) in [
+        (with(&[&one, &same]), both(&one, &same, "*.c.example")),
+        (with(&[&as_default]), both(&default.default_certificate, &as_default, "a.example")),
+        (with(&[&one, &nobody]), format!("the first certificate in {} is for no host", show(&nobody))),
+        (clients(&crl, &[]), format!("there is no certificate in {}", crl.display())),
+        (
+            clients(&authorities, &[&authorities]),
+            format!("there is no revocation list in {}", authorities.display()),
+        ),
+        (
+            clients(&authorities, &[&crl, &nonsense]),
+            format!("cannot use the revocation list in {}: ", nonsense.display()),
+        ),
+    ] {
+        let mut config = config();
+        config.listeners[0].tls = Some(tls);
+        let error = start_error(&config).await;
+        assert!(error.starts_with(&expected), "{error}\n{expected}");
+    }
+    for tls in [with(&[&one]), clients(&authorities, &[&crl])] {
+        let mut config = config();
+        config.listeners[0].tls = Some(tls);
+        assert!(check(&config).is_empty());
+    }
 }

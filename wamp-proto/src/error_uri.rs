@@ -87,6 +87,8 @@ uris! {
     CROSSBAR_NO_AUTH_METHOD = "wamp.error.no_auth_method";
     /// Why a registration is revoked: another session of the same principal took it over (CON-08).
     REGISTRATION_TAKEN_OVER = "trunkline.reason.registration_taken_over";
+    /// The token by which the session logged in is not valid any more.
+    TOKEN_EXPIRED = "trunkline.close.token_expired";
 
     /// The peer stops.
     SYSTEM_SHUTDOWN = "wamp.close.system_shutdown";

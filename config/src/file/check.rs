@@ -101,6 +101,7 @@ impl<'a> Check<'a> {
             }
             self.socket_files(&path, listener);
             self.proxies(&path, listener);
+            self.client_certificates(&path, listener);
             self.realms_of_listener(&path, listener);
         }
     }
@@ -147,6 +148,26 @@ impl<'a> Check<'a> {
                 "add `trusted_proxies` with the addresses of the proxies, or leave this out",
             ),
             _ => {}
+        }
+    }
+
+    fn client_certificates(&mut self, path: &str, listener: &Listener) {
+        let authorities = format!("{path}.tls.client_ca_file");
+        if listener.tls.as_ref().is_none_or(|tls| tls.client_ca_file.is_some())
+            || self.is_failed(&authorities)
+        {
+            return;
+        }
+        for key in ["client_certificates", "client_crl_files"] {
+            let path = format!("{path}.tls.{key}");
+            if self.places.has(&path) {
+                self.report(
+                    &path,
+                    &format!("`{key}` without `client_ca_file`"),
+                    "no client is asked for a certificate",
+                    "add `client_ca_file` with the authorities whose certificates are accepted, or leave this out",
+                );
+            }
         }
     }
 

@@ -13,9 +13,9 @@ use super::read::{
     Boolean, Integer, Keys, List, Milliseconds, Seconds, Shaped, Shown, Table, Text, Word, table, tables,
 };
 use crate::{
-    Action, Address, AnonymousRole, CallQueue, Config, Disclose, EventHistory, Limits, Listener, Node,
-    Permission, ProxyHeader, Realm, RealmRules, RealmTemplate, RetainedEvents, Role, SlowSubscriber, Tls,
-    TrustedProxy, UnixSocket,
+    Action, Address, AnonymousRole, CallQueue, Certificate, ClientCertificates, Config, Disclose,
+    EventHistory, Limits, Listener, Node, Permission, ProxyHeader, Realm, RealmRules, RealmTemplate,
+    RetainedEvents, Role, SlowSubscriber, Tls, TrustedProxy, UnixSocket,
 };
 
 /// No message is longer, whatever the limits say.
@@ -244,7 +244,7 @@ impl Table for Listener {
         keys.optional(
             "tls",
             table(),
-            "The certificate. With it, the listener accepts TLS only.",
+            "The certificates. With them, the listener accepts TLS only.",
             |listener, tls| listener.tls = Some(tls),
         );
         keys.optional(
@@ -367,23 +367,63 @@ fn is_host(text: &str) -> bool {
 
 impl Table for Tls {
     fn blank() -> Self {
-        Self { certificate_file: PathBuf::new(), key_file: PathBuf::new() }
+        Self::with(Certificate::blank())
     }
 
     fn describe(keys: &mut Keys<Self>) {
-        keys.required(
-            "certificate_file",
-            FILE_PATH,
-            "PEM file with the listener's certificate, and those that lead from it to the authority's.",
-            |tls, path| tls.certificate_file = path,
+        describe_certificate(keys, |tls| &mut tls.default_certificate);
+        keys.optional(
+            "certificates",
+            tables(),
+            "Further certificates, each for clients that name a host in it.",
+            |tls, certificates| tls.certificates = certificates,
         );
-        keys.required(
-            "key_file",
+        keys.optional(
+            "client_ca_file",
             FILE_PATH,
-            "PEM file with the private key of the first certificate.",
-            |tls, path| tls.key_file = path,
+            "PEM file with the authorities whose client certificates are accepted. Without it, clients are not asked \
+             for one.",
+            |tls, path| tls.client_ca_file = Some(path),
+        );
+        keys.optional(
+            "client_certificates",
+            Word(&[("optional", ClientCertificates::Optional), ("required", ClientCertificates::Required)]),
+            "Whether clients must have a certificate; needs `client_ca_file`.",
+            |tls, demand| tls.client_certificates = demand,
+        );
+        keys.optional(
+            "client_crl_files",
+            List { item: FILE_PATH, min: 1 },
+            "PEM files with the revocation lists of all these authorities; needs `client_ca_file`.",
+            |tls, files| tls.client_crl_files = files,
         );
     }
+}
+
+impl Table for Certificate {
+    fn blank() -> Self {
+        Self::default()
+    }
+
+    fn describe(keys: &mut Keys<Self>) {
+        describe_certificate(keys, |certificate| certificate);
+    }
+}
+
+/// Adds the keys of a certificate.
+fn describe_certificate<T: Table>(keys: &mut Keys<T>, certificate: fn(&mut T) -> &mut Certificate) {
+    keys.required(
+        "certificate_file",
+        FILE_PATH,
+        "PEM file with the listener's certificate, and those that lead from it to the authority's.",
+        move |table, path| certificate(table).certificate_file = path,
+    );
+    keys.required(
+        "key_file",
+        FILE_PATH,
+        "PEM file with the private key of the first certificate.",
+        move |table, path| certificate(table).key_file = path,
+    );
 }
 
 impl Table for UnixSocket {

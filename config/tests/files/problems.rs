@@ -371,7 +371,7 @@ fn keys_that_are_like_none_are_answered_with_all_there_are() {
         4 | tls.chain = 'a'
           |     ^^^^^ not known here
           |
-          = help: known here: certificate_file, key_file
+          = help: known here: certificate_file, key_file, certificates, client_ca_file, client_certificates, client_crl_files
 
         etc/trunkline.toml: 3 problems"#]],
     );
@@ -417,6 +417,21 @@ fn values_are_of_their_type_and_in_their_range() {
         ("[[listeners]]", "realms = []", "at least 1"),
         ("[[listeners]]", "tls = { certificate_file = 'a' }", "`key_file` is missing"),
         ("[[listeners]]", "tls = { certificate_file = 'a', key_file = '' }", "the path of a file"),
+        (
+            "[[listeners]]",
+            "tls = { certificate_file = 'a', key_file = 'b', certificates = [{ key_file = 'c' }] }",
+            "`[[listeners.tls.certificates]]` without `certificate_file`",
+        ),
+        (
+            "[[listeners]]",
+            "tls = { certificate_file = 'a', key_file = 'b', client_crl_files = [] }",
+            "at least 1",
+        ),
+        (
+            "[[listeners]]",
+            "tls = { certificate_file = 'a', key_file = 'b', client_certificates = 'require' }",
+            "did you mean \"required\"",
+        ),
         ("[[listeners]]", "trusted_proxies = ['10.0.0.0/33']\nproxy_header = 'forwarded'", "a network"),
         ("[[listeners]]", "addresses = ['unix:a']\nunix_socket.mode = '0999'", "in octal"),
         ("[[listeners]]", "addresses = ['unix:a']\nunix_socket.mode = '7777'", "in octal"),
@@ -447,6 +462,11 @@ fn listeners_meet_nobody_else_and_name_what_is_there() {
     let text = two + "[[listeners]]\nrealms = ['b']\nanonymous_roles = [{ realm = 'a', role = 'r' }]\n";
     check_single(&[(&text, "cannot be joined here")]);
     check_single(&[(&(listener("") + "[[listeners]]\n"), "an address is listened on twice")]);
+    let tls = |keys: &str| format!("tls = {{ certificate_file = 'a', key_file = 'b', {keys} }}");
+    single(&tls("client_certificates = 'optional'"), "`client_certificates` without `client_ca_file`");
+    single(&tls("client_crl_files = ['c']"), "`client_crl_files` without `client_ca_file`");
+    // What is there and was a problem is not missing.
+    single(&tls("client_ca_file = '', client_certificates = 'required'"), "must be the path of a file");
     // Each gets a port of its own.
     parse(&listener("addresses = ['127.0.0.1:0', '127.0.0.1:0']")).unwrap();
     parse(&listener("websocket_paths = []\nallowed_origin_hosts = ['[::1]', '*', 'example.com']")).unwrap();

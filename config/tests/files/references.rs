@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use expect_test::expect;
-use trunkline_config::{Address, Config, Environment as _, ProcessEnvironment};
+use trunkline_config::{
+    Address, Certificate, ClientCertificates, Config, Environment as _, ProcessEnvironment, Tls,
+};
 
 use super::{FILE, MadeUp, parse};
 
@@ -303,7 +305,14 @@ fn relative_paths_start_from_the_folder_of_the_file() {
     let config = parse(
         r#"
 [[listeners]]
-tls = { certificate_file = "certificate.pem", key_file = "/run/key.pem" }
+
+[listeners.tls]
+certificate_file = "certificate.pem"
+key_file = "/run/key.pem"
+certificates = [{ certificate_file = "shop.pem", key_file = "/run/shop.pem" }]
+client_ca_file = "authorities.pem"
+client_certificates = "required"
+client_crl_files = ["a.pem", "/run/b.pem"]
 
 [[listeners]]
 addresses = ["unix:run/trunkline.sock"]
@@ -314,7 +323,17 @@ name = "realm1"
     )
     .unwrap();
     let tls = config.listeners[0].tls.as_ref().unwrap();
-    assert_eq!(tls.certificate_file, Path::new("etc/certificate.pem"));
-    assert_eq!(tls.key_file, Path::new("/run/key.pem"));
+    let files = |certificate: &str, key: &str| Certificate {
+        certificate_file: certificate.into(),
+        key_file: key.into(),
+    };
+    let expected = Tls {
+        default_certificate: files("etc/certificate.pem", "/run/key.pem"),
+        certificates: vec![files("etc/shop.pem", "/run/shop.pem")],
+        client_ca_file: Some("etc/authorities.pem".into()),
+        client_certificates: ClientCertificates::Required,
+        client_crl_files: vec!["etc/a.pem".into(), "/run/b.pem".into()],
+    };
+    assert_eq!(tls, &expected);
     assert_eq!(config.listeners[1].addresses, [Address::Unix("etc/run/trunkline.sock".into())]);
 }

@@ -186,7 +186,7 @@ impl Candidate<'_> {
         self.check_backoff(&name)?;
         let wants_binding = self.authextra("channel_binding").is_some();
         // A client that asks for it where there is none learns that from CHALLENGE (AUTH-CB-02).
-        let channel_id = self.transport.channel_id.as_deref().filter(|_| wants_binding);
+        let channel_id = self.transport.channel_id.as_ref().filter(|_| wants_binding);
         let known = self.plan.principals.with_public_key(&public_key);
         let known = known.filter(|known| self.authid().is_none_or(|authid| authid == known.authid));
         let proven = self.claimed(method, known, self.authid(), Vec::new()).await?;

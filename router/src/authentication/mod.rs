@@ -19,10 +19,12 @@ use trunkline_config::{AuthMethod, CertificateName, Listener, Principal, Profile
 use wamp_proto::message::{Authenticate, Hello};
 use wamp_proto::{SessionId, Value, error_uri};
 
-use crate::listen::{Source, TransportCredentials};
+use crate::certificate::Certificate;
+use crate::listen::Source;
 use crate::realm::Role;
 use crate::realms::RealmPlan;
 use crate::router::Router;
+use crate::transport::Stream;
 
 pub(crate) use backoff::Backoff;
 pub(crate) use hashing::Hashing;
@@ -64,6 +66,21 @@ pub(crate) trait Conversation: Send {
 /// Nobody is there to be let in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gone;
+
+/// What its connection tells of a client before it says a word.
+#[derive(Debug, Default)]
+pub(crate) struct TransportCredentials {
+    /// The certificate that it showed, and has the key of.
+    certificate: Option<Certificate>,
+    /// What both ends of this connection know, and nobody else (RFC 9266).
+    channel_id: Option<[u8; 32]>,
+}
+
+impl TransportCredentials {
+    pub(crate) fn of(stream: &Stream) -> Self {
+        Self { certificate: stream.client_certificate(), channel_id: stream.channel_id() }
+    }
+}
 
 /// A session that wants to join a realm, and what is known of it.
 pub(crate) struct Candidate<'a> {
@@ -313,7 +330,16 @@ impl Candidate<'_> {
     fn transport_details(&self) -> Value {
         let mut details = vec![("peer".to_owned(), Value::from(self.source.to_string()))];
         if let Some(certificate) = &self.transport.certificate {
-            details.push(("client_certificate".to_owned(), certificate.to_value()));
+            let names = certificate.alternative_names().map(Value::from).collect();
+            let certificate = Value::Dict(vec![
+                ("sha256".to_owned(), certificate.to_string().into()),
+                (
+                    "common_name".to_owned(),
+                    certificate.common_name.as_deref().map_or(Value::Null, Value::from),
+                ),
+                ("alternative_names".to_owned(), Value::List(names)),
+            ]);
+            details.push(("client_certificate".to_owned(), certificate));
         }
         Value::Dict(details)
     }
@@ -364,8 +390,8 @@ impl Candidate<'_> {
 
     /// The principal of the client's certificate, by whichever name of it is known.
     fn certified(&self) -> Option<&Arc<Principal>> {
-        let certificate = self.transport.certificate.as_deref()?;
-        let names = certificate.alternative_names.iter().cloned().map(CertificateName::AlternativeName);
+        let certificate = self.transport.certificate.as_ref()?;
+        let names = certificate.alternative_names().map(CertificateName::AlternativeName);
         let mut names = [CertificateName::Fingerprint(certificate.fingerprint)].into_iter().chain(names);
         names.find_map(|name| self.plan.principals.with_certificate(&name))
     }

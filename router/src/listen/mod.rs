@@ -32,23 +32,6 @@ pub(crate) use bind::Acceptor;
 pub use bind::BindError;
 pub(crate) use entrance::Entrance;
 pub(crate) use source::Source;
-
-#[derive(Debug, Default)]
-pub(crate) struct TransportCredentials {
-    pub(crate) certificate: Option<Box<ClientCertificate>>,
-    pub(crate) channel_id: Option<Box<[u8; 32]>>,
-}
-#[derive(Debug)]
-pub(crate) struct ClientCertificate {
-    pub(crate) fingerprint: [u8; 32],
-    pub(crate) alternative_names: Vec<String>,
-}
-impl ClientCertificate {
-    pub(crate) fn to_value(&self) -> wamp_proto::Value {
-        wamp_proto::Value::Null
-    }
-}
-
 pub use tls::TlsError;
 
 /// Octets behind a refused handshake that are read and dropped before the socket is closed.

@@ -145,6 +145,14 @@ impl Transport {
         }
     }
 
+    /// What it runs on, and what that knows about the peer.
+    pub(crate) fn stream(&self) -> &Stream {
+        match self {
+            Self::WebSocket(websocket) => websocket.socket.stream(),
+            Self::RawSocket(rawsocket) => rawsocket.socket.stream(),
+        }
+    }
+
     /// Octets of the longest message that the peer takes. Whoever queues messages keeps to it (RAW-13).
     pub(crate) fn send_max_bytes(&self) -> usize {
         match self {

@@ -98,6 +98,11 @@ impl Socket {
         }
     }
 
+    /// What it reads and writes.
+    pub(super) fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
     /// Octets that are queued and not yet taken by the kernel.
     pub(super) fn unsent(&self) -> usize {
         let large = self.large.as_ref().map_or(0, |large| large.body.len() + large.tail.len());

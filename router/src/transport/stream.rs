@@ -6,9 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use nix::sys::socket::{MsgFlags, recv};
+use rustls::{ProtocolVersion, ServerConnection};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
+
+use crate::certificate::Certificate;
 
 /// A connected socket, as the system has it.
 #[derive(Debug)]
@@ -54,6 +57,36 @@ impl Stream {
         match self {
             Self::Plain(stream) => stream.peek().await,
             Self::Tls(stream) => Ok(stream.fill_buf().await?.first().copied()),
+        }
+    }
+
+    /// The certificate that the peer proved to be its own, and that an authority of the listener vouches for.
+    ///
+    /// TLS keeps it, as octets: it is read anew each time.
+    pub(crate) fn client_certificate(&self) -> Option<Certificate> {
+        let certificate = self.tls()?.peer_certificates()?.first()?;
+        let read = Certificate::read(certificate);
+        if let Err(error) = &read {
+            tracing::debug!(%error, "a client's certificate cannot be read");
+        }
+        read.ok()
+    }
+
+    /// What binds a signature to this connection: the channel binding `tls-exporter` of RFC 9266.
+    ///
+    /// With TLS 1.2 it would need the extended master secret, and we cannot see whether the peer has it: there is
+    /// none, then.
+    pub(crate) fn channel_id(&self) -> Option<[u8; 32]> {
+        let tls = self.tls()?;
+        let is_bound = tls.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        let export = || tls.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b""));
+        is_bound.then(export)?.ok()
+    }
+
+    fn tls(&self) -> Option<&ServerConnection> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => Some(stream.get_ref().1),
         }
     }
 

@@ -1,25 +1,34 @@
-//! The TLS of a listener: its certificate and key, checked before anything listens, and the handshake.
+//! The TLS of a listener: its files, checked before anything listens, and the handshake.
+//!
+//! `files` reads them, `hosts` picks the certificate that a client is shown, `clients` says which of theirs are taken.
 
+mod clients;
+mod files;
+mod hosts;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{fs, io};
 
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::pki_types::pem::{self, PemObject as _};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{Error, InconsistentKeys, ServerConfig, ServerConnection};
+use rustls::pki_types::pem;
+use rustls::server::VerifierBuilderError;
+use rustls::{Error, ServerConfig, ServerConnection};
 use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
 use trunkline_config::Tls;
 
 use super::OpenError;
 use crate::transport::{HIGH_WATER, Plain, Stream};
+use hosts::Hosts;
 
 /// First octet of a TLS handshake.
 const HANDSHAKE_RECORD: u8 = 22;
 
-/// Why a listener's certificate and key cannot be used.
+/// Why a listener's certificates and keys, or those of its clients' authorities, cannot be used.
 #[derive(Debug, Error)]
 pub enum TlsError {
     /// A file is not there, or not for us.
@@ -66,37 +75,59 @@ pub enum TlsError {
         /// The file with the certificate.
         certificate: PathBuf,
     },
+    /// A certificate that is to be chosen by the host that a client names is for none.
+    #[error("the first certificate in {} is for no host", file.display())]
+    NoHost {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Two certificates are for the same host.
+    #[error("the certificates in {} and {} are both for {host:?}", first.display(), second.display())]
+    SameHost {
+        /// The host, perhaps with a wildcard.
+        host: String,
+        /// The file with one of them.
+        first: PathBuf,
+        /// The file with the other.
+        second: PathBuf,
+    },
+    /// The PEM file holds no revocation list.
+    #[error("there is no revocation list in {}", file.display())]
+    NoRevocationList {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A revocation list cannot be used.
+    #[error("cannot use the revocation list in {}", file.display())]
+    RevocationList {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: VerifierBuilderError,
+    },
 }
 
-/// The server's side of TLS 1.2 and 1.3 with the certificate and the key of those files.
-pub(super) fn server_config(files: &Tls) -> Result<Arc<ServerConfig>, TlsError> {
-    let (certificate_file, key_file) = (&files.certificate_file, &files.key_file);
+/// The server's side of TLS 1.2 and 1.3 with what is in those files.
+pub(super) fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(default_provider());
-    let chain = certificates(certificate_file)?;
-    let unusable = |file: &Path| {
-        let file = file.to_owned();
-        |source| TlsError::Unusable { file, source }
-    };
-    let key = provider.key_provider.load_private_key(private_key(key_file)?).map_err(unusable(key_file))?;
-    let certified = CertifiedKey::new(chain, key);
-    match certified.keys_match() {
-        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
-        Err(Error::InconsistentKeys(_)) => {
-            return Err(TlsError::KeyMismatch {
-                key: key_file.clone(),
-                certificate: certificate_file.clone(),
-            });
-        }
-        Err(source) => return Err(unusable(certificate_file)(source)),
-    }
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let hosts = Hosts::read(tls, &provider)?;
+    let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(unusable(certificate_file))?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+        .map_err(unusable(&tls.default_certificate.certificate_file))?;
+    let builder = match &tls.client_ca_file {
+        Some(file) => builder.with_client_cert_verifier(clients::verifier(file, tls, &provider)?),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(hosts));
     // A browser would otherwise not know that the WebSocket is to be had by HTTP/1.1.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// What went wrong with the content of that file.
+fn unusable(file: &Path) -> impl FnOnce(Error) -> TlsError + use<> {
+    let file = file.to_owned();
+    |source| TlsError::Unusable { file, source }
 }
 
 /// Takes a connection through the TLS handshake.
@@ -112,22 +143,4 @@ pub(super) async fn accept(socket: Plain, config: &Arc<ServerConfig>) -> Result<
     let stream =
         TlsAcceptor::from(config.clone()).accept_with(socket, limit_buffer).await.map_err(OpenError::Tls)?;
     Ok(Stream::Tls(Box::new(stream)))
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(file).map_err(|source| TlsError::Read { file: file.to_owned(), source })
-}
-
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let chain = CertificateDer::pem_slice_iter(&read(file)?)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|source| TlsError::Pem { file: file.to_owned(), source })?;
-    if chain.is_empty() { Err(TlsError::NoCertificate { file: file.to_owned() }) } else { Ok(chain) }
-}
-
-fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_slice(&read(file)?).map_err(|error| match error {
-        pem::Error::NoItemsFound => TlsError::NoKey { file: file.to_owned() },
-        source => TlsError::Pem { file: file.to_owned(), source },
-    })
 }
