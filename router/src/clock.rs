@@ -64,6 +64,11 @@ impl Clock {
         Self { source: Source::Virtual(Mutex::default()), alarms: Arc::default() }
     }
 
+    /// Whether it goes on only when it is [moved](Self::advance).
+    pub(crate) fn stands_still(&self) -> bool {
+        matches!(self.source, Source::Virtual(_))
+    }
+
     /// Somebody new who may have an alarm.
     pub(crate) fn sleeper(&self) -> Sleeper {
         let mut state = lock(&self.alarms.state);

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use slab::Slab;
 use time::OffsetDateTime;
 use tokio::sync::Notify;
@@ -45,6 +46,8 @@ pub(crate) struct RealmDriver {
     outbox_limits: OutboxLimits,
     counters: Arc<Counters>,
     clock: Arc<Clock>,
+    /// Where random IDs come from instead of chance, in a run that can be had again.
+    foreseen: Option<Mutex<fastrand::Rng>>,
     /// Whom the clock wakes, and by what name.
     own: Weak<Self>,
     sleeper: Sleeper,
@@ -116,6 +119,7 @@ impl RealmDriver {
             authprovider: authprovider::STATIC,
             features: Features::default(),
         };
+        let foreseen = clock.stands_still().then(|| Mutex::new(fastrand::Rng::with_seed(settings.seed())));
         Arc::new_cyclic(|own| Self {
             realm: Realm::new(settings, clock.wall_clock()),
             plan,
@@ -123,6 +127,7 @@ impl RealmDriver {
             outbox_limits,
             counters,
             clock,
+            foreseen,
             own: own.clone(),
             sleeper,
             router,
@@ -166,7 +171,7 @@ impl RealmDriver {
             return Err(why);
         }
         let session = loop {
-            let session = wanted.unwrap_or_else(|| SessionId::from_bits(rand::random()));
+            let session = wanted.unwrap_or_else(|| SessionId::from_bits(self.random_bits()));
             match members.key_by_session.contains_key(&session) {
                 false => break session,
                 true if wanted.is_some() => return Err(NotJoined::Taken),
@@ -186,6 +191,11 @@ impl RealmDriver {
         members.key_by_session.insert(session, key);
         self.counters.sessions_joined.increment();
         Ok(Membership { key, session, outbox })
+    }
+
+    /// Bits for an ID that nobody can foresee (ID-02), except where the clock stands still.
+    fn random_bits(&self) -> u64 {
+        self.foreseen.as_ref().map_or_else(rand::random, |foreseen| foreseen.lock().u64(..))
     }
 
     /// Tells of a member that is new, unless somebody killed it before.
@@ -452,7 +462,7 @@ impl World for Step<'_> {
     }
 
     fn publication_id(&self) -> PublicationId {
-        PublicationId::from_bits(rand::random())
+        PublicationId::from_bits(self.driver.random_bits())
     }
 
     fn wake_at(&self, at: Moment) {

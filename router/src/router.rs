@@ -44,9 +44,11 @@ impl Router {
         Self::with(config, table_key, Clock::of_system())
     }
 
-    /// The same, with a clock that stands still until [`advance`](Self::advance) moves it.
+    /// The same, with a clock that stands still until [`advance`](Self::advance) moves it, and with session and
+    /// publication IDs that follow from the key: equal inputs, one after the other, get equal answers.
     ///
-    /// For tests of what takes time: deterministic, and no test has to wait.
+    /// For tests: a run can be had again, and none has to wait for what takes time. Who knows the key foresees
+    /// every ID.
     pub fn with_standing_clock(config: &Config, table_key: [u8; 16]) -> Arc<Self> {
         Self::with(config, table_key, Clock::standing_still())
     }

@@ -30,8 +30,8 @@ pub(crate) struct Session {
     membership: Membership,
     rules: DecodeRules,
     serializer: SerializerId,
-    /// Calls that lost a progressive result on the way here, and whose final answer is still to be written.
-    spoiled_calls: Vec<RequestId>,
+    /// Calls that lost a progressive result on the way here and whose final answer is still to be written, and why.
+    spoiled_calls: Vec<(RequestId, &'static str)>,
     /// Ends the session when its proof is worth nothing any more.
     expiry: Option<AbortHandle>,
 }
@@ -156,12 +156,13 @@ impl Session {
     ///
     /// The party that waits for it learns why: the caller of an INVOCATION or of a RESULT (RAW-13, SER-09).
     pub(crate) fn body(&mut self, message: &Outgoing, max_bytes: usize) -> Option<Bytes> {
-        let is_spoiled = !self.spoiled_calls.is_empty() && self.ends_spoiled_call(message.message());
-        let error = match message.body(self.serializer) {
-            _ if is_spoiled => error_uri::PAYLOAD_SIZE_EXCEEDED,
-            Ok(body) if body.len() <= max_bytes => return Some(body),
-            Ok(_) => error_uri::PAYLOAD_SIZE_EXCEEDED,
-            Err(_) => error_uri::INVALID_ARGUMENT,
+        let error = match self.spoiled_by(message.message()) {
+            Some(error) => error,
+            None => match message.body(self.serializer) {
+                Ok(body) if body.len() <= max_bytes => return Some(body),
+                Ok(_) => error_uri::PAYLOAD_SIZE_EXCEEDED,
+                Err(_) => error_uri::INVALID_ARGUMENT,
+            },
         };
         let counters = self.driver.counters();
         let (request_type, request) = match message.message() {
@@ -174,9 +175,9 @@ impl Session {
             Message::CallResult(CallResult { request, details, .. }) if details.progress == Some(true) => {
                 counters.calls_undeliverable.increment();
                 let was_open = self.driver.end_call(self.membership.key, *request, error);
-                if !was_open && !self.spoiled_calls.contains(request) {
+                if !was_open && self.spoiled_calls.iter().all(|(spoiled, _)| spoiled != request) {
                     // Its final answer is on its way already, behind all of its parts.
-                    self.spoiled_calls.push(*request);
+                    self.spoiled_calls.push((*request, error));
                 }
                 return None;
             }
@@ -204,15 +205,18 @@ impl Session {
         Message::from(instead).encode(self.serializer).ok().filter(|body| body.len() <= max_bytes)
     }
 
-    /// Whether that is the final answer to a call of which a part could not be carried here.
-    fn ends_spoiled_call(&mut self, message: &Message) -> bool {
+    /// What a part of a call was lost by, if that message is the call's final answer.
+    fn spoiled_by(&mut self, message: &Message) -> Option<&'static str> {
+        if self.spoiled_calls.is_empty() {
+            return None;
+        }
         let request = match message {
             Message::CallResult(result) if result.details.progress != Some(true) => result.request,
             Message::Error(error) if error.request_type == MessageCode::Call as u64 => error.request,
-            _ => return false,
+            _ => return None,
         };
-        let place = self.spoiled_calls.iter().position(|spoiled| *spoiled == request);
-        place.map(|place| self.spoiled_calls.swap_remove(place)).is_some()
+        let place = self.spoiled_calls.iter().position(|(spoiled, _)| *spoiled == request)?;
+        Some(self.spoiled_calls.swap_remove(place).1)
     }
 
     /// The messages that wait for this session.

@@ -81,7 +81,7 @@ impl StoreLimits {
 
 impl RealmSettings {
     /// Where the realm's own chance begins.
-    pub(super) fn seed(&self) -> u64 {
+    pub(crate) fn seed(&self) -> u64 {
         self.uri_hasher().hash_one(&self.name)
     }
 

@@ -127,7 +127,7 @@ impl Model {
         }
         let last = self.member(key.0).answers.get_mut(&key.1).and_then(|answers| answers.back_mut());
         if let Some(last) = last {
-            *last = Answer::Error(error_uri::PAYLOAD_SIZE_EXCEEDED);
+            *last = Answer::Error(error_uri::INVALID_ARGUMENT);
         }
     }
 

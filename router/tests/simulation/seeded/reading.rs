@@ -1,5 +1,6 @@
 //! What sessions receive, held against what the model says they should.
 
+use std::hash::Hash;
 use std::task::Poll;
 
 use wamp_proto::message::{Answered, Event, Invocation};
@@ -28,7 +29,11 @@ impl Simulation {
             match peer.poll_message() {
                 Poll::Pending => break,
                 Poll::Ready(None) => panic!("{name} was disconnected though it had room"),
-                Poll::Ready(Some(message)) => messages.push(message),
+                Poll::Ready(Some(message)) => {
+                    let body = message.encode(peer.serializer).expect("it came in that serializer");
+                    (name, body).hash(&mut self.digest);
+                    messages.push(message);
+                }
             }
         }
     }
