@@ -212,8 +212,8 @@ impl Candidate<'_> {
             .map(|method| format!("{:?}", method.as_str()))
             .collect();
         let takes = if taken.is_empty() { "none".to_owned() } else { taken.join(", ") };
-        let offers_proof = self.offered().iter().any(|method| *method != AuthMethod::Anonymous);
-        if !offers_proof && !taken.is_empty() && self.plan.profile != Profile::Crossbar {
+        let offers_nothing = self.offered() == [AuthMethod::Anonymous];
+        if offers_nothing && !taken.is_empty() && self.plan.profile != Profile::Crossbar {
             let message = format!("this realm takes no anonymous sessions here; its methods: {takes}");
             return Refused::new(error_uri::AUTHENTICATION_REQUIRED, message);
         }
