@@ -11,6 +11,8 @@ use ipnet::IpNet;
 /// One listener that speaks RawSocket, WebSocket and HTTP on each of its addresses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listener {
+    /// What a connection leads to.
+    pub kind: ListenerKind,
     /// Where to listen; at least one.
     pub addresses: Vec<Address>,
     /// The certificates. With them, the listener accepts TLS only.
@@ -45,6 +47,16 @@ pub struct Listener {
     pub realms: Option<Vec<String>>,
     /// Roles of anonymous sessions here, instead of those that their realms give them.
     pub anonymous_roles: Vec<AnonymousRole>,
+}
+
+/// What the connections of a listener lead to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ListenerKind {
+    /// `router`: to the router.
+    #[default]
+    Router,
+    /// `websocket-testee`: to the router's WebSocket alone, which sends every message back. For suites of tests.
+    WebsocketTestee,
 }
 
 /// An address to listen on: `127.0.0.1:8080`, `[::]:8080` or `unix:/run/trunkline/trunkline.sock`.
@@ -147,6 +159,7 @@ pub struct AnonymousRole {
 impl Default for Listener {
     fn default() -> Self {
         Self {
+            kind: ListenerKind::default(),
             addresses: vec![Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)))],
             tls: None,
             unix_socket: UnixSocket::default(),
@@ -171,7 +184,8 @@ impl Default for Listener {
 impl Listener {
     /// Whether the realm of that name, or those of the template with that URI, can be joined here.
     pub fn opens(&self, realm: &str) -> bool {
-        self.realms.as_ref().is_none_or(|realms| realms.iter().any(|open| open == realm))
+        let is_named = self.realms.as_ref().is_none_or(|realms| realms.iter().any(|open| open == realm));
+        self.kind == ListenerKind::Router && is_named
     }
 }
 

@@ -22,6 +22,7 @@ mod realms;
 mod router;
 mod server;
 mod session;
+mod testee;
 mod transport;
 
 pub use counters::{Counter, Counters};
