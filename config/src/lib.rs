@@ -28,8 +28,8 @@ pub use closed::ClosedRealm;
 pub use file::{Environment, LoadError, Problems, ProcessEnvironment};
 pub use limits::Limits;
 pub use listener::{
-    Address, AnonymousRole, Certificate, ClientCertificates, Listener, ParseAddressError, ParseProxyError,
-    ProxyHeader, Tls, TrustedProxy, UnixSocket,
+    Address, AnonymousRole, Certificate, ClientCertificates, Listener, ListenerKind, ParseAddressError,
+    ParseProxyError, ProxyHeader, Tls, TrustedProxy, UnixSocket,
 };
 pub use realm::{
     CallQueue, Disclose, EventHistory, Permission, Realm, RealmRules, RealmTemplate, RetainedEvents, Role,

@@ -14,6 +14,8 @@ use crate::authentication::Cookie;
 /// One listener that speaks RawSocket, WebSocket and HTTP on each of its addresses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listener {
+    /// What a connection leads to.
+    pub kind: ListenerKind,
     /// Where to listen; at least one.
     pub addresses: Vec<Address>,
     /// The certificates. With them, the listener accepts TLS only.
@@ -52,6 +54,16 @@ pub struct Listener {
     pub authmethods: Option<Vec<AuthMethod>>,
     /// With it, browsers get a cookie by which they can join again.
     pub cookie: Option<Cookie>,
+}
+
+/// What the connections of a listener lead to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ListenerKind {
+    /// `router`: to the router.
+    #[default]
+    Router,
+    /// `websocket-testee`: to the router's WebSocket alone, which sends every message back. For suites of tests.
+    WebsocketTestee,
 }
 
 /// An address to listen on: `127.0.0.1:8080`, `[::]:8080` or `unix:/run/trunkline/trunkline.sock`.
@@ -154,6 +166,7 @@ pub struct AnonymousRole {
 impl Default for Listener {
     fn default() -> Self {
         Self {
+            kind: ListenerKind::default(),
             addresses: vec![Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)))],
             tls: None,
             unix_socket: UnixSocket::default(),
@@ -180,7 +193,8 @@ impl Default for Listener {
 impl Listener {
     /// Whether the realm of that name, or those of the template with that URI, can be joined here.
     pub fn opens(&self, realm: &str) -> bool {
-        self.realms.as_ref().is_none_or(|realms| realms.iter().any(|open| open == realm))
+        let is_named = self.realms.as_ref().is_none_or(|realms| realms.iter().any(|open| open == realm));
+        self.kind == ListenerKind::Router && is_named
     }
 
     /// Whether that authentication method can be used here.

@@ -42,7 +42,7 @@ const WRITE_BATCH_MESSAGES: usize = 64;
 const WRITE_BATCH_BYTES: usize = 16 * 1024;
 
 /// How long a peer gets to take our last words.
-const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]

@@ -25,6 +25,7 @@ mod realms;
 mod router;
 mod server;
 mod session;
+mod testee;
 mod transport;
 
 pub use authentication::{Attempt, Authenticator, Decision, JwtKeyError, NotVouched, Vouched};

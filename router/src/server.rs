@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
-use trunkline_config::{Address, Config, Node};
+use trunkline_config::{Address, Config, ListenerKind, Node};
 
 use crate::authentication::{Issuer, JwtKeyError};
 use crate::connection;
 use crate::listen::{self, Acceptor, BindError, Entrance, TlsError};
 use crate::router::Router;
+use crate::testee;
 
 /// How long accepting rests when the system has no descriptor left for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -163,7 +164,13 @@ async fn accept(
             accepted = accepted => match accepted {
                 Ok((stream, peer)) => {
                     router.counters().connections_accepted.increment();
-                    connections.spawn(connection::serve(stream, peer, entrance.clone(), router.clone()));
+                    let entrance = entrance.clone();
+                    match entrance.listener.kind {
+                        ListenerKind::Router => {
+                            connections.spawn(connection::serve(stream, peer, entrance, router.clone()))
+                        }
+                        ListenerKind::WebsocketTestee => connections.spawn(testee::serve(stream, peer, entrance)),
+                    };
                 }
                 Err(error) => {
                     // Out of descriptors, most likely: connections that end make room.

@@ -15,6 +15,7 @@ mod path;
 mod tidy;
 mod vectors;
 mod venv;
+mod websocket;
 mod workspace;
 
 use std::process::ExitCode;
@@ -59,6 +60,12 @@ const TASKS: &[Task] = &[
         name: "path",
         about: "the proof of the message path",
         run: |_, args| path::run(args),
+        in_ci: true,
+    },
+    Task {
+        name: "websocket",
+        about: "the Autobahn|Testsuite against the router's WebSocket",
+        run: websocket::run,
         in_ci: true,
     },
     Task { name: "interop", about: "third-party clients against the router", run: interop::run, in_ci: true },

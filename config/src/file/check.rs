@@ -10,7 +10,9 @@ use wamp_proto::uri::{UriError, UriRules, check_pattern, check_uri, is_reserved}
 
 use super::problem::Problem;
 use super::read::Places;
-use crate::{Action, Address, Config, Listener, Permission, Realm, RealmRules, RealmTemplate, Role};
+use crate::{
+    Action, Address, Config, Listener, ListenerKind, Permission, Realm, RealmRules, RealmTemplate, Role,
+};
 
 /// Everything that is wrong with the settings as a whole.
 pub(super) fn check(config: &Config, places: &Places) -> Vec<Problem> {
@@ -61,7 +63,9 @@ impl<'a> Check<'a> {
     /// A message that fits into no outbox would cost every recipient its session.
     fn outboxes(&mut self) {
         let limits = &self.config.limits;
-        let listeners = self.config.listeners.iter().enumerate().map(|(index, listener)| {
+        let listeners = self.config.listeners.iter().enumerate();
+        let routing = listeners.filter(|(_, listener)| listener.kind == ListenerKind::Router);
+        let listeners = routing.map(|(index, listener)| {
             (listener.message_max_bytes, format!("listeners.{index}.message_max_bytes"))
         });
         let keys = [(Some(limits.message_max_bytes), "limits.message_max_bytes".to_owned())];
@@ -102,6 +106,7 @@ impl<'a> Check<'a> {
             self.socket_files(&path, listener);
             self.proxies(&path, listener);
             self.client_certificates(&path, listener);
+            self.testee(&path, listener);
             self.realms_of_listener(&path, listener);
         }
     }
@@ -148,6 +153,24 @@ impl<'a> Check<'a> {
                 "add `trusted_proxies` with the addresses of the proxies, or leave this out",
             ),
             _ => {}
+        }
+    }
+
+    /// Where no session is joined, nothing can be said about sessions.
+    fn testee(&mut self, path: &str, listener: &Listener) {
+        if listener.kind == ListenerKind::Router {
+            return;
+        }
+        for key in ["realms", "anonymous_roles", "ping_interval_ms", "ping_timeout_ms"] {
+            let path = format!("{path}.{key}");
+            if self.places.has(&path) {
+                self.report(
+                    &path,
+                    &format!("`{key}` of a listener that leads to no realm"),
+                    "nobody joins anything here",
+                    "leave it out, or `type = \"websocket-testee\"`",
+                );
+            }
         }
     }
 
@@ -215,7 +238,7 @@ impl<'a> Check<'a> {
             if self.places.has_understood(&role) {
                 self.role(&role, &anonymous.role, &rules_path, rules);
             }
-            if !listener.opens(&anonymous.realm) {
+            if listener.kind == ListenerKind::Router && !listener.opens(&anonymous.realm) {
                 let help = "add it to `realms` of the listener, or leave this out";
                 self.report(&realm, "this realm cannot be joined here", "not among `realms`", help);
             }

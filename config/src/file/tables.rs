@@ -14,8 +14,8 @@ use super::read::{
 };
 use crate::{
     Action, Address, AnonymousRole, CallQueue, Certificate, ClientCertificates, Config, Disclose,
-    EventHistory, Limits, Listener, Node, Permission, ProxyHeader, Realm, RealmRules, RealmTemplate,
-    RetainedEvents, Role, SlowSubscriber, Tls, TrustedProxy, UnixSocket,
+    EventHistory, Limits, Listener, ListenerKind, Node, Permission, ProxyHeader, Realm, RealmRules,
+    RealmTemplate, RetainedEvents, Role, SlowSubscriber, Tls, TrustedProxy, UnixSocket,
 };
 
 /// No message is longer, whatever the limits say.
@@ -234,6 +234,12 @@ impl Table for Listener {
     }
 
     fn describe(keys: &mut Keys<Self>) {
+        keys.optional(
+            "type",
+            Word(&[("router", ListenerKind::Router), ("websocket-testee", ListenerKind::WebsocketTestee)]),
+            "What a connection leads to: the router, or its WebSocket alone, which sends every message back.",
+            |listener, kind| listener.kind = kind,
+        );
         keys.optional(
             "addresses",
             List { item: ADDRESS, min: 1 },

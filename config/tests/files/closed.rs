@@ -42,3 +42,12 @@ fn one_listener_with_a_role_is_enough() {
         ]";
     assert_eq!(closed(text), [""; 0]);
 }
+
+#[test]
+fn a_listener_for_suites_of_tests_opens_no_realm() {
+    let realm = "realms = [{ name = 'a', anonymous_role = 'r', roles = [{ name = 'r' }] }]";
+    let testee = "{ type = 'websocket-testee', addresses = ['unix:a'] }";
+    let closed_for_want_of_a_listener = "nobody can join realm \"a\": no listener has it among its `realms`";
+    assert_eq!(closed(&format!("listeners = [{testee}]\n{realm}")), [closed_for_want_of_a_listener]);
+    assert_eq!(closed(&format!("listeners = [{testee}, {{}}]\n{realm}")), [""; 0]);
+}

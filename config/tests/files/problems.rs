@@ -467,6 +467,20 @@ fn listeners_meet_nobody_else_and_name_what_is_there() {
     single(&tls("client_crl_files = ['c']"), "`client_crl_files` without `client_ca_file`");
     // What is there and was a problem is not missing.
     single(&tls("client_ca_file = '', client_certificates = 'required'"), "must be the path of a file");
+    let testee = "type = 'websocket-testee'";
+    for key in [
+        "realms = ['a']",
+        "anonymous_roles = [{ realm = 'a', role = 'r' }]",
+        "ping_interval_ms = 1",
+        "ping_timeout_ms = 1",
+    ] {
+        single(&format!("{testee}\n{key}"), "of a listener that leads to no realm");
+        parse(&listener(key)).unwrap();
+    }
+    single("type = 'websocket-test'", "did you mean \"websocket-testee\"");
+    // There is no outbox that its messages would go through.
+    parse(&listener(&format!("{testee}\nmessage_max_bytes = 16777216"))).unwrap();
+    single("message_max_bytes = 16777216", "larger than the outbox");
     // Each gets a port of its own.
     parse(&listener("addresses = ['127.0.0.1:0', '127.0.0.1:0']")).unwrap();
     parse(&listener("websocket_paths = []\nallowed_origin_hosts = ['[::1]', '*', 'example.com']")).unwrap();

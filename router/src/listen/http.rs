@@ -16,29 +16,64 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use trunkline_config::Listener;
+use trunkline_config::{Listener, ListenerKind};
 use wamp_proto::Subprotocol;
 
 use super::{Entrance, OpenError, Place, Source, forwarded};
-use crate::transport::{Stream, Transport};
+use crate::transport::{Framing, Stream, Transport};
 
 /// hyper panics on a smaller buffer. The limit on the head itself may still be lower.
 const HYPER_BUFFER_MIN: usize = 8192;
 
-/// Answers requests until one of them upgrades the connection.
+/// The WebSocket of the request that upgrades the connection.
 pub(super) async fn open_websocket(
     stream: Stream,
     entrance: &Entrance,
     source: &mut Source,
     place: &mut Place,
 ) -> Result<Transport, OpenError> {
+    let agree = |headers: &HeaderMap| {
+        let subprotocol = first_supported_offer(headers)?;
+        Some((subprotocol, Some(HeaderValue::from_static(subprotocol.name()))))
+    };
+    let (stream, read_ahead, subprotocol) = answer(stream, entrance, source, place, agree).await?;
+    Ok(Transport::websocket(stream, read_ahead, subprotocol, entrance.message_max_bytes))
+}
+
+/// The same with any subprotocol, or none: the first one that the peer offers.
+pub(super) async fn open_testee(
+    stream: Stream,
+    entrance: &Entrance,
+    source: &mut Source,
+    place: &mut Place,
+) -> Result<Framing<()>, OpenError> {
+    let agree = |headers: &HeaderMap| {
+        let offer = list(headers, &SEC_WEBSOCKET_PROTOCOL).next();
+        Some(((), offer.and_then(|offer| HeaderValue::from_str(offer).ok())))
+    };
+    let (stream, read_ahead, ()) = answer(stream, entrance, source, place, agree).await?;
+    Ok(Framing::new(stream, &read_ahead, (), entrance.message_max_bytes))
+}
+
+/// Answers requests until one of them upgrades the connection. What was agreed on comes back with the stream and with
+/// what came behind the request.
+///
+/// `agree` looks at the offered subprotocols: what becomes of them, and the one that the peer is told; none if there
+/// is none of use.
+async fn answer<T>(
+    stream: Stream,
+    entrance: &Entrance,
+    source: &mut Source,
+    place: &mut Place,
+    agree: impl Fn(&HeaderMap) -> Option<(T, Option<HeaderValue>)>,
+) -> Result<(Stream, Bytes, T), OpenError> {
     let listener = &entrance.listener;
     let visit = Mutex::new((source, place));
     let agreed = Mutex::new(None);
     let service = service_fn(|request| {
         let (source, place) = &mut *visit.lock();
         let answer = if place.is_granted() {
-            upgrade(&request, listener).and_then(|upgraded| {
+            upgrade(&request, listener, &agree).and_then(|upgraded| {
                 settle(request.headers(), entrance, source, place)?;
                 Ok(upgraded)
             })
@@ -46,8 +81,8 @@ pub(super) async fn open_websocket(
             Err(full())
         };
         let response = match answer {
-            Ok((subprotocol, response)) => {
-                *agreed.lock() = Some(subprotocol);
+            Ok((upgraded, response)) => {
+                *agreed.lock() = Some(upgraded);
                 response
             }
             Err(refusal) => *refusal,
@@ -65,9 +100,7 @@ pub(super) async fn open_websocket(
         .map_err(OpenError::BadHttp)?;
     let mut stream = io.into_inner();
     match agreed.into_inner() {
-        Some(subprotocol) => {
-            Ok(Transport::websocket(stream, read_buf, subprotocol, entrance.message_max_bytes))
-        }
+        Some(upgraded) => Ok((stream, read_buf, upgraded)),
         None => {
             // TLS ends with a word of its own, which need not reach a peer that is gone.
             stream.shutdown().await.ok();
@@ -104,11 +137,12 @@ fn full() -> Box<TextResponse> {
 
 type TextResponse = Response<Full<Bytes>>;
 
-/// The subprotocol and the 101 response that `request` asks for, or the response that refuses it.
-fn upgrade<B>(
+/// What was agreed on and the 101 response that `request` asks for, or the response that refuses it.
+fn upgrade<B, T>(
     request: &Request<B>,
     listener: &Listener,
-) -> Result<(Subprotocol, TextResponse), Box<TextResponse>> {
+    agree: impl Fn(&HeaderMap) -> Option<(T, Option<HeaderValue>)>,
+) -> Result<(T, TextResponse), Box<TextResponse>> {
     let (headers, path) = (request.headers(), request.uri().path());
     if !listener.websocket_paths.iter().any(|known| known == path) {
         return Err(refusal(StatusCode::NOT_FOUND, "there is nothing at this path"));
@@ -139,7 +173,7 @@ fn upgrade<B>(
         let text = "Sec-WebSocket-Key must be 16 octets in base64";
         return Err(refusal(StatusCode::BAD_REQUEST, text));
     };
-    let Some(subprotocol) = first_supported_offer(headers) else {
+    let Some((agreed, subprotocol)) = agree(headers) else {
         let text = format!("Sec-WebSocket-Protocol must offer {}", subprotocols());
         return Err(refusal(StatusCode::BAD_REQUEST, &text));
     };
@@ -149,8 +183,8 @@ fn upgrade<B>(
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol.name()));
-    Ok((subprotocol, response))
+    headers.extend(subprotocol.map(|name| (SEC_WEBSOCKET_PROTOCOL, name)));
+    Ok((agreed, response))
 }
 
 /// A plain text response of one line.
@@ -174,6 +208,9 @@ fn hint(headers: &HeaderMap, path: &str, listener: &Listener) -> String {
         .and_then(|host| host.to_str().ok())
         .filter(|host| !host.is_empty() && host.bytes().all(is_host_octet))
         .unwrap_or("this-host");
+    if listener.kind == ListenerKind::WebsocketTestee {
+        return "this is a WebSocket for suites of tests: it sends every message back".to_owned();
+    }
     let scheme = if listener.tls.is_some() { "wss" } else { "ws" };
     format!("this is a WAMP router: connect to {scheme}://{host}{path} with subprotocol {}", subprotocols())
 }

@@ -25,7 +25,7 @@ use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 use trunkline_config::{Address, Listener, ProxyHeader};
 use wamp_proto::rawsocket::{HANDSHAKE_LENGTH, HandshakeError, HandshakeRequest, MAGIC, MaxLength, Refusal};
 
-use crate::transport::{Plain, Stream, Transport};
+use crate::transport::{Framing, Plain, Stream, Transport};
 
 pub(crate) use admission::Place;
 pub(crate) use bind::Acceptor;
@@ -96,10 +96,50 @@ impl From<admission::Overrun> for OpenError {
 ///
 /// Every error means that the socket is closed and the peer was told what there is to tell.
 pub(crate) async fn open(
-    mut socket: Plain,
+    socket: Plain,
     source: &mut Source,
     entrance: &Entrance,
 ) -> Result<(Transport, Place), OpenError> {
+    let (mut stream, mut place) = admit(socket, source, entrance).await?;
+    let transport = match stream.peek().await? {
+        None => return Err(OpenError::Closed),
+        Some(MAGIC) => {
+            place.count_for(*source)?;
+            open_rawsocket(stream, MaxLength::not_above(entrance.message_max_bytes), &place).await?
+        }
+        Some(octet) if starts_http(octet) => {
+            http::open_websocket(stream, entrance, source, &mut place).await?
+        }
+        Some(octet) => return Err(OpenError::UnknownProtocol(octet)),
+    };
+    Ok((transport, place))
+}
+
+/// The same for a listener that speaks WebSocket without WAMP, and nothing else.
+///
+/// # Errors
+///
+/// Those of [`open`].
+pub(crate) async fn open_testee(
+    socket: Plain,
+    source: &mut Source,
+    entrance: &Entrance,
+) -> Result<(Framing<()>, Place), OpenError> {
+    let (mut stream, mut place) = admit(socket, source, entrance).await?;
+    let framing = match stream.peek().await? {
+        None => return Err(OpenError::Closed),
+        Some(octet) if starts_http(octet) => http::open_testee(stream, entrance, source, &mut place).await?,
+        Some(octet) => return Err(OpenError::UnknownProtocol(octet)),
+    };
+    Ok((framing, place))
+}
+
+/// Finds a place for a connection, as far as its source is known already, and takes it through TLS.
+async fn admit(
+    mut socket: Plain,
+    source: &mut Source,
+    entrance: &Entrance,
+) -> Result<(Stream, Place), OpenError> {
     let mut place = entrance.admission.enter()?;
     if let Plain::Tcp(socket) = &socket {
         socket.set_nodelay(true)?;
@@ -113,24 +153,13 @@ pub(crate) async fn open(
         Some(ProxyHeader::Forwarded | ProxyHeader::XForwardedFor) => {}
         None => place.count_for(*source)?,
     }
-    let mut stream = match &entrance.tls {
+    let stream = match &entrance.tls {
         // A TLS handshake is too dear for a peer that cannot stay.
         Some(_) if !place.is_granted() => return Err(OpenError::Full),
         Some(config) => tls::accept(socket, config).await?,
         None => Stream::Plain(socket),
     };
-    let transport = match stream.peek().await? {
-        None => return Err(OpenError::Closed),
-        Some(MAGIC) => {
-            place.count_for(*source)?;
-            open_rawsocket(stream, MaxLength::not_above(entrance.message_max_bytes), &place).await?
-        }
-        Some(octet) if starts_http(octet) => {
-            http::open_websocket(stream, entrance, source, &mut place).await?
-        }
-        Some(octet) => return Err(OpenError::UnknownProtocol(octet)),
-    };
-    Ok((transport, place))
+    Ok((stream, place))
 }
 
 /// Looks for what only this system can tell about a listener, without listening: is the certificate of use, do

@@ -22,7 +22,7 @@ use wamp_proto::{SerializerId, Subprotocol};
 pub(crate) use rawsocket::RawSocket;
 pub(crate) use socket::HIGH_WATER;
 pub(crate) use stream::{Plain, Stream};
-pub(crate) use websocket::WebSocket;
+pub(crate) use websocket::{Framing, Incoming, WebSocket};
 
 /// An open transport. After an error only [`Transport::poll_close`] makes sense, or dropping it.
 ///
@@ -148,7 +148,7 @@ impl Transport {
     /// What it runs on, and what that knows about the peer.
     pub(crate) fn stream(&self) -> &Stream {
         match self {
-            Self::WebSocket(websocket) => websocket.socket.stream(),
+            Self::WebSocket(websocket) => websocket.framing.socket.stream(),
             Self::RawSocket(rawsocket) => rawsocket.socket.stream(),
         }
     }
@@ -217,7 +217,7 @@ impl Transport {
     /// Whether the peer took octets since this was asked last: one that reads slowly lives, too.
     pub(crate) fn took_octets(&mut self) -> bool {
         match self {
-            Self::WebSocket(websocket) => websocket.socket.took_octets(),
+            Self::WebSocket(websocket) => websocket.framing.socket.took_octets(),
             Self::RawSocket(rawsocket) => rawsocket.socket.took_octets(),
         }
     }

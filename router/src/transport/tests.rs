@@ -133,7 +133,7 @@ async fn unsent_after_flood_of_pings(mut client: TcpStream, transport: &mut Tran
     }
     match transport {
         Transport::RawSocket(rawsocket) => rawsocket.socket.unsent(),
-        Transport::WebSocket(websocket) => websocket.socket.unsent(),
+        Transport::WebSocket(websocket) => websocket.framing.socket.unsent(),
     }
 }
 
@@ -252,7 +252,7 @@ async fn a_large_body_is_never_copied_whatever_is_sent_behind_it() {
             assert!(flushed.is_pending());
             let socket = match &transport {
                 Transport::RawSocket(rawsocket) => &rawsocket.socket,
-                Transport::WebSocket(websocket) => &websocket.socket,
+                Transport::WebSocket(websocket) => &websocket.framing.socket,
             };
             assert!(socket.unsent() > 1 << 20, "{name}: {}", socket.unsent());
             assert!(socket.buffer_capacity() < 1024, "{name}: {}", socket.buffer_capacity());

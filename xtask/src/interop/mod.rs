@@ -21,6 +21,7 @@ use connection::{Connection, Transport};
 
 pub(crate) use process::Child;
 use router::Listeners;
+pub(crate) use router::next_address;
 
 use crate::workspace::Workspace;
 

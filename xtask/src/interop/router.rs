@@ -35,12 +35,7 @@ pub(super) fn start(workspace: &Workspace) -> anyhow::Result<(Child, Listeners)>
     let mut start = workspace.command(&program);
     start.args(["start", "--config"]).arg(&config).env("RUST_LOG", "warn");
     let mut process = Child::spawn("trunkline", &mut start)?;
-    let mut address = || loop {
-        let line = process.line()?.context("the router ended before it named its addresses")?;
-        if let Some(address) = address(&line) {
-            return anyhow::Ok(address.to_owned());
-        }
-    };
+    let mut address = || next_address(&mut process);
     // In the order of the file.
     let (tcp, tls, unix) = (address()?, address()?, address()?);
     Ok((process, Listeners { tcp, tls, unix, certificate: folder.join("certificate.pem") }))
@@ -57,6 +52,16 @@ impl Listeners {
             Transport::RawSocket => format!("rs://{tcp}"),
             Transport::RawSocketTls => format!("rss://{tls}"),
             Transport::RawSocketUnix => format!("rs+{unix}"),
+        }
+    }
+}
+
+/// The next address that a router prints which starts with a configuration file.
+pub(crate) fn next_address(router: &mut Child) -> anyhow::Result<String> {
+    loop {
+        let line = router.line()?.context("the router ended before it named its addresses")?;
+        if let Some(address) = address(&line) {
+            return Ok(address.to_owned());
         }
     }
 }
