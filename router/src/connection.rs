@@ -17,8 +17,9 @@ use trunkline_config::{AuthMethod, Listener};
 use wamp_proto::message::{Abort, Authenticate, Goodbye};
 use wamp_proto::{Message, SessionId, Value, Violation, error_uri};
 
+use crate::authentication::cookies::Issued;
 use crate::authentication::{Candidate, Conversation, Gone, Refused, TransportCredentials, Unsuccessful};
-use crate::listen::{self, Entrance, OpenError, Place, Source};
+use crate::listen::{self, Entrance, OpenError, Opened, Source};
 use crate::opening::Opening;
 use crate::outbox::Closed;
 use crate::realm::Outgoing;
@@ -94,7 +95,7 @@ pub(crate) async fn serve(socket: Plain, peer: Source, entrance: Arc<Entrance>, 
     let listener = &entrance.listener;
     let mut deadline = Instant::now() + listener.handshake_timeout;
     let opening = Box::pin(open(socket, peer, entrance.clone(), router.clone()));
-    let (mut transport, peer, _place) = match timeout_at(deadline, opening).await {
+    let (Opened { mut transport, place: _place, cookie }, peer) = match timeout_at(deadline, opening).await {
         Ok(Some(opened)) => opened,
         Ok(None) => return,
         Err(_) => {
@@ -111,10 +112,12 @@ pub(crate) async fn serve(socket: Plain, peer: Source, entrance: Arc<Entrance>, 
         "transport open"
     );
     loop {
-        let session = match Entry::new(&mut transport, &router, listener, peer, deadline).join().await {
-            Ok(session) => session,
-            Err(last_words) => return farewell(transport, last_words).await,
-        };
+        let session =
+            match Entry::new(&mut transport, &router, listener, peer, deadline).join(cookie.as_deref()).await
+            {
+                Ok(session) => session,
+                Err(last_words) => return farewell(transport, last_words).await,
+            };
         let id = session.id();
         let end = OpenSession::new(&mut transport, session, listener, &router).await;
         // The session was dropped with its future: it has left its realm before anything is said.
@@ -151,10 +154,10 @@ async fn open(
     peer: Source,
     entrance: Arc<Entrance>,
     router: Arc<Router>,
-) -> Option<(Transport, Source, Place)> {
+) -> Option<(Opened, Source)> {
     let mut source = peer;
     match listen::open(socket, &mut source, &entrance).await {
-        Ok((transport, place)) => Some((transport, source, place)),
+        Ok(opened) => Some((opened, source)),
         Err(error) => {
             // What is over a limit was counted there.
             if !matches!(error, OpenError::Full) {
@@ -203,7 +206,7 @@ impl<'a> Entry<'a> {
     ///
     /// # Errors
     /// With what there is to say to a peer that cannot join.
-    async fn join(mut self) -> Result<Session, Farewell> {
+    async fn join(mut self, cookie: Option<&Issued>) -> Result<Session, Farewell> {
         let peer = self.peer;
         let frame = match timeout_at(self.deadline, Box::pin(self.receive())).await {
             Ok(frame) => frame?,
@@ -218,6 +221,7 @@ impl<'a> Entry<'a> {
             listener: self.listener,
             source: peer,
             transport: &TransportCredentials::of(self.transport.stream()),
+            cookie,
             hello: &hello,
             plan: &plan,
             session: SessionId::from_bits(rand::random()),

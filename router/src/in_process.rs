@@ -141,6 +141,7 @@ impl InProcess {
             authextra: None,
             session: None,
             expires: None,
+            login: None,
         };
         opening.join(&admitted).map_err(Some)
     }

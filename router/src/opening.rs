@@ -139,6 +139,9 @@ impl<'a> Opening<'a> {
         );
         let Self { protocol, router, serializer, .. } = self;
         let mut session = Session::new(protocol, router.clone(), driver, membership, rules, serializer);
+        if let Some(login) = &admitted.login {
+            router.cookies().joined(session.session(), login.clone());
+        }
         if let Some(time) = admitted.expires {
             session.expire_at(time);
         }

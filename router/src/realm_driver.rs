@@ -21,7 +21,7 @@ use wamp_proto::{
     Payload, PublicationId, RequestId, SerializerId, SessionId, Uri, Value, Violation, error_uri,
 };
 
-use crate::authentication::authprovider;
+use crate::authentication::{Cookies, authprovider};
 use crate::clock::{Clock, Sleeper};
 use crate::counters::Counters;
 use crate::in_process::IN_PROCESS;
@@ -53,6 +53,7 @@ pub(crate) struct RealmDriver {
     sleeper: Sleeper,
     /// As whom the router itself calls.
     router: Identity,
+    cookies: Arc<Cookies>,
     inquiries: Inquiries,
     draining: AtomicBool,
     /// Told after every step that may have ended the last open call of a draining realm.
@@ -109,6 +110,7 @@ impl RealmDriver {
         outbox_limits: OutboxLimits,
         counters: Arc<Counters>,
         clock: Arc<Clock>,
+        cookies: Arc<Cookies>,
     ) -> Arc<Self> {
         let sleeper = clock.sleeper();
         let router = Identity {
@@ -131,6 +133,7 @@ impl RealmDriver {
             own: own.clone(),
             sleeper,
             router,
+            cookies,
             inquiries: Inquiries::default(),
             draining: AtomicBool::new(false),
             drained: Notify::new(),
@@ -440,6 +443,7 @@ impl World for Step<'_> {
 
     fn kill(&self, member: RecipientKey, goodbye: Goodbye, departure: Departure) -> bool {
         let Some(found) = self.members.member(member) else { return false };
+        self.driver.cookies.revoke(found.identity.session);
         self.leaving.borrow_mut().push((member, departure));
         found.outbox.close(Closed::Goodbye(goodbye))
     }

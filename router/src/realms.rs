@@ -13,7 +13,7 @@ use trunkline_config::{
 use wamp_proto::uri::UriRules;
 use wamp_proto::{Profile, SessionId, error_uri};
 
-use crate::authentication::{Hook, Issuer, Principals};
+use crate::authentication::{Cookies, Hook, Issuer, Principals};
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::outbox::OutboxLimits;
@@ -52,6 +52,7 @@ pub(crate) struct Realms {
     limits: Limits,
     counters: Arc<Counters>,
     clock: Arc<Clock>,
+    cookies: Arc<Cookies>,
     table_key: [u8; 16],
 }
 
@@ -67,6 +68,7 @@ impl Realms {
         config: &Config,
         counters: Arc<Counters>,
         clock: Arc<Clock>,
+        cookies: Arc<Cookies>,
         table_key: [u8; 16],
     ) -> Self {
         let named = config.realms.iter().map(|realm| {
@@ -91,6 +93,7 @@ impl Realms {
             limits: config.limits.clone(),
             counters,
             clock,
+            cookies,
             table_key,
         };
         for realm in &config.realms {
@@ -189,7 +192,7 @@ impl Realms {
         let outbox_limits =
             OutboxLimits { max_messages: limits.outbox_max_messages, max_bytes: limits.outbox_max_bytes };
         let (counters, clock) = (self.counters.clone(), self.clock.clone());
-        RealmDriver::new(settings, plan.clone(), outbox_limits, counters, clock)
+        RealmDriver::new(settings, plan.clone(), outbox_limits, counters, clock, self.cookies.clone())
     }
 
     /// Takes a realm away that was made from a template, if nobody is in it any more.

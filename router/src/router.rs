@@ -8,7 +8,7 @@ use wamp_proto::auth::cryptosign::parse_seed;
 use wamp_proto::uri::UriRules;
 use wamp_proto::{DecodeRules, Profile};
 
-use crate::authentication::{Authenticator, Backoff, Hashing, Hook};
+use crate::authentication::{Authenticator, Backoff, Cookies, Hashing, Hook};
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::realm::Holdings;
@@ -25,6 +25,7 @@ pub struct Router {
     counters: Arc<Counters>,
     clock: Arc<Clock>,
     backoff: Backoff,
+    cookies: Arc<Cookies>,
     hashing: Hashing,
     /// Seed of the key by which the router proves itself (AUTH-RTR-01).
     key: Option<[u8; 32]>,
@@ -62,8 +63,10 @@ impl Router {
         let clock = Arc::new(clock);
         let limits = &config.limits;
         let counters = Arc::new(Counters::default());
+        let cookies = Arc::new(Cookies::default());
         Arc::new(Self {
-            realms: Realms::new(config, counters.clone(), clock.clone(), table_key),
+            realms: Realms::new(config, counters.clone(), clock.clone(), cookies.clone(), table_key),
+            cookies,
             limits: limits.clone(),
             close_timeout: config.node.close_timeout,
             decode_rules: DecodeRules {
@@ -124,6 +127,10 @@ impl Router {
 
     pub(crate) fn backoff(&self) -> &Backoff {
         &self.backoff
+    }
+
+    pub(crate) fn cookies(&self) -> &Arc<Cookies> {
+        &self.cookies
     }
 
     pub(crate) fn hashing(&self) -> &Hashing {

@@ -91,7 +91,12 @@ impl Server {
         }
         let mut entrances = Vec::new();
         for listener in &config.listeners {
-            let entrance = Entrance::new(listener, &config.limits, router.shared_counters().clone())?;
+            let entrance = Entrance::new(
+                listener,
+                &config.limits,
+                router.shared_counters().clone(),
+                router.cookies().clone(),
+            )?;
             entrances.push(Arc::new(entrance));
         }
         let mut bound = Vec::new();

@@ -12,8 +12,8 @@ use wamp_proto::dict::Dict;
 use wamp_proto::message::{CallResult, Error, Goodbye};
 use wamp_proto::session::RouterInput;
 use wamp_proto::{
-    DecodeRules, Message, MessageCode, Payload, Profile, RequestId, RouterSession, SerializerId, Violation,
-    decode, error_uri,
+    DecodeRules, Message, MessageCode, Payload, Profile, RequestId, RouterSession, SerializerId, SessionId,
+    Violation, decode, error_uri,
 };
 
 use crate::outbox::Outbox;
@@ -112,14 +112,17 @@ impl Session {
             RouterInput::Chunk(call) => Request::Chunk(call),
             RouterInput::Cancel(cancel) => Request::Cancel(cancel),
             RouterInput::Ignored => return Ok(Flow::Continue),
-            RouterInput::Leave(_) => {
+            RouterInput::Leave(goodbye) => {
+                if goodbye.reason == error_uri::LOGOUT {
+                    self.router.cookies().revoke(self.membership.session);
+                }
                 self.driver.leave(self.membership.key);
                 // Crossbar.io's clients are used to another word.
                 let reason = match self.driver.settings().profile {
                     Profile::Crossbar => error_uri::NORMAL,
                     Profile::Default | Profile::Strict => error_uri::GOODBYE_AND_OUT,
                 };
-                return Ok(Flow::Leave(goodbye(reason)));
+                return Ok(Flow::Leave(self::goodbye(reason)));
             }
             RouterInput::Left | RouterInput::Aborted => {
                 self.driver.leave(self.membership.key);
@@ -224,6 +227,11 @@ impl Session {
         &self.membership.outbox
     }
 
+    /// The session's ID.
+    pub(crate) fn session(&self) -> SessionId {
+        self.membership.session
+    }
+
     /// The session's ID, for logs.
     pub(crate) fn id(&self) -> u64 {
         self.membership.session.value()
@@ -237,6 +245,7 @@ impl Drop for Session {
             expiry.abort();
         }
         self.driver.leave(self.membership.key);
+        self.router.cookies().left(self.membership.session);
         self.router.realms().retire_if_empty(&self.driver);
     }
 }

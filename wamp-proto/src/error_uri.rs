@@ -87,6 +87,8 @@ uris! {
     CROSSBAR_NO_AUTH_METHOD = "wamp.error.no_auth_method";
     /// Why a registration is revoked: another session of the same principal took it over (CON-08).
     REGISTRATION_TAKEN_OVER = "trunkline.reason.registration_taken_over";
+    /// A client leaves, and its browser is to forget who it was (a word of Crossbar.io's).
+    LOGOUT = "wamp.close.logout";
     /// The token by which the session logged in is not valid any more.
     TOKEN_EXPIRED = "trunkline.close.token_expired";
 

@@ -48,7 +48,7 @@ impl Candidate<'_> {
             },
             AuthMethod::Tls => Ok(self.transport.certificate.is_some()
                 && (self.certified().is_some() || self.plan.hook(method).is_some())),
-            AuthMethod::Cookie => Ok(false),
+            AuthMethod::Cookie => Ok(self.remembered().is_some()),
         }
     }
 
@@ -81,7 +81,7 @@ impl Candidate<'_> {
             AuthMethod::Scram => self.scram(scram::Dialect::Autobahn, conversation).await,
             AuthMethod::Cryptosign => self.cryptosign(conversation).await,
             AuthMethod::Tls => Ok(self.tls().await?),
-            AuthMethod::Cookie => Err(self.nothing_fits().into()),
+            AuthMethod::Cookie => Ok(self.cookie()?),
         }
     }
 
@@ -236,6 +236,13 @@ impl Candidate<'_> {
             Some(proven) => self.admit(method, proven, None),
             None => Err(self.denied(self.authid().unwrap_or_default(), "nobody has that certificate")),
         }
+    }
+
+    /// Its browser logged in before (AUTH-TRN-02).
+    fn cookie(&self) -> Result<Admitted, Refused> {
+        let Some(login) = self.remembered() else { return Err(self.nothing_fits()) };
+        let proven = Proven::new(principal(login.authid.clone(), login.role.clone()), authprovider::COOKIE);
+        self.admit(AuthMethod::Cookie, Proven { expires: login.expires, ..proven }, None)
     }
 
     /// AUTH-SCRAM-01 to AUTH-SCRAM-12.

@@ -4,6 +4,7 @@
 //! is its role's business.
 
 mod backoff;
+pub(crate) mod cookies;
 mod hashing;
 mod hook;
 mod jwt;
@@ -27,6 +28,7 @@ use crate::router::Router;
 use crate::transport::Stream;
 
 pub(crate) use backoff::Backoff;
+pub(crate) use cookies::{Cookies, Login};
 pub(crate) use hashing::Hashing;
 pub(crate) use hook::Hook;
 pub use hook::{Attempt, Authenticator, Decision, NotVouched, Vouched};
@@ -48,6 +50,8 @@ pub(crate) mod authprovider {
     pub(crate) const DYNAMIC: &str = "dynamic";
     /// Who signed its token.
     pub(crate) const JWT: &str = "jwt";
+    /// Whoever vouched for it when it logged in.
+    pub(crate) const COOKIE: &str = "cookie";
 }
 
 /// The client that wants to be let in.
@@ -88,6 +92,8 @@ pub(crate) struct Candidate<'a> {
     pub(crate) listener: &'a Listener,
     pub(crate) source: Source,
     pub(crate) transport: &'a TransportCredentials,
+    /// The cookie that its browser has from now on.
+    pub(crate) cookie: Option<&'a cookies::Issued>,
     pub(crate) hello: &'a Hello,
     pub(crate) plan: &'a Arc<RealmPlan>,
     /// What its ID will be, which WAMP-CRA has to tell it before (AUTH-CRA-03).
@@ -110,6 +116,8 @@ pub(crate) struct Admitted {
     pub(crate) session: Option<SessionId>,
     /// When its proof is worth nothing any more.
     pub(crate) expires: Option<SystemTime>,
+    /// What its browser's cookie stands for.
+    pub(crate) login: Option<Arc<Login>>,
 }
 
 /// Why somebody may not join, as the client is told.
@@ -224,6 +232,7 @@ impl Candidate<'_> {
     fn realm_has(&self, method: AuthMethod) -> bool {
         self.plan.principals.has(method)
             || self.plan.hook(method).is_some()
+            || (method == AuthMethod::Cookie && self.listener.cookie.is_some())
             || (method == AuthMethod::Ticket && !self.plan.issuers.is_empty())
             || (method == AuthMethod::Anonymous && self.anonymous_role().is_some())
     }
@@ -375,6 +384,7 @@ impl Candidate<'_> {
         if method != AuthMethod::Anonymous {
             self.router.backoff().succeeded(self.source.network(), &authid);
         }
+        let login = self.remember(method, &realm, &authid, &role.name, expires);
         Ok(Admitted {
             realm,
             plan,
@@ -385,7 +395,43 @@ impl Candidate<'_> {
             authextra: merged(authextra, extra),
             session: Some(self.session),
             expires,
+            login,
         })
+    }
+
+    /// Has the browser's cookie stand for what was proven.
+    fn remember(
+        &self,
+        method: AuthMethod,
+        realm: &str,
+        authid: &str,
+        role: &str,
+        expires: Option<SystemTime>,
+    ) -> Option<Arc<Login>> {
+        let cookie = self.cookie?;
+        let cookies = self.router.cookies();
+        let now = std::time::Instant::now();
+        match method {
+            // Nothing was proven, or what every connection proves anew.
+            AuthMethod::Anonymous | AuthMethod::Tls => None,
+            AuthMethod::Cookie => cookies.login(cookie, now),
+            AuthMethod::Ticket
+            | AuthMethod::Wampcra
+            | AuthMethod::WampScram
+            | AuthMethod::Scram
+            | AuthMethod::Cryptosign => {
+                let login = Arc::new(Login::new(realm, authid, role, expires));
+                cookies.bind(cookie, login.clone(), now);
+                Some(login)
+            }
+        }
+    }
+
+    /// What the browser's cookie stands for, if that is for this realm.
+    fn remembered(&self) -> Option<Arc<Login>> {
+        let login = self.router.cookies().login(self.cookie?, std::time::Instant::now())?;
+        let is_claimed = self.authid().is_none_or(|authid| authid == login.authid);
+        (*login.realm == *self.hello.realm && is_claimed).then_some(login)
     }
 
     /// The principal of the client's certificate, by whichever name of it is known.

@@ -7,6 +7,7 @@ use trunkline_config::{Limits, Listener, ProxyHeader};
 
 use super::admission::Admission;
 use super::{Source, TlsError, forwarded, tls};
+use crate::authentication::Cookies;
 use crate::counters::Counters;
 
 /// One listener, whatever its addresses.
@@ -18,6 +19,7 @@ pub(crate) struct Entrance {
     /// With it, TLS is all that is accepted.
     pub(super) tls: Option<Arc<ServerConfig>>,
     pub(super) admission: Arc<Admission>,
+    pub(super) cookies: Arc<Cookies>,
 }
 
 impl Entrance {
@@ -29,11 +31,13 @@ impl Entrance {
         listener: &Listener,
         limits: &Limits,
         counters: Arc<Counters>,
+        cookies: Arc<Cookies>,
     ) -> Result<Self, TlsError> {
         Ok(Self {
             message_max_bytes: listener.message_max_bytes.unwrap_or(limits.message_max_bytes),
             tls: listener.tls.as_ref().map(tls::server_config).transpose()?,
             admission: Admission::new(listener, counters),
+            cookies,
             listener: listener.clone(),
         })
     }

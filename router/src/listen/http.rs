@@ -2,12 +2,14 @@
 
 use std::convert::Infallible;
 use std::future;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
-    ALLOW, CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT,
-    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    ALLOW, CONNECTION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
+    SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, SET_COOKIE,
+    UPGRADE,
 };
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,10 +18,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use trunkline_config::{Listener, ListenerKind};
+use trunkline_config::{Cookie, Listener, ListenerKind};
 use wamp_proto::Subprotocol;
 
 use super::{Entrance, OpenError, Place, Source, forwarded};
+use crate::authentication::cookies::{self, Issued};
 use crate::transport::{Framing, Stream, Transport};
 
 /// hyper panics on a smaller buffer. The limit on the head itself may still be lower.
@@ -31,13 +34,35 @@ pub(super) async fn open_websocket(
     entrance: &Entrance,
     source: &mut Source,
     place: &mut Place,
-) -> Result<Transport, OpenError> {
+) -> Result<(Transport, Option<Box<Issued>>), OpenError> {
     let agree = |headers: &HeaderMap| {
         let subprotocol = first_supported_offer(headers)?;
-        Some((subprotocol, Some(HeaderValue::from_static(subprotocol.name()))))
+        let mut response = HeaderMap::new();
+        response.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol.name()));
+        let cookie = entrance.listener.cookie.as_ref().map(|settings| {
+            let (text, issued) = entrance.cookies.issue(settings, shown_cookie(headers), Instant::now());
+            response.extend(set_cookie(&text, settings).map(|value| (SET_COOKIE, value)));
+            Box::new(issued)
+        });
+        Some(((subprotocol, cookie), response))
     };
-    let (stream, read_ahead, subprotocol) = answer(stream, entrance, source, place, agree).await?;
-    Ok(Transport::websocket(stream, read_ahead, subprotocol, entrance.message_max_bytes))
+    let (stream, read_ahead, (subprotocol, cookie)) = answer(stream, entrance, source, place, agree).await?;
+    let transport = Transport::websocket(stream, read_ahead, subprotocol, entrance.message_max_bytes);
+    Ok((transport, cookie))
+}
+
+/// The cookie of ours that a browser shows.
+fn shown_cookie(headers: &HeaderMap) -> Option<&str> {
+    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == cookies::NAME).map(|(_, value)| value)
+}
+
+/// Never sent without TLS (but to this machine itself), nor to scripts, nor for pages of other sites.
+fn set_cookie(text: &str, settings: &Cookie) -> Option<HeaderValue> {
+    let (name, max_age) = (cookies::NAME, settings.max_age.as_secs());
+    let value = format!("{name}={text}; Path=/; Max-Age={max_age}; Secure; HttpOnly; SameSite=Strict");
+    HeaderValue::try_from(value).ok()
 }
 
 /// The same with any subprotocol, or none: the first one that the peer offers.
@@ -49,7 +74,8 @@ pub(super) async fn open_testee(
 ) -> Result<Framing<()>, OpenError> {
     let agree = |headers: &HeaderMap| {
         let offer = list(headers, &SEC_WEBSOCKET_PROTOCOL).next();
-        Some(((), offer.and_then(|offer| HeaderValue::from_str(offer).ok())))
+        let name = offer.and_then(|offer| HeaderValue::from_str(offer).ok());
+        Some(((), name.into_iter().map(|name| (SEC_WEBSOCKET_PROTOCOL, name)).collect()))
     };
     let (stream, read_ahead, ()) = answer(stream, entrance, source, place, agree).await?;
     Ok(Framing::new(stream, &read_ahead, (), entrance.message_max_bytes))
@@ -58,14 +84,14 @@ pub(super) async fn open_testee(
 /// Answers requests until one of them upgrades the connection. What was agreed on comes back with the stream and with
 /// what came behind the request.
 ///
-/// `agree` looks at the offered subprotocols: what becomes of them, and the one that the peer is told; none if there
-/// is none of use.
+/// `agree` looks at the offered subprotocols: what becomes of them, and what the response says; none if there is none
+/// of use.
 async fn answer<T>(
     stream: Stream,
     entrance: &Entrance,
     source: &mut Source,
     place: &mut Place,
-    agree: impl Fn(&HeaderMap) -> Option<(T, Option<HeaderValue>)>,
+    agree: impl Fn(&HeaderMap) -> Option<(T, HeaderMap)>,
 ) -> Result<(Stream, Bytes, T), OpenError> {
     let listener = &entrance.listener;
     let visit = Mutex::new((source, place));
@@ -141,7 +167,7 @@ type TextResponse = Response<Full<Bytes>>;
 fn upgrade<B, T>(
     request: &Request<B>,
     listener: &Listener,
-    agree: impl Fn(&HeaderMap) -> Option<(T, Option<HeaderValue>)>,
+    agree: impl Fn(&HeaderMap) -> Option<(T, HeaderMap)>,
 ) -> Result<(T, TextResponse), Box<TextResponse>> {
     let (headers, path) = (request.headers(), request.uri().path());
     if !listener.websocket_paths.iter().any(|known| known == path) {
@@ -173,7 +199,7 @@ fn upgrade<B, T>(
         let text = "Sec-WebSocket-Key must be 16 octets in base64";
         return Err(refusal(StatusCode::BAD_REQUEST, text));
     };
-    let Some((agreed, subprotocol)) = agree(headers) else {
+    let Some((agreed, more)) = agree(headers) else {
         let text = format!("Sec-WebSocket-Protocol must offer {}", subprotocols());
         return Err(refusal(StatusCode::BAD_REQUEST, &text));
     };
@@ -183,7 +209,7 @@ fn upgrade<B, T>(
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    headers.extend(subprotocol.map(|name| (SEC_WEBSOCKET_PROTOCOL, name)));
+    headers.extend(more);
     Ok((agreed, response))
 }
 

@@ -25,6 +25,7 @@ use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 use trunkline_config::{Address, Listener, ProxyHeader};
 use wamp_proto::rawsocket::{HANDSHAKE_LENGTH, HandshakeError, HandshakeRequest, MAGIC, MaxLength, Refusal};
 
+use crate::authentication::cookies::Issued;
 use crate::transport::{Framing, Plain, Stream, Transport};
 
 pub(crate) use admission::Place;
@@ -87,6 +88,14 @@ impl From<admission::Overrun> for OpenError {
     }
 }
 
+/// A connection that is ready for its first message.
+pub(crate) struct Opened {
+    pub(crate) transport: Transport,
+    pub(crate) place: Place,
+    /// Of a browser, where browsers get one.
+    pub(crate) cookie: Option<Box<Issued>>,
+}
+
 /// Takes a connection through all that comes before its first message.
 ///
 /// `source` is the socket's peer, and becomes what a trusted proxy says instead. There is no time limit here but
@@ -99,20 +108,21 @@ pub(crate) async fn open(
     socket: Plain,
     source: &mut Source,
     entrance: &Entrance,
-) -> Result<(Transport, Place), OpenError> {
+) -> Result<Opened, OpenError> {
     let (mut stream, mut place) = admit(socket, source, entrance).await?;
-    let transport = match stream.peek().await? {
+    let (transport, cookie) = match stream.peek().await? {
         None => return Err(OpenError::Closed),
         Some(MAGIC) => {
             place.count_for(*source)?;
-            open_rawsocket(stream, MaxLength::not_above(entrance.message_max_bytes), &place).await?
+            let receive_max = MaxLength::not_above(entrance.message_max_bytes);
+            (open_rawsocket(stream, receive_max, &place).await?, None)
         }
         Some(octet) if starts_http(octet) => {
             http::open_websocket(stream, entrance, source, &mut place).await?
         }
         Some(octet) => return Err(OpenError::UnknownProtocol(octet)),
     };
-    Ok((transport, place))
+    Ok(Opened { transport, place, cookie })
 }
 
 /// The same for a listener that speaks WebSocket without WAMP, and nothing else.

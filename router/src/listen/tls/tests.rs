@@ -69,7 +69,9 @@ impl Files {
         let acceptor = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let socket = TcpStream::connect(acceptor.local_addr().unwrap()).await.unwrap();
         let (accepted, _) = acceptor.accept().await.unwrap();
-        let entrance = Entrance::new(&self.listener(), &Limits::default(), Default::default()).unwrap();
+        let entrance =
+            Entrance::new(&self.listener(), &Limits::default(), Default::default(), Default::default())
+                .unwrap();
         let opening = tokio::spawn(async move {
             let mut source = Source::Tcp(SocketAddr::from(([127, 0, 0, 1], 1)));
             open(Plain::Tcp(accepted), &mut source, &entrance).await.map(|(transport, _place)| transport)
