@@ -17,16 +17,21 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use trunkline::config::{Address, Certificate, ClientCertificates, Config, Tls};
+use trunkline::config::{
+    Address, Certificate, CertificateName, ClientCertificates, Config, Principal, Secret, Tls,
+};
 use trunkline::{Router, check};
 use trunkline_tests::{
     DEADLINE, Peer, STRICT, Scratch, TestRouter, Transport, Via, config, event, frame, hello, rawsocket_over,
     within_deadline,
 };
-use wamp_proto::SerializerId;
+use wamp_proto::auth::cryptosign;
+use wamp_proto::error_uri::{AUTHENTICATION_DENIED, NO_MATCHING_AUTH_METHOD};
 use wamp_proto::rawsocket::{FrameType, MaxLength};
+use wamp_proto::{Message, SerializerId};
 
 const HOST: &str = "router.example";
+const RAW_JSON: Via = Via(Transport::RawSocket, SerializerId::Json);
 
 /// An authority that nobody but the tests trusts, and files with its one certificate.
 struct Authority {
@@ -546,5 +551,115 @@ async fn nothing_listens_with_certificates_that_contradict_each_other_or_say_not
         let mut config = config();
         config.listeners[0].tls = Some(tls);
         assert!(check(&config).is_empty());
+    }
+}
+
+/// A router that takes certificates of that authority, and knows principals by them and by a key.
+fn with_certified_principals(scratch: &Scratch, issuer: &Issuer, known: &Identity) -> Config {
+    let mut tls = Tls::with(issuer.issue(&["default.example"]).files(scratch, "default"));
+    tls.client_ca_file = Some(scratch.file("authorities.pem", issuer.0.pem()));
+    let mut config = config();
+    config.listeners[0].tls = Some(tls);
+    let fingerprint = sha256(&known.certificate);
+    let principal = |authid: &str, certificates, cryptosign| Principal {
+        authid: authid.to_owned(),
+        role: "anonymous".to_owned(),
+        tickets: Vec::new(),
+        wampcra: Vec::new(),
+        scram: Vec::new(),
+        cryptosign,
+        certificates,
+    };
+    config.realms[0].rules.principals = vec![
+        principal("fred", vec![CertificateName::Fingerprint(fingerprint)], Vec::new()),
+        principal("dora", vec![CertificateName::AlternativeName("dns:dora.example".to_owned())], Vec::new()),
+        principal("kate", Vec::new(), vec![cryptosign::public_key(&[7; 32])]),
+    ];
+    config
+}
+
+fn sha256(octets: &[u8]) -> [u8; 32] {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(octets).into()
+}
+
+async fn connect_as(router: &TestRouter, client: &TlsConnector) -> TlsStream<TcpStream> {
+    let name = ServerName::try_from("default.example").unwrap();
+    let socket = TcpStream::connect(router.address()).await.unwrap();
+    within_deadline("the handshake", client.connect(name, socket)).await.unwrap()
+}
+
+fn hello_by(method: &str, more: &str) -> String {
+    format!(r#"[1,"{STRICT}",{{"roles":{{"caller":{{}}}},"authmethods":["{method}"]{more}}}]"#)
+}
+
+#[tokio::test]
+async fn auth_trn_02_a_client_certificate_says_who_it_is() {
+    let (scratch, issuer) = (Scratch::new(), Issuer::new());
+    let (fred, dora, nobody) =
+        (issuer.issue(&["x.example"]), issuer.issue(&["dora.example"]), issuer.issue(&["y.example"]));
+    let router = TestRouter::with(&with_certified_principals(&scratch, &issuer, &fred)).await;
+    let join = async |identity: Option<&Identity>, more: &str| {
+        let socket = connect_as(&router, &issuer.client(&TLS13, identity)).await;
+        let mut peer = Peer::connect_over(socket, "client", RAW_JSON).await;
+        peer.send(&hello_by("tls", more)).await;
+        peer
+    };
+    for (identity, authid) in [(&fred, "fred"), (&dora, "dora")] {
+        for more in [String::new(), format!(r#","authid":"{authid}""#)] {
+            let welcome = join(Some(identity), &more).await.expect_welcome().await;
+            assert_eq!(welcome.details.authid.as_deref(), Some(authid));
+            assert_eq!(welcome.details.authmethod.as_deref(), Some("tls"));
+        }
+    }
+    // Somebody else, nobody that is known, and nobody at all.
+    for (identity, more) in [(Some(&fred), r#","authid":"dora""#), (Some(&nobody), ""), (None, "")] {
+        let mut peer = join(identity, more).await;
+        let reason = if more.is_empty() { NO_MATCHING_AUTH_METHOD } else { AUTHENTICATION_DENIED };
+        peer.expect_abort(reason).await;
+    }
+}
+
+/// Conformance: AUTH-CB-02
+#[tokio::test]
+async fn auth_cb_01_the_signature_is_of_this_channel_and_no_other() {
+    let (scratch, issuer) = (Scratch::new(), Issuer::new());
+    let known = issuer.issue(&["x.example"]);
+    let mut config = with_certified_principals(&scratch, &issuer, &known);
+    config.authentication.router_key = Some(Secret(cryptosign::to_hex(&[9; 32])));
+    let router = TestRouter::with(&config).await;
+    let channel_of = |socket: &TlsStream<TcpStream>| {
+        socket.get_ref().1.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(&[])).unwrap()
+    };
+    let (seed, wanted) = ([7; 32], [5; 32]);
+    let more = format!(
+        r#","authextra":{{"pubkey":"{}","channel_binding":"tls-exporter","challenge":"{}"}}"#,
+        cryptosign::to_hex(&cryptosign::public_key(&seed)),
+        cryptosign::to_hex(&wanted)
+    );
+    let foreign = channel_of(&connect_as(&router, &issuer.client(&TLS13, None)).await);
+    for (is_foreign, is_bound) in [(false, true), (true, true), (false, false)] {
+        let socket = connect_as(&router, &issuer.client(&TLS13, None)).await;
+        let own = channel_of(&socket);
+        let mut peer = Peer::connect_over(socket, "client", RAW_JSON).await;
+        peer.send(&hello_by("cryptosign", &more)).await;
+        let Message::Challenge(challenge) = peer.receive().await else { panic!("no CHALLENGE") };
+        let text = |key: &str| {
+            let found = challenge.extra.extra.iter().find(|(name, _)| name == key);
+            found.and_then(|(_, value)| value.as_str()).unwrap()
+        };
+        assert_eq!(text("channel_binding"), "tls-exporter");
+        // The router's own proof is bound as well (AUTH-RTR-01).
+        let key = cryptosign::parse_public_key(text("pubkey")).unwrap();
+        assert_eq!(cryptosign::verify(&key, &wanted, Some(&own), text("signature")), Ok(()));
+        let octets = cryptosign::parse_challenge(text("challenge")).unwrap();
+        let channel = if is_foreign { &foreign } else { &own };
+        let signature = cryptosign::sign(&seed, &octets, is_bound.then_some(channel));
+        peer.send(&format!(r#"[5,"{signature}",{{}}]"#)).await;
+        if is_bound && !is_foreign {
+            assert_eq!(peer.expect_welcome().await.details.authid.as_deref(), Some("kate"));
+        } else {
+            peer.expect_abort(AUTHENTICATION_DENIED).await;
+        }
     }
 }
