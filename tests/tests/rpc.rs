@@ -420,6 +420,30 @@ async fn ser_09_an_answer_that_cannot_be_carried_is_an_error_at_the_caller() {
     assert_eq!(router.router().counters().calls_undeliverable.value(), 4);
 }
 
+/// Conformance: PCR-03
+#[tokio::test]
+async fn ser_09_the_final_answer_behind_a_part_that_cannot_be_carried_says_why() {
+    let router = TestRouter::start().await;
+    for ours in [SerializerId::MsgPack, SerializerId::Cbor] {
+        let mut bob =
+            Peer::join_with_features(&router, "bob", Via(Transport::InProcess, SerializerId::Json)).await;
+        bob.register("com.example.count").await;
+        // Reads nothing before everything is on its way.
+        let mut alice = Peer::join_via(&router, "alice", Via(Transport::InProcess, ours)).await;
+        for last in ["[70,1,{},[3]]", r#"[8,68,2,{},"com.example.error",[3]]"#] {
+            let call = alice.call_with(r#"{"receive_progress":true}"#, r#""com.example.count""#).await;
+            bob.expect_invocation().await;
+            let request = if last.starts_with("[70") { 1 } else { 2 };
+            bob.send_octets(json_only(&format!(r#"70,{request},{{"progress":true}}"#))).await;
+            bob.send(&format!(r#"[70,{request},{{"progress":true}},[2]]"#)).await;
+            bob.send(last).await;
+            alice.expect_message(&format!(r#"[50,{call},{{"progress":true}},[2]]"#)).await;
+            alice.expect_error(MessageCode::Call, call, INVALID_ARGUMENT).await;
+            alice.expect_silence().await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn ser_09_an_event_that_cannot_be_carried_is_skipped_and_counted() {
     let router = TestRouter::start().await;

@@ -126,25 +126,25 @@ impl Dealer {
         out: &impl World,
     ) -> Result<(), Violation> {
         self.check_issued(from, MessageCode::Error, error.request)?;
+        let reroutes = || out.identity(from).is_some_and(|identity| identity.features.callee.call_reroute);
+        if error.error == error_uri::UNAVAILABLE && reroutes() && self.may_go_elsewhere(from, error.request) {
+            self.reroute(settings, from, error.request, out);
+            return Ok(());
+        }
         // The caller gets its answer even if the callee's URI is none.
         let uri = match check_uri(&error.error, &settings.uri_rules) {
             // Copied: a slice of the callee's frame would keep the frame alive.
             Ok(()) => (&*error.error).into(),
             Err(_) => error_uri::INVALID_URI.into(),
         };
-        let reroutes = out.identity(from).is_some_and(|identity| identity.features.callee.call_reroute);
-        if reroutes && error.error == error_uri::UNAVAILABLE && self.may_go_elsewhere(from, error.request) {
-            self.reroute(settings, from, error.request, out);
+        let is_for_caller =
+            !is_passthru(&error.details.ppt_scheme) || self.caller_takes_packed(from, error.request, out);
+        let outcome = if is_for_caller {
+            Outcome::Error(passed_on(error.details), uri, error.payload)
         } else {
-            let is_for_caller =
-                !is_passthru(&error.details.ppt_scheme) || self.caller_takes_packed(from, error.request, out);
-            let outcome = if is_for_caller {
-                Outcome::Error(passed_on(error.details), uri, error.payload)
-            } else {
-                Outcome::Error(Dict::new(), uri, Payload::EMPTY)
-            };
-            self.finish(settings, from, error.request, outcome, out);
-        }
+            Outcome::Error(Dict::new(), uri, Payload::EMPTY)
+        };
+        self.finish(settings, from, error.request, outcome, out);
         Ok(())
     }
 

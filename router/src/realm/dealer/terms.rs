@@ -97,10 +97,13 @@ impl Terms {
     pub(super) fn of(
         settings: &RealmSettings,
         procedure: &str,
-        options: &CallOptions,
+        options: &Dict<CallOptions>,
         disclosure: Disclosure,
         now: impl FnOnce() -> Moment,
     ) -> Result<Option<Box<Self>>, Refusal> {
+        if options.is_empty() && disclosure == Disclosure::OnRequest {
+            return Ok(None);
+        }
         let asks = options.disclose_me == Some(true);
         if asks && disclosure == Disclosure::Refused {
             return Err(Refusal::disclosure());

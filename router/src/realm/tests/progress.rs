@@ -72,6 +72,43 @@ fn pcr_04_progress_that_nobody_asked_for_is_not_delivered() {
     );
 }
 
+/// A call may have been with a callee that was told that progress is welcome, before it goes to all.
+///
+/// Conformance: RRT-01
+#[test]
+fn pcr_04_progress_is_as_welcome_as_the_last_invocation_said() {
+    check_with(
+        with_queue(1, 1000),
+        r#"
+            a is acme in role anyone
+            b is acme in role anyone
+            new is acme in role anyone
+            a> REGISTER 1 {"invoke":"roundrobin","concurrency":1} com.acme.queued.count
+            b> REGISTER 1 {"invoke":"roundrobin","concurrency":1} com.acme.queued.count
+            alice> CALL 1 {"receive_progress":true} com.acme.queued.count
+            alice> CALL 2 {} com.acme.queued.count
+            a> ERROR inv#1 {} wamp.error.unavailable
+            new> REGISTER 1 {"invoke":"all","force_reregister":true} com.acme.queued.count
+            new> YIELD inv#1 {"progress":true} [1]
+            new> YIELD inv#1 {} [2]
+            b> YIELD inv#1 {} [3]
+        "#,
+        expect![[r#"
+            a< REGISTERED 1 reg#1
+            b< REGISTERED 1 reg#1
+            a< INVOCATION inv#1 reg#1 {"receive_progress":true}
+            b< INVOCATION inv#1 reg#1 {}
+            a< UNREGISTERED 0 {"registration":reg#1,"reason":"trunkline.reason.registration_taken_over"}
+            b< UNREGISTERED 0 {"registration":reg#1,"reason":"trunkline.reason.registration_taken_over"}
+            new< REGISTERED 1 reg#1
+            new< INVOCATION inv#1 reg#1 {}
+            alice< RESULT 1 {"progress":true} [{"args":[2],"kwargs":{}}]
+            alice< RESULT 1 {} [{"args":[2],"kwargs":{}}]
+            alice< RESULT 2 {} [3]
+        "#]],
+    );
+}
+
 #[test]
 fn pcr_06_progress_for_a_caller_that_left_is_dropped() {
     check(

@@ -85,6 +85,8 @@ impl Model {
             } else {
                 call.tried.push(invocation.place);
                 call.may_be_rerouted = false;
+                // Whoever gets it next may not be told that progress is welcome.
+                call.takes_progress = false;
                 if call.is_timeout_forwarded
                     && let Some(timeout) = call.options.timeout.filter(|timeout| *timeout > 0)
                 {
