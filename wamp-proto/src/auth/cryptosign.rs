@@ -105,3 +105,128 @@ fn message(challenge: &[u8; 32], channel_id: Option<&[u8; 32]>) -> [u8; 32] {
     }
     message
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the specification writes them.
+    struct Vector {
+        channel_id: Option<&'static str>,
+        private_key: &'static str,
+        challenge: &'static str,
+        signature: &'static str,
+    }
+
+    const VECTORS: [Vector; 6] = [
+        Vector {
+            channel_id: None,
+            private_key: "4d57d97a68f555696620a6d849c0ce582568518d729eb753dc7c732de2804510",
+            challenge: "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+            signature: concat!(
+                "b32675b221f08593213737bef8240e7c15228b07028e19595294678c90d11c0c",
+                "ae80a357331bfc5cc9fb71081464e6e75013517c2cf067ad566a6b7b728e5d03",
+                "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+            ),
+        },
+        Vector {
+            channel_id: None,
+            private_key: "d511fe78e23934b3dadb52fcd022974b80bd92bccc7c5cf404e46cc0a8a2f5cd",
+            challenge: "b26c1f87c13fc1da14997f1b5a71995dff8fbe0a62fae8473c7bdbd05bfb607d",
+            signature: concat!(
+                "d4209ad10d5aff6bfbc009d7e924795de138a63515efc7afc6b01b7fe5201372",
+                "190374886a70207b042294af5bd64ce725cd8dceb344e6d11c09d1aaaf4d660f",
+                "b26c1f87c13fc1da14997f1b5a71995dff8fbe0a62fae8473c7bdbd05bfb607d",
+            ),
+        },
+        Vector {
+            channel_id: None,
+            private_key: "6e1fde9cf9e2359a87420b65a87dc0c66136e66945196ba2475990d8a0c3a25b",
+            challenge: "b05e6b8ad4d69abf74aa3be3c0ee40ae07d66e1895b9ab09285a2f1192d562d2",
+            signature: concat!(
+                "7beb282184baadd08f166f16dd683b39cab53816ed81e6955def951cb2ddad1e",
+                "c184e206746fd82bda075af03711d3d5658fc84a76196b0fa8d1ebc92ef9f30b",
+                "b05e6b8ad4d69abf74aa3be3c0ee40ae07d66e1895b9ab09285a2f1192d562d2",
+            ),
+        },
+        Vector {
+            channel_id: Some("62e935ae755f3d48f80d4d59f6121358c435722a67e859cc0caa8b539027f2ff"),
+            private_key: "4d57d97a68f555696620a6d849c0ce582568518d729eb753dc7c732de2804510",
+            challenge: "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+            signature: concat!(
+                "9b6f41540c9b95b4b7b281c3042fa9c54cef43c842d62ea3fd6030fcb66e70b3",
+                "e80d49d44c29d1635da9348d02ec93f3ed1ef227dfb59a07b580095c2b82f80f",
+                "9d16ca518aa0c2b707f2b2a609edeca73bca8dd59817a633f35574ac6fd80d00",
+            ),
+        },
+        Vector {
+            channel_id: Some("62e935ae755f3d48f80d4d59f6121358c435722a67e859cc0caa8b539027f2ff"),
+            private_key: "d511fe78e23934b3dadb52fcd022974b80bd92bccc7c5cf404e46cc0a8a2f5cd",
+            challenge: "b26c1f87c13fc1da14997f1b5a71995dff8fbe0a62fae8473c7bdbd05bfb607d",
+            signature: concat!(
+                "305aaa3ac25e98f651427688b3fc43fe7d8a68a7ec1d7d61c61517c519bd4a42",
+                "7c3015599d83ca28b4c652333920223844ef0725eb5dc2febfd6af7677b73f01",
+                "d0852a29b460fc92ec943242ac638a053bbacc200512b18b30d15083cbdc9282",
+            ),
+        },
+        Vector {
+            channel_id: Some("62e935ae755f3d48f80d4d59f6121358c435722a67e859cc0caa8b539027f2ff"),
+            private_key: "6e1fde9cf9e2359a87420b65a87dc0c66136e66945196ba2475990d8a0c3a25b",
+            challenge: "b05e6b8ad4d69abf74aa3be3c0ee40ae07d66e1895b9ab09285a2f1192d562d2",
+            signature: concat!(
+                "ee3c7644fd8070532bc1fde3d70d742267da545d8c8f03e63bda63f1ad4214f4",
+                "d2c4bfdb4eb9526def42deeb7e31602a6ff99eba893e0a4ad4d45892ca75e608",
+                "d2b75e24a189a7f78ca776ba36fc53f6c3e31c32f251f2c524f0a44202f2902d",
+            ),
+        },
+    ];
+
+    /// Conformance: AUTH-CS-03, AUTH-CB-01
+    #[test]
+    fn auth_cs_05_the_six_vectors_of_the_specification() {
+        for vector in VECTORS {
+            let seed = parse_seed(vector.private_key).unwrap();
+            let challenge = parse_challenge(vector.challenge).unwrap();
+            let channel_id = vector.channel_id.map(|digits| parse_challenge(digits).unwrap());
+            let signature = sign(&seed, &challenge, channel_id.as_ref());
+            assert_eq!(signature, vector.signature);
+            let key = public_key(&seed);
+            assert_eq!(verify(&key, &challenge, channel_id.as_ref(), &signature), Ok(()));
+            assert_eq!(verify(&key, &challenge, channel_id.as_ref(), &signature.to_uppercase()), Ok(()));
+            let other_channel = if channel_id.is_some() { None } else { Some(&[1; 32]) };
+            assert_eq!(
+                verify(&key, &challenge, other_channel, &signature),
+                Err(CryptosignError::OtherMessage)
+            );
+        }
+    }
+
+    #[test]
+    fn auth_cs_04_each_part_of_a_signature_counts() {
+        let (seed, challenge) = ([7; 32], [5; 32]);
+        let (key, signature) = (public_key(&seed), sign(&seed, &challenge, None));
+        let verify = |signature: &str| verify(&key, &challenge, None, signature);
+        assert_eq!(verify(&signature), Ok(()));
+        assert_eq!(verify(&sign(&[8; 32], &challenge, None)), Err(CryptosignError::OtherKey));
+        assert_eq!(verify(&sign(&seed, &[6; 32], None)), Err(CryptosignError::OtherMessage));
+        // The signature of another message under the right one.
+        let other = sign(&seed, &[6; 32], None);
+        let forged = format!("{}{}", &other[..128], &signature[128..]);
+        assert_eq!(verify(&forged), Err(CryptosignError::OtherKey));
+        for wrong in ["", &signature[..190], &format!("{signature}00"), &"g".repeat(192), &"é".repeat(96)] {
+            assert_eq!(verify(wrong), Err(CryptosignError::NotASignature), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn auth_cs_01_a_public_key_has_64_digits_and_is_on_the_curve() {
+        let key = public_key(&[7; 32]);
+        assert_eq!(parse_public_key(&to_hex(&key)), Ok(key));
+        assert_eq!(parse_public_key(&to_hex(&key).to_uppercase()), Ok(key));
+        for digits in ["", "00", &"g".repeat(64), &"0".repeat(66)] {
+            assert_eq!(parse_public_key(digits), Err(CryptosignError::Not32Octets), "{digits}");
+        }
+        let beside = format!("02{}", "0".repeat(62));
+        assert_eq!(parse_public_key(&beside), Err(CryptosignError::NotAPublicKey));
+    }
+}
