@@ -75,8 +75,7 @@ impl<'a> Opening<'a> {
     /// The CHALLENGE of that method. AUTHENTICATE answers it (AUTH-GEN-02).
     pub(crate) fn challenge(&mut self, method: AuthMethod, extra: Vec<(String, Value)>) -> Message {
         self.protocol.challenge();
-        let extra = ChallengeExtra { extra, ..ChallengeExtra::default() };
-        Challenge { authmethod: method.as_str().into(), extra: extra.into() }.into()
+        Challenge { authmethod: method.as_str().into(), extra: ChallengeExtra { extra }.into() }.into()
     }
 
     /// Takes the frame that has to be AUTHENTICATE.

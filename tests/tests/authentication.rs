@@ -9,6 +9,7 @@ use trunkline::config::{
 };
 use trunkline::{Attempt, Decision, NotVouched, Vouched};
 use trunkline_tests::{OTHER, Peer, RELAXED, STRICT, TestRouter, Transport, Via, config};
+use wamp_proto::auth::client::{Credential, Login, LoginError, Router};
 use wamp_proto::auth::scram::{Answer, Dialect, Kdf, Verifier};
 use wamp_proto::auth::{cryptosign, wampcra};
 use wamp_proto::error_uri::{
@@ -16,7 +17,7 @@ use wamp_proto::error_uri::{
     NO_MATCHING_AUTH_METHOD, NO_SUCH_PRINCIPAL, NO_SUCH_ROLE, NOT_AUTHORIZED, PROTOCOL_VIOLATION,
     TOKEN_EXPIRED,
 };
-use wamp_proto::message::{Abort, Challenge, Welcome};
+use wamp_proto::message::{Abort, Challenge, Hello, Welcome};
 use wamp_proto::{Message, Profile, SerializerId, Value};
 
 const VIA: Via = Via(Transport::RawSocket, SerializerId::Json);
@@ -908,4 +909,54 @@ async fn auth_trn_02_what_a_client_says_of_its_transport_itself_proves_nothing()
     ))
     .await;
     assert_eq!(abort(peer).await.reason, NO_MATCHING_AUTH_METHOD);
+}
+
+/// Joins as a client that is careful does.
+async fn log_in(router: &TestRouter, mut login: Login) -> Result<Welcome, LoginError> {
+    use wamp_proto::dict::{CallerRole, ClientRoles, Dict, HelloDetails};
+    let roles = ClientRoles { caller: Some(CallerRole::default().into()), ..ClientRoles::default() };
+    let mut details: Dict<HelloDetails> =
+        HelloDetails { roles: Some(roles.into()), ..HelloDetails::default() }.into();
+    login.complete(&mut details);
+    let mut peer = Peer::connect(router, "client", VIA).await;
+    let said = |message: Message| message.encode(SerializerId::Json).unwrap();
+    peer.send_octets(vec![said(Hello { realm: STRICT.into(), details }.into())]).await;
+    let Message::Challenge(challenge) = peer.receive().await else { panic!("no CHALLENGE") };
+    let answer = login.answer(&challenge)?;
+    peer.send_octets(vec![said(answer.into())]).await;
+    let welcome = peer.expect_welcome().await;
+    login.check(&welcome.details)?;
+    Ok(welcome)
+}
+
+fn login(authid: &str, credential: Credential) -> Login {
+    Login::new(Some(authid.to_owned()), vec![credential], "Y2xpZW50".to_owned())
+}
+
+/// Conformance: AUTH-SCRAM-10
+#[tokio::test]
+async fn auth_gen_02_the_clients_half_of_every_method_fits_the_routers() {
+    let router = TestRouter::with(&with_principals()).await;
+    let password = || "pencil".to_owned();
+    for (authid, credential) in [
+        ("tom", Credential::Ticket("new ticket".to_owned())),
+        ("carl", Credential::Wampcra("another".to_owned())),
+        ("salim", Credential::Wampcra("secret123".to_owned())),
+        ("sam", Credential::Scram(Dialect::Wamp, password())),
+        ("paul", Credential::Scram(Dialect::Wamp, password())),
+        ("sam", Credential::Scram(Dialect::Autobahn, password())),
+        ("kate", Credential::Cryptosign(SEED)),
+    ] {
+        let welcome = log_in(&router, login(authid, credential.clone())).await.unwrap();
+        assert_eq!(said(&welcome), [authid, "user", credential.method().as_str(), "static"]);
+    }
+    let proven = |seed| Router { public_key: cryptosign::public_key(&seed), challenge: [5; 32] };
+    let kate = || login("kate", Credential::Cryptosign(SEED));
+    assert!(log_in(&router, kate().with_router(proven([9; 32]))).await.is_ok());
+    // Another router than the one that it should be, and one that cannot bind to a channel.
+    assert_eq!(log_in(&router, kate().with_router(proven([8; 32]))).await.unwrap_err(), LoginError::Router);
+    assert_eq!(log_in(&router, kate().bound_to([1; 32])).await.unwrap_err(), LoginError::ChannelBinding);
+    // A ticket proves nothing about the router.
+    let tom = login("tom", Credential::Ticket("new ticket".to_owned())).with_router(proven([9; 32]));
+    assert_eq!(log_in(&router, tom).await.unwrap_err(), LoginError::Router);
 }
