@@ -140,6 +140,7 @@ impl InProcess {
             authprovider: authprovider::STATIC,
             authextra: None,
             session: None,
+            expires: None,
         };
         opening.join(&admitted).map_err(Some)
     }

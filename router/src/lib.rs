@@ -26,7 +26,7 @@ mod server;
 mod session;
 mod transport;
 
-pub use authentication::{Attempt, Authenticator, Decision, NotVouched, Vouched};
+pub use authentication::{Attempt, Authenticator, Decision, JwtKeyError, NotVouched, Vouched};
 pub use counters::{Counter, Counters};
 pub use in_process::{InProcess, SessionOver};
 pub use listen::{BindError, TlsError};

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use trunkline_config::{
-    AuthMethod, Config, Disclose, EventHistory, Limits, MatchPolicy, Permission, RealmRules, SlowSubscriber,
+    AuthMethod, Config, Disclose, EventHistory, JwtIssuer, Limits, MatchPolicy, Permission, RealmRules,
+    SlowSubscriber,
 };
 use wamp_proto::uri::UriRules;
 use wamp_proto::{Profile, SessionId, error_uri};
 
-use crate::authentication::{Hook, Principals};
+use crate::authentication::{Hook, Issuer, Principals};
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::outbox::OutboxLimits;
@@ -30,6 +31,7 @@ pub(crate) struct RealmPlan {
     roles: HashMap<String, Arc<Role>>,
     anonymous_role: Option<String>,
     pub(crate) principals: Principals,
+    pub(crate) issuers: Vec<Issuer>,
     hooks: RwLock<Vec<(AuthMethod, Hook)>>,
     uri_rules: UriRules,
     call_queues: Arc<RankedPatterns<QueueLimits>>,
@@ -248,6 +250,7 @@ impl RealmPlan {
             roles: roles.collect(),
             anonymous_role: rules.anonymous_role.clone(),
             principals: Principals::new(&rules.principals),
+            issuers: rules.jwt.iter().filter_map(usable).collect(),
             hooks: RwLock::new(hooks.collect()),
             call_queues: Arc::new(RankedPatterns::new(call_queues, table_key)),
             uri_rules,
@@ -290,6 +293,12 @@ impl RealmPlan {
     pub(crate) fn drops_events(&self) -> bool {
         self.drops_events
     }
+}
+
+/// An issuer whose keys can be read. A server does not start with others; where there is none, their tokens are refused.
+fn usable(settings: &JwtIssuer) -> Option<Issuer> {
+    let loaded = Issuer::load(settings);
+    loaded.inspect_err(|error| tracing::error!(%error, "tokens of this issuer are refused")).ok()
 }
 
 fn rules_of(permission: &Permission) -> impl Iterator<Item = Rule> {

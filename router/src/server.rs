@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use trunkline_config::{Address, Config, Node};
 
+use crate::authentication::{Issuer, JwtKeyError};
 use crate::connection;
 use crate::listen::{self, Acceptor, BindError, Entrance, TlsError};
 use crate::router::Router;
@@ -45,12 +46,15 @@ pub enum StartError {
     /// A listener's certificate or key is of no use.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The keys of an issuer of tokens are of no use.
+    #[error(transparent)]
+    JwtKey(#[from] JwtKeyError),
 }
 
 /// Looks for what only this system can tell about a configuration, without listening: certificates and keys, owners
 /// of socket files. An address that is in use shows at the start only.
 pub fn check(config: &Config) -> Vec<StartError> {
-    let mut errors = Vec::new();
+    let mut errors: Vec<StartError> = unusable_keys(config).map(StartError::from).collect();
     for listener in &config.listeners {
         let (tls, owners) = listen::check(listener);
         errors.extend(tls.map(StartError::from));
@@ -59,14 +63,31 @@ pub fn check(config: &Config) -> Vec<StartError> {
     errors
 }
 
+fn unusable_keys(config: &Config) -> impl Iterator<Item = JwtKeyError> {
+    let realms = config.realms.iter().map(|realm| &realm.rules);
+    let rules = realms.chain(config.realm_templates.iter().map(|template| &template.rules));
+    rules.flat_map(|rules| &rules.jwt).filter_map(|issuer| Issuer::load(issuer).err())
+}
+
 impl Server {
-    /// Starts the router of that configuration. Nothing listens if one address cannot be bound or one certificate
-    /// cannot be used.
+    /// Starts the router of that configuration. Nothing listens if one address cannot be bound, or one certificate or
+    /// key cannot be used.
     ///
     /// # Errors
-    /// With the first address or certificate that is of no use.
+    /// With the first address, certificate or key that is of no use.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
-        let router = Router::new(config);
+        Self::start_with(config, Router::new(config)).await
+    }
+
+    /// Starts listening for a router that was made before, of the same configuration: with its
+    /// [authenticators](Router::authenticate_with) in place, for example.
+    ///
+    /// # Errors
+    /// With the first address, certificate or key that is of no use.
+    pub async fn start_with(config: &Config, router: Arc<Router>) -> Result<Self, StartError> {
+        if let Some(error) = unusable_keys(config).next() {
+            return Err(error.into());
+        }
         let mut entrances = Vec::new();
         for listener in &config.listeners {
             let entrance = Entrance::new(listener, &config.limits, router.shared_counters().clone())?;

@@ -1,7 +1,7 @@
 //! What each method asks of a client, and when that is proof.
 
-use std::sync::Arc;
-
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use trunkline_config::{AuthMethod, Principal, scram};
@@ -9,9 +9,11 @@ use wamp_proto::auth::{cryptosign, wampcra};
 use wamp_proto::message::Authenticate;
 use wamp_proto::{Value, error_uri};
 
+use super::jwt::Bearer;
 use super::principals::wampcra_key;
 use super::{
     Admitted, Candidate, Conversation, Proven, Refused, Unsuccessful, anonymous_authid, authprovider,
+    principal,
 };
 
 /// The channel binding that there is (RFC 9266).
@@ -31,6 +33,8 @@ impl Candidate<'_> {
         }
         match method {
             AuthMethod::Anonymous => Ok(true),
+            // A token names whom it is for.
+            AuthMethod::Ticket if !self.plan.issuers.is_empty() => Ok(true),
             AuthMethod::Ticket | AuthMethod::Wampcra => self.has_authid(method),
             AuthMethod::WampScram | AuthMethod::Scram => {
                 if self.authextra("channel_binding").is_some() {
@@ -90,17 +94,8 @@ impl Candidate<'_> {
             };
             return self.admit(method, proven, None);
         };
-        let principal = Arc::new(Principal {
-            authid: anonymous_authid(),
-            role: role.to_owned(),
-            tickets: Vec::new(),
-            wampcra: Vec::new(),
-            scram: Vec::new(),
-            cryptosign: Vec::new(),
-            certificates: Vec::new(),
-        });
-        let proven = Proven { principal, realm: None, extra: None, provider: authprovider::STATIC };
-        self.admit(method, proven, None)
+        let principal = principal(anonymous_authid(), role.to_owned());
+        self.admit(method, Proven::new(principal, authprovider::STATIC), None)
     }
 
     /// AUTH-TKT-01.
@@ -109,6 +104,13 @@ impl Candidate<'_> {
         let authid = self.authid().unwrap_or_default();
         self.check_backoff(authid)?;
         let ticket = conversation.challenge(method, Vec::new()).await?.signature;
+        if let Some(bearer) = self.bearer(&ticket) {
+            if !authid.is_empty() && authid != bearer.authid {
+                return Err(self.denied(authid, "the token is somebody else's").into());
+            }
+            let proven = Proven::new(principal(bearer.authid, bearer.role), authprovider::JWT);
+            return Ok(self.admit(method, Proven { expires: Some(bearer.expires), ..proven }, None)?);
+        }
         let known = self.plan.principals.named(authid);
         if known.is_none() && self.plan.hook(method).is_some() {
             let more = vec![("ticket".to_owned(), Value::from(&*ticket))];
@@ -127,6 +129,12 @@ impl Candidate<'_> {
         }
     }
 
+    /// Whom a ticket names that is a token.
+    fn bearer(&self, ticket: &str) -> Option<Bearer> {
+        let is_role = |role: &str| self.plan.role(role).is_some();
+        self.plan.issuers.iter().find_map(|issuer| issuer.verify(ticket, is_role))
+    }
+
     /// AUTH-CRA-01 to AUTH-CRA-04.
     async fn wampcra(&self, conversation: &mut impl Conversation) -> Result<Admitted, Unsuccessful> {
         let method = AuthMethod::Wampcra;
@@ -143,7 +151,7 @@ impl Candidate<'_> {
             authid,
             authrole: &role,
             authprovider: authprovider::STATIC,
-            nonce: &hex(&rand::random::<[u8; NONCE_BYTES]>()),
+            nonce: &BASE64.encode(rand::random::<[u8; NONCE_BYTES]>()),
             timestamp: &OffsetDateTime::now_utc()
                 .truncate_to_millisecond()
                 .format(&Rfc3339)
@@ -174,7 +182,7 @@ impl Candidate<'_> {
     async fn cryptosign(&self, conversation: &mut impl Conversation) -> Result<Admitted, Unsuccessful> {
         let method = AuthMethod::Cryptosign;
         let Some(public_key) = self.public_key() else { return Err(self.nothing_fits().into()) };
-        let name = self.authid().map_or_else(|| hex(&public_key), str::to_owned);
+        let name = self.authid().map_or_else(|| cryptosign::to_hex(&public_key), str::to_owned);
         self.check_backoff(&name)?;
         let wants_binding = self.authextra("channel_binding").is_some();
         // A client that asks for it where there is none learns that from CHALLENGE (AUTH-CB-02).
@@ -187,11 +195,11 @@ impl Candidate<'_> {
         let challenge = rand::random::<[u8; 32]>();
         let binding = channel_id.map_or(Value::Null, |_| TLS_EXPORTER.into());
         let mut extra = vec![
-            ("challenge".to_owned(), Value::from(hex(&challenge))),
+            ("challenge".to_owned(), Value::from(cryptosign::to_hex(&challenge))),
             ("channel_binding".to_owned(), binding),
         ];
         if let (Some(wanted), Some(key)) = (self.router_challenge()?, self.router.key()) {
-            extra.push(("pubkey".to_owned(), hex(&cryptosign::public_key(key)).into()));
+            extra.push(("pubkey".to_owned(), cryptosign::to_hex(&cryptosign::public_key(key)).into()));
             extra.push(("signature".to_owned(), cryptosign::sign(key, &wanted, channel_id).into()));
         }
         let Authenticate { signature, .. } = conversation.challenge(method, extra).await?;
@@ -236,20 +244,62 @@ impl Candidate<'_> {
         dialect: scram::Dialect,
         conversation: &mut impl Conversation,
     ) -> Result<Admitted, Unsuccessful> {
-        todo!()
+        let method = dialect.method();
+        let (Some(authid), Some(client_nonce)) = (self.authid(), self.client_nonce()) else {
+            return Err(self.nothing_fits().into());
+        };
+        self.check_backoff(authid)?;
+        // The same name may be written in several ways (AUTH-SCRAM-09).
+        let prepared = scram::prepare(authid).unwrap_or_else(|_| authid.to_owned());
+        let of_dialect = |principal: &Principal| {
+            principal.scram.iter().find(|verifier| verifier.dialect == dialect).cloned()
+        };
+        let known = self.plan.principals.named(&prepared).filter(|known| of_dialect(known).is_some());
+        let proven = self.claimed(method, known, Some(&prepared), Vec::new()).await?;
+        let verifier = proven.as_ref().and_then(|proven| of_dialect(&proven.principal));
+        let is_known = verifier.is_some();
+        let verifier = verifier.unwrap_or_else(|| self.plan.principals.mock_scram(dialect, &prepared));
+        let server_nonce = BASE64.encode(rand::random::<[u8; NONCE_BYTES]>());
+        let exchange = match scram::Exchange::new(authid, client_nonce, &server_nonce, &verifier) {
+            Ok(exchange) => exchange,
+            Err(error) => return Err(self.denied(authid, error.to_string()).into()),
+        };
+        let kdf = verifier.kdf;
+        let mut extra = vec![
+            ("nonce".to_owned(), Value::from(exchange.nonce())),
+            ("salt".to_owned(), verifier.salt_text().into()),
+            ("kdf".to_owned(), kdf.name(dialect).into()),
+            ("iterations".to_owned(), u64::from(kdf.iterations()).into()),
+        ];
+        match (kdf.memory(), dialect) {
+            (Some(memory), _) => extra.push(("memory".to_owned(), u64::from(memory).into())),
+            (None, scram::Dialect::Wamp) => extra.push(("memory".to_owned(), Value::Null)),
+            (None, scram::Dialect::Autobahn) => {}
+        }
+        let Authenticate { signature, extra } = conversation.challenge(method, extra).await?;
+        let text = |key: &str| {
+            let value = extra.extra.iter().find(|(name, _)| name == key).map(|(_, value)| value);
+            value.filter(|value| **value != Value::Null).map(|value| value.as_str().unwrap_or_default())
+        };
+        let checked = exchange.check_extra(text("nonce"), text("channel_binding"), text("cbind_data"));
+        // Computed whatever was found before, so that it takes as long.
+        let verified = exchange.verify(&verifier, &signature);
+        match (proven, checked.and(verified)) {
+            (Some(proven), Ok(server_signature)) if is_known => {
+                let key = match dialect {
+                    scram::Dialect::Wamp => "verifier",
+                    scram::Dialect::Autobahn => "scram_server_signature",
+                };
+                let authextra = Value::Dict(vec![(key.to_owned(), server_signature.into())]);
+                Ok(self.admit(method, proven, Some(authextra))?)
+            }
+            (_, Err(error)) => Err(self.denied(authid, error.to_string()).into()),
+            (_, Ok(_)) => Err(self.denied(authid, "no such principal").into()),
+        }
     }
 
     /// The client's half of the nonce of SCRAM.
     fn client_nonce(&self) -> Option<&str> {
         self.authextra("nonce")?.as_str().filter(|nonce| scram::is_nonce(nonce))
     }
-}
-
-fn hex(octets: &[u8]) -> String {
-    use std::fmt::Write as _;
-    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
-        // Writing to a String never fails.
-        let _ = write!(text, "{octet:02x}");
-        text
-    })
 }

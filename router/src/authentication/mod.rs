@@ -6,11 +6,13 @@
 mod backoff;
 mod hashing;
 mod hook;
+mod jwt;
 mod methods;
 mod principals;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio::time::Instant;
 use trunkline_config::{AuthMethod, CertificateName, Listener, Principal, Profile};
@@ -26,6 +28,8 @@ pub(crate) use backoff::Backoff;
 pub(crate) use hashing::Hashing;
 pub(crate) use hook::Hook;
 pub use hook::{Attempt, Authenticator, Decision, NotVouched, Vouched};
+pub(crate) use jwt::Issuer;
+pub use jwt::JwtKeyError;
 pub(crate) use principals::Principals;
 
 /// What a session is told that cannot prove who it is, whether or not there is such a principal.
@@ -40,6 +44,8 @@ pub(crate) mod authprovider {
     pub(crate) const STATIC: &str = "static";
     /// An authenticator.
     pub(crate) const DYNAMIC: &str = "dynamic";
+    /// Who signed its token.
+    pub(crate) const JWT: &str = "jwt";
 }
 
 /// The client that wants to be let in.
@@ -85,6 +91,8 @@ pub(crate) struct Admitted {
     pub(crate) authextra: Option<Value>,
     /// What its ID has to be, if it was told.
     pub(crate) session: Option<SessionId>,
+    /// When its proof is worth nothing any more.
+    pub(crate) expires: Option<SystemTime>,
 }
 
 /// Why somebody may not join, as the client is told.
@@ -109,6 +117,13 @@ struct Proven {
     realm: Option<String>,
     extra: Option<Value>,
     provider: &'static str,
+    expires: Option<SystemTime>,
+}
+
+impl Proven {
+    fn new(principal: Arc<Principal>, provider: &'static str) -> Self {
+        Self { principal, realm: None, extra: None, provider, expires: None }
+    }
 }
 
 impl From<Refused> for Unsuccessful {
@@ -192,6 +207,7 @@ impl Candidate<'_> {
     fn realm_has(&self, method: AuthMethod) -> bool {
         self.plan.principals.has(method)
             || self.plan.hook(method).is_some()
+            || (method == AuthMethod::Ticket && !self.plan.issuers.is_empty())
             || (method == AuthMethod::Anonymous && self.anonymous_role().is_some())
     }
 
@@ -256,9 +272,7 @@ impl Candidate<'_> {
         more: Vec<(String, Value)>,
     ) -> Result<Option<Proven>, Refused> {
         if let Some(principal) = known {
-            let principal = principal.clone();
-            let provider = authprovider::STATIC;
-            return Ok(Some(Proven { principal, realm: None, extra: None, provider }));
+            return Ok(Some(Proven::new(principal.clone(), authprovider::STATIC)));
         }
         let is_taken = authid.is_some_and(|authid| self.plan.principals.named(authid).is_some());
         let Some(hook) = self.plan.hook(method).filter(|_| !is_taken) else { return Ok(None) };
@@ -270,8 +284,8 @@ impl Candidate<'_> {
         };
         match hook.ask(self.router, attempt).await {
             Ok(Vouched { principal, realm, extra }) => {
-                let provider = authprovider::DYNAMIC;
-                Ok(Some(Proven { principal: Arc::new(principal), realm, extra, provider }))
+                let proven = Proven::new(Arc::new(principal), authprovider::DYNAMIC);
+                Ok(Some(Proven { realm, extra, ..proven }))
             }
             Err(NotVouched::Denied(cause)) => {
                 tracing::debug!(session = self.session.value(), %cause, "the authenticator says no");
@@ -314,7 +328,7 @@ impl Candidate<'_> {
         proven: Proven,
         authextra: Option<Value>,
     ) -> Result<Admitted, Refused> {
-        let Proven { principal, realm, extra, provider } = proven;
+        let Proven { principal, realm, extra, provider, expires } = proven;
         let realm = realm.unwrap_or_else(|| self.hello.realm.to_string());
         let plan = if *realm == *self.hello.realm {
             self.plan.clone()
@@ -344,6 +358,7 @@ impl Candidate<'_> {
             authprovider: provider,
             authextra: merged(authextra, extra),
             session: Some(self.session),
+            expires,
         })
     }
 
@@ -354,6 +369,19 @@ impl Candidate<'_> {
         let mut names = [CertificateName::Fingerprint(certificate.fingerprint)].into_iter().chain(names);
         names.find_map(|name| self.plan.principals.with_certificate(&name))
     }
+}
+
+/// A principal without credentials.
+fn principal(authid: String, role: String) -> Arc<Principal> {
+    Arc::new(Principal {
+        authid,
+        role,
+        tickets: Vec::new(),
+        wampcra: Vec::new(),
+        scram: Vec::new(),
+        cryptosign: Vec::new(),
+        certificates: Vec::new(),
+    })
 }
 
 /// Two dicts in one; the first counts where both say something.

@@ -1,17 +1,38 @@
-//! TEMPORARY
-#![allow(missing_docs, clippy::todo, unused)]
+//! Authentication methods, as what either peer computes: no clock, no chance, no sockets. Nonces, salts and times are
+//! arguments.
+
+pub mod cryptosign;
+mod hex;
+pub mod scram;
+pub mod wampcra;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+
+/// How a session proves who it is (AUTH-GEN-01).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AuthMethod {
+    /// It does not (AUTH-ANON-01).
     Anonymous,
+    /// By a ticket, sent as it is (AUTH-TKT-01).
     Ticket,
+    /// By a shared secret that signs a challenge (AUTH-CRA-01).
     Wampcra,
+    /// By a password, with proof in both directions (AUTH-SCRAM-01).
     WampScram,
+    /// The same as Autobahn does it.
     Scram,
+    /// By an Ed25519 key (AUTH-CS-01).
     Cryptosign,
+    /// By the certificate that it showed in its TLS handshake (AUTH-TRN-02).
     Tls,
+    /// By a cookie that its browser got when it logged in before (AUTH-TRN-02).
     Cookie,
 }
+
 impl AuthMethod {
+    /// Every method.
     pub const ALL: [Self; 8] = [
         Self::Anonymous,
         Self::Ticket,
@@ -22,102 +43,36 @@ impl AuthMethod {
         Self::Tls,
         Self::Cookie,
     ];
-    pub fn as_str(self) -> &'static str {
-        todo!()
+
+    /// What HELLO, CHALLENGE and WELCOME call it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Ticket => "ticket",
+            Self::Wampcra => "wampcra",
+            Self::WampScram => "wamp-scram",
+            Self::Scram => "scram",
+            Self::Cryptosign => "cryptosign",
+            Self::Tls => "tls",
+            Self::Cookie => "cookie",
+        }
     }
-    pub fn named(_: &str) -> Option<Self> {
-        todo!()
+
+    /// The method of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == name)
     }
 }
-pub mod wampcra {
-    pub struct Challenge<'a> {
-        pub authid: &'a str,
-        pub authrole: &'a str,
-        pub authprovider: &'a str,
-        pub nonce: &'a str,
-        pub timestamp: &'a str,
-        pub session: crate::SessionId,
-    }
-    impl Challenge<'_> {
-        pub fn to_json(&self) -> String {
-            todo!()
-        }
-    }
-    #[derive(Clone, Debug)]
-    pub struct Salting {
-        pub salt: String,
-        pub iterations: u32,
-        pub keylen: u32,
-    }
-    pub fn verify(_: &[u8], _: &str, _: &str) -> bool {
-        todo!()
-    }
+
+/// Whether both are equal, in a time that tells nothing but their lengths.
+pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
+    a.ct_eq(b).into()
 }
-pub mod cryptosign {
-    #[derive(Debug, thiserror::Error)]
-    #[error("x")]
-    pub struct CryptosignError;
-    pub fn parse_public_key(_: &str) -> Result<[u8; 32], CryptosignError> {
-        todo!()
-    }
-    pub fn parse_challenge(_: &str) -> Result<[u8; 32], CryptosignError> {
-        todo!()
-    }
-    pub fn parse_seed(_: &str) -> Result<[u8; 32], CryptosignError> {
-        todo!()
-    }
-    pub fn public_key(_: &[u8; 32]) -> [u8; 32] {
-        todo!()
-    }
-    pub fn sign(_: &[u8; 32], _: &[u8; 32], _: Option<&[u8; 32]>) -> String {
-        todo!()
-    }
-    pub fn verify(_: &[u8; 32], _: &[u8; 32], _: Option<&[u8; 32]>, _: &str) -> Result<(), CryptosignError> {
-        todo!()
-    }
-}
-pub mod scram {
-    use super::AuthMethod;
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Dialect {
-        Wamp,
-        Autobahn,
-    }
-    impl Dialect {
-        pub fn method(self) -> AuthMethod {
-            todo!()
-        }
-        pub fn of(_: AuthMethod) -> Option<Self> {
-            todo!()
-        }
-    }
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Kdf {
-        Argon2id13 { iterations: u32, memory: u32 },
-        Pbkdf2 { iterations: u32 },
-    }
-    impl Kdf {
-        pub fn named(_: &str, _: u32, _: Option<u32>) -> Option<Self> {
-            todo!()
-        }
-    }
-    #[derive(Clone, PartialEq, Eq, Debug)]
-    pub struct Verifier {
-        pub dialect: Dialect,
-        pub kdf: Kdf,
-        pub salt: Vec<u8>,
-        pub stored_key: [u8; 32],
-        pub server_key: [u8; 32],
-    }
-    #[derive(Debug, thiserror::Error)]
-    #[error("x")]
-    pub struct ScramError;
-    impl Verifier {
-        pub fn from_texts(_: Dialect, _: Kdf, _: &str, _: &str, _: &str) -> Result<Self, ScramError> {
-            todo!()
-        }
-    }
-    pub fn is_nonce(_: &str) -> bool {
-        todo!()
-    }
+
+/// HMAC-SHA256.
+fn mac(key: &[u8], text: &[u8]) -> [u8; 32] {
+    // A key of any length will do.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; 32] };
+    mac.update(text);
+    mac.finalize().into_bytes().into()
 }

@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! router:  Opening ──HELLO──> Joining ──welcome()──> Open ──GOODBYE──> Over
-//!                                │                     └──goodbye()──> Closing ──GOODBYE──> Over
-//!                                └── AUTHENTICATE comes with challenges
+//!                             │     ^                  └──goodbye()──> Closing ──GOODBYE──> Over
+//!                    challenge()   AUTHENTICATE
+//!                             v     │
+//!                             Challenged
 //! ABORT in either direction, and every violation, leads to Over from anywhere.
 //! ```
 

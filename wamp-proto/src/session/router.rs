@@ -6,16 +6,18 @@ use super::{Profile, Violation};
 use crate::dict::ClientRoles;
 use crate::id::{MAX_ID, RequestId};
 use crate::message::{
-    Call, Cancel, Error, Goodbye, Hello, Message, MessageCode, Publish, Register, Subscribe, Unregister,
-    Unsubscribe, Yield,
+    Authenticate, Call, Cancel, Error, Goodbye, Hello, Message, MessageCode, Publish, Register, Subscribe,
+    Unregister, Unsubscribe, Yield,
 };
 
 /// What a message asks the router to do.
 #[derive(Debug)]
 pub enum RouterInput {
-    /// Let the session in, with [`RouterSession::welcome`], or abort.
+    /// Let the session in, with [`RouterSession::welcome`], have it prove who it is, with
+    /// [`RouterSession::challenge`], or abort.
     Hello(Hello),
-    Authenticate(crate::message::Authenticate),
+    /// What proves it, or does not: go on as with HELLO.
+    Authenticate(Authenticate),
     /// Give it to the broker.
     Publish(Publish),
     /// Give it to the broker.
@@ -52,8 +54,10 @@ pub enum RouterInput {
 enum State {
     /// Nothing came yet.
     Opening,
-    /// HELLO came.
+    /// HELLO came, or AUTHENTICATE: the router decides.
     Joining,
+    /// CHALLENGE went out.
+    Challenged,
     /// WELCOME went out.
     Open,
     /// Our GOODBYE went out.
@@ -67,6 +71,7 @@ impl State {
         match self {
             Self::Opening => "before HELLO",
             Self::Joining => "before WELCOME",
+            Self::Challenged => "behind CHALLENGE",
             Self::Open => "in an open session",
             Self::Closing => "in a closing session",
             Self::Over => "after the end of the session",
@@ -140,7 +145,11 @@ impl RouterSession {
         result
     }
 
-    pub fn challenge(&mut self) {}
+    /// The router sends CHALLENGE: AUTHENTICATE comes next, once (AUTH-GEN-02).
+    pub fn challenge(&mut self) {
+        self.state = State::Challenged;
+    }
+
     /// The router sent WELCOME; from here the rules of the realm's profile apply.
     pub fn welcome(&mut self, profile: Profile) {
         self.profile = profile;
@@ -183,8 +192,16 @@ impl RouterSession {
                 Message::Abort(_) => return Ok(self.aborted()),
                 _ => return Err(self.illegal(code)),
             },
-            // Challenges come with authentication; until then nothing is legal but to give up (SES-12).
+            // While the router decides, nothing is legal but to give up (SES-12).
             State::Joining => match message {
+                Message::Abort(_) => return Ok(self.aborted()),
+                _ => return Err(self.illegal(code)),
+            },
+            State::Challenged => match message {
+                Message::Authenticate(authenticate) => {
+                    self.state = State::Joining;
+                    return Ok(RouterInput::Authenticate(authenticate));
+                }
                 Message::Abort(_) => return Ok(self.aborted()),
                 _ => return Err(self.illegal(code)),
             },
@@ -365,6 +382,51 @@ mod tests {
     use super::*;
     use crate::dict::Dict;
     use crate::payload::Payload;
+
+    fn hello() -> Message {
+        let hello = br#"[1,"realm1",{"roles":{"caller":{}}}]"#;
+        let rules = crate::DecodeRules::new(Profile::Default);
+        crate::decode(crate::SerializerId::Json, &bytes::Bytes::from_static(hello), &rules).expect("HELLO")
+    }
+
+    fn authenticate() -> Message {
+        Authenticate { signature: "secret".into(), extra: Dict::new() }.into()
+    }
+
+    /// Conformance: AUTH-GEN-02
+    #[test]
+    fn ses_13_authenticate_is_legal_once_for_each_challenge() {
+        let mut session = RouterSession::new();
+        assert!(matches!(session.receive(hello()), Ok(RouterInput::Hello(_))));
+        // Twice: with two factors, for example.
+        for _ in 0..2 {
+            session.challenge();
+            assert!(matches!(session.receive(authenticate()), Ok(RouterInput::Authenticate(_))));
+        }
+        session.welcome(Profile::Default);
+        assert!(session.is_open());
+        assert!(session.receive(authenticate()).is_err() && session.is_over());
+    }
+
+    /// Conformance: PV-01
+    #[test]
+    fn ses_13_nothing_but_authenticate_is_legal_while_challenged_and_it_is_not_without_challenge() {
+        let mut session = RouterSession::new();
+        assert!(session.receive(authenticate()).is_err());
+
+        let mut session = RouterSession::new();
+        assert!(session.receive(hello()).is_ok());
+        assert!(session.receive(authenticate()).is_err(), "while the router decides");
+
+        let goodbye =
+            || Goodbye { details: Dict::new(), reason: crate::error_uri::CLOSE_REALM.into() }.into();
+        for message in [hello(), goodbye()] {
+            let mut session = RouterSession::new();
+            assert!(session.receive(hello()).is_ok());
+            session.challenge();
+            assert!(session.receive(message).is_err() && session.is_over());
+        }
+    }
 
     /// Conformance: ID-04
     #[test]
