@@ -5,9 +5,7 @@ use wamp_proto::uri::is_reserved;
 
 use super::{Check, Seen};
 use crate::file::problem::Problem;
-use crate::{
-    AuthMethod, Listener, Permission, Principal, RealmRules, WampcraCredential,
-};
+use crate::{AuthMethod, Listener, Permission, Principal, RealmRules, WampcraCredential};
 
 impl Check<'_> {
     /// The methods of a listener, and its cookie.
@@ -19,7 +17,13 @@ impl Check<'_> {
         }
         let mut seen = Seen::new();
         for (index, method) in methods.iter().enumerate() {
-            self.once(&mut seen, *method, &format!("{path}.{index}"), "a method is named twice", "leave one out");
+            self.once(
+                &mut seen,
+                *method,
+                &format!("{path}.{index}"),
+                "a method is named twice",
+                "leave one out",
+            );
         }
         match (methods.contains(&AuthMethod::Cookie), &listener.cookie) {
             (true, None) => self.report(
@@ -95,7 +99,13 @@ impl Check<'_> {
         for (index, verifier) in principal.scram.iter().enumerate() {
             let path = format!("{path}.scram.{index}.dialect");
             let title = "two passwords of one principal for the same dialect";
-            self.once(&mut dialects, verifier.dialect.method(), &path, title, "a dialect has one: leave one out");
+            self.once(
+                &mut dialects,
+                verifier.dialect.method(),
+                &path,
+                title,
+                "a dialect has one: leave one out",
+            );
         }
     }
 
@@ -106,8 +116,9 @@ impl Check<'_> {
         let others = credentials.iter().enumerate().filter(|(_, other)| salting(other) != salting(first));
         for (index, _) in others {
             let title = "two secrets of one principal that are salted differently";
-            let problem = Problem::new(title, path(index), "another salting")
-                .help("a client is told one salt: give all the same `salt`, `iterations` and `keylen`, or none");
+            let problem = Problem::new(title, path(index), "another salting").help(
+                "a client is told one salt: give all the same `salt`, `iterations` and `keylen`, or none",
+            );
             self.problems.push(problem.related(path(0), "first here"));
         }
     }
@@ -131,7 +142,12 @@ impl Check<'_> {
         if self.places.has_understood(&procedure_path) {
             if is_reserved(procedure) {
                 let help = "choose one that does not begin with `wamp`";
-                self.report(&procedure_path, "nobody can register this procedure", "it is the router's", help);
+                self.report(
+                    &procedure_path,
+                    "nobody can register this procedure",
+                    "it is the router's",
+                    help,
+                );
             } else {
                 self.uri(&procedure_path, procedure, MatchPolicy::Exact, false);
             }

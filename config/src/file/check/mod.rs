@@ -373,8 +373,7 @@ impl<'a> Check<'a> {
             let actions = [&permission.allow, &permission.deny, &permission.ask];
             let is_empty = actions.iter().all(|actions| actions.is_empty());
             if is_empty && !lists.iter().any(|list| self.is_failed(list)) {
-                let help =
-                    "add `allow`, `deny` or `ask` with some of \"publish\", \"subscribe\", \"call\", \"register\"";
+                let help = "add `allow`, `deny` or `ask` with some of \"publish\", \"subscribe\", \"call\", \"register\"";
                 self.report(&uri, "a permission that allows and denies nothing", "what about it?", help);
             } else if !["allow", "ask"].iter().any(|key| self.is_failed(&format!("{path}.{key}"))) {
                 self.disclose(&path, permission);

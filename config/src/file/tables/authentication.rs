@@ -7,6 +7,7 @@ use std::time::Duration;
 use argon2::password_hash::phc::PasswordHash;
 use wamp_proto::auth::cryptosign::parse_public_key;
 use wamp_proto::auth::scram::{Dialect, Kdf, Verifier};
+use wamp_proto::auth::wampcra::Salting;
 
 use super::{AGE_S, COUNT, DAY_MS, ENTRIES_MAX, FILE_PATH, NAME, TIMEOUT};
 use crate::file::read::{
@@ -24,32 +25,30 @@ const HASH_MEMORY: RangeInclusive<u32> = 8..=1 << 20;
 const HASH_ITERATIONS: RangeInclusive<u32> = 1..=100;
 /// Lanes of that memory. One core computes them all.
 const HASH_LANES_MAX: u32 = 16;
-/// Rounds of PBKDF2: what takes a client some seconds.
-const ROUNDS: RangeInclusive<u32> = 1..=10_000_000;
-/// Fewer rounds are refused by clients of SCRAM (AUTH-SCRAM-11).
-const SCRAM_ROUNDS_MIN: u32 = 4096;
+/// Iterations that any function takes. Which make sense, the function itself says.
+const ITERATIONS: RangeInclusive<u32> = 1..=10_000_000;
 
 /// The methods that a listener can be restricted to.
 pub(super) const AUTHMETHOD: Word<AuthMethod> = Word(&[
-    ("anonymous", AuthMethod::Anonymous),
-    ("ticket", AuthMethod::Ticket),
-    ("wampcra", AuthMethod::Wampcra),
-    ("wamp-scram", AuthMethod::WampScram),
-    ("scram", AuthMethod::Scram),
-    ("cryptosign", AuthMethod::Cryptosign),
-    ("tls", AuthMethod::Tls),
-    ("cookie", AuthMethod::Cookie),
+    (AuthMethod::Anonymous.as_str(), AuthMethod::Anonymous),
+    (AuthMethod::Ticket.as_str(), AuthMethod::Ticket),
+    (AuthMethod::Wampcra.as_str(), AuthMethod::Wampcra),
+    (AuthMethod::WampScram.as_str(), AuthMethod::WampScram),
+    (AuthMethod::Scram.as_str(), AuthMethod::Scram),
+    (AuthMethod::Cryptosign.as_str(), AuthMethod::Cryptosign),
+    (AuthMethod::Tls.as_str(), AuthMethod::Tls),
+    (AuthMethod::Cookie.as_str(), AuthMethod::Cookie),
 ]);
 
 /// The methods about which an authenticator can be asked. A cookie stands for a session that was let in before.
 const ASKED_METHOD: Word<AuthMethod> = Word(&[
-    ("anonymous", AuthMethod::Anonymous),
-    ("ticket", AuthMethod::Ticket),
-    ("wampcra", AuthMethod::Wampcra),
-    ("wamp-scram", AuthMethod::WampScram),
-    ("scram", AuthMethod::Scram),
-    ("cryptosign", AuthMethod::Cryptosign),
-    ("tls", AuthMethod::Tls),
+    (AuthMethod::Anonymous.as_str(), AuthMethod::Anonymous),
+    (AuthMethod::Ticket.as_str(), AuthMethod::Ticket),
+    (AuthMethod::Wampcra.as_str(), AuthMethod::Wampcra),
+    (AuthMethod::WampScram.as_str(), AuthMethod::WampScram),
+    (AuthMethod::Scram.as_str(), AuthMethod::Scram),
+    (AuthMethod::Cryptosign.as_str(), AuthMethod::Cryptosign),
+    (AuthMethod::Tls.as_str(), AuthMethod::Tls),
 ]);
 
 const TICKET: Hidden<Secret> = Hidden { expected: "the argon2id hash of a ticket", parse: parse_ticket };
@@ -277,13 +276,13 @@ impl Table for WampcraTable {
         );
         keys.optional(
             "iterations",
-            range(&ROUNDS),
+            range(&(1..=Salting::ITERATIONS_MAX)),
             "Rounds of PBKDF2-HMAC-SHA256 that derive the key; 1000 if it is not given.",
             |table, iterations| table.iterations = Some(number(iterations)),
         );
         keys.optional(
             "keylen",
-            Integer(1..=1024),
+            range(&(1..=Salting::KEYLEN_MAX)),
             "Octets of a derived key, before base64; 32 if it is not given.",
             |table, octets| table.keylen = Some(number(octets)),
         );
@@ -295,14 +294,17 @@ impl Whole for WampcraTable {
 
     fn whole(self) -> Result<WampcraCredential, Misfit> {
         let is_derived = self.salt.is_some() || self.iterations.is_some() || self.keylen.is_some();
+        let keylen = self.keylen.unwrap_or(32);
         match (self.secret, self.key, self.salt) {
             (Some(secret), None, None) if !is_derived => Ok(WampcraCredential::Secret(secret)),
-            (None, Some(key), Some(salt)) => Ok(WampcraCredential::Derived {
-                key,
-                salt,
-                iterations: self.iterations.unwrap_or(1000),
-                keylen: self.keylen.unwrap_or(32),
+            (None, Some(key), Some(_)) if key.0.len() != keylen.div_ceil(3) as usize * 4 => Err(Misfit {
+                label: "`key` is not the base64 of `keylen` octets",
+                help: "make it with `trunkline passwd --method wampcra-salted`",
             }),
+            (None, Some(key), Some(salt)) => {
+                let iterations = self.iterations.unwrap_or(1000);
+                Ok(WampcraCredential::Derived { key, salt, iterations, keylen })
+            }
             _ => Err(Misfit {
                 label: "neither a secret nor a derived key",
                 help: "give `secret` alone, or `key` and `salt` with `iterations` and `keylen`",
@@ -350,8 +352,8 @@ impl Table for ScramTable {
         );
         keys.required(
             "iterations",
-            range(&ROUNDS),
-            "Iterations: of argon2id13 100 at most, of pbkdf2 4096 at least.",
+            range(&ITERATIONS),
+            "Iterations; of pbkdf2, 4096 at least.",
             |table, iterations| table.iterations = number(iterations),
         );
         keys.optional(
@@ -374,17 +376,16 @@ impl Whole for ScramTable {
     fn whole(self) -> Result<Verifier, Misfit> {
         let Self { iterations, .. } = self;
         let kdf = match self.memory {
-            Some(memory) if self.is_argon2 && HASH_ITERATIONS.contains(&iterations) => {
-                Kdf::Argon2id13 { iterations, memory }
-            }
-            None if !self.is_argon2 && iterations >= SCRAM_ROUNDS_MIN => Kdf::Pbkdf2 { iterations },
-            _ => {
-                return Err(Misfit {
-                    label: "this `kdf` has other costs",
-                    help: "\"argon2id13\" needs `memory` and has 100 `iterations` at most; \"pbkdf2\" has no `memory` and \
-                           4096 `iterations` at least",
-                });
-            }
+            Some(memory) if self.is_argon2 => Some(Kdf::Argon2id13 { iterations, memory }),
+            None if !self.is_argon2 => Some(Kdf::Pbkdf2 { iterations }),
+            _ => None,
+        };
+        let Some(kdf) = kdf.filter(|kdf| kdf.check().is_ok()) else {
+            return Err(Misfit {
+                label: "no client would take these costs",
+                help: "\"argon2id13\" needs `memory`, and `memory` times `iterations` is 16777216 at most; \"pbkdf2\" has no \
+                       `memory`, and 4096 `iterations` at least",
+            });
         };
         Verifier::from_texts(self.dialect, kdf, &self.salt, &self.stored_key, &self.server_key).or(Err(
             Misfit {
