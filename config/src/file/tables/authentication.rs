@@ -374,7 +374,7 @@ impl Whole for ScramTable {
     type Setting = Verifier;
 
     fn whole(self) -> Result<Verifier, Misfit> {
-        let Self { iterations, .. } = self;
+        let iterations = self.iterations;
         let kdf = match self.memory {
             Some(memory) if self.is_argon2 => Some(Kdf::Argon2id13 { iterations, memory }),
             None if !self.is_argon2 => Some(Kdf::Pbkdf2 { iterations }),
@@ -387,12 +387,12 @@ impl Whole for ScramTable {
                        `memory`, and 4096 `iterations` at least",
             });
         };
-        Verifier::from_texts(self.dialect, kdf, &self.salt, &self.stored_key, &self.server_key).or(Err(
-            Misfit {
-                label: "salt or keys are not what they must be",
-                help: "all are base64, and the keys have 32 octets: make them with `trunkline passwd`",
-            },
-        ))
+        let Self { dialect, salt, stored_key, server_key, .. } = self;
+        let verifier = Verifier::from_texts(dialect, kdf, &salt, &stored_key, &server_key).ok();
+        verifier.filter(|verifier| verifier.salt.len() >= argon2::MIN_SALT_LEN).ok_or(Misfit {
+            label: "salt or keys are not what they must be",
+            help: "all are base64, the keys of 32 octets and the salt of 8 at least: make them with `trunkline passwd`",
+        })
     }
 }
 
