@@ -2,7 +2,9 @@
 //! `[realms.authorizer]`: who gets in, by what proof, and who else is asked.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use wamp_proto::auth::AuthMethod;
@@ -46,6 +48,20 @@ pub struct Principal {
     pub certificates: Vec<CertificateName>,
 }
 
+impl Principal {
+    /// The methods by which it can log in.
+    pub fn methods(&self) -> impl Iterator<Item = AuthMethod> {
+        let methods = [
+            (!self.tickets.is_empty(), AuthMethod::Ticket),
+            (!self.wampcra.is_empty(), AuthMethod::Wampcra),
+            (!self.cryptosign.is_empty(), AuthMethod::Cryptosign),
+            (!self.certificates.is_empty(), AuthMethod::Tls),
+        ];
+        let methods = methods.into_iter().filter_map(|(is_there, method)| is_there.then_some(method));
+        methods.chain(self.scram.iter().map(|verifier| verifier.dialect.method()))
+    }
+}
+
 /// The key that signs challenges of WAMP-CRA.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WampcraCredential {
@@ -69,7 +85,8 @@ pub enum WampcraCredential {
 pub enum CertificateName {
     /// SHA-256 of its DER: `sha256:` and 64 hexadecimal digits.
     Fingerprint([u8; 32]),
-    /// One of its subject alternative names: `dns:`, `uri:`, `email:` or `ip:`, and the name.
+    /// One of its subject alternative names: `dns:`, `uri:`, `email:` or `ip:`, and the name. A DNS name is in lower
+    /// case, an address as Rust writes it.
     AlternativeName(String),
 }
 
@@ -162,6 +179,41 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
     }
+}
+
+/// A text that is no [`CertificateName`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected sha256: and 64 hexadecimal digits, or dns:, uri:, email: or ip: and a name")]
+pub struct ParseCertificateNameError;
+
+impl FromStr for CertificateName {
+    type Err = ParseCertificateNameError;
+
+    fn from_str(text: &str) -> Result<Self, ParseCertificateNameError> {
+        let (kind, name) = text.split_once(':').ok_or(ParseCertificateNameError)?;
+        let name = match kind {
+            "sha256" => {
+                return parse_fingerprint(name).map(Self::Fingerprint).ok_or(ParseCertificateNameError);
+            }
+            "dns" => name.to_ascii_lowercase(),
+            "ip" => name.parse::<IpAddr>().or(Err(ParseCertificateNameError))?.to_string(),
+            "uri" | "email" => name.to_owned(),
+            _ => return Err(ParseCertificateNameError),
+        };
+        if name.is_empty() {
+            return Err(ParseCertificateNameError);
+        }
+        Ok(Self::AlternativeName(format!("{kind}:{name}")))
+    }
+}
+
+/// Reads 64 hexadecimal digits, also in pairs between colons, as other programs print them.
+fn parse_fingerprint(text: &str) -> Option<[u8; 32]> {
+    let digits = text.bytes().filter(|octet| *octet != b':');
+    let digits: Vec<_> = digits.map(|digit| char::from(digit).to_digit(16)).collect::<Option<_>>()?;
+    let (pairs, []) = digits.as_chunks::<2>() else { return None };
+    let octets: Vec<_> = pairs.iter().filter_map(|[high, low]| u8::try_from(high * 16 + low).ok()).collect();
+    octets.try_into().ok()
 }
 
 impl Default for Authentication {

@@ -22,7 +22,7 @@ pub use wamp_proto::{Action, MatchPolicy, Profile};
 
 pub use authentication::{
     Authentication, Authenticator, Authorizer, CertificateName, Cookie, JwtAlgorithm, JwtIssuer, JwtKey,
-    Principal, Secret, WampcraCredential,
+    ParseCertificateNameError, Principal, Secret, WampcraCredential,
 };
 pub use closed::ClosedRealm;
 pub use file::{Environment, LoadError, Problems, ProcessEnvironment};

@@ -1,12 +1,14 @@
 //! Configuration files: from the text of a file to a [`Config`], or to everything that is wrong with it.
 //!
 //! `tables` says which keys there are, `read` how a value becomes a setting, `check` what settings must be
-//! true together, `references` where `${NAME}` and `file:` lead, `problem` how mistakes are shown.
+//! true together, `references` where `${NAME}` and `file:` lead, `secrets` what is never shown, `problem` how mistakes
+//! are shown.
 
 mod check;
 mod problem;
 mod read;
 mod references;
+mod secrets;
 mod tables;
 
 use std::io;
@@ -66,19 +68,18 @@ impl Config {
     pub fn parse(text: &str, path: &Path, environment: &dyn Environment) -> Result<Self, Problems> {
         let (document, errors) = DeTable::parse_recoverable(text);
         // What follows the first error of syntax is mostly its consequence.
-        let problems =
-            if let Some(error) = errors.iter().min_by_key(|error| error.span().map(|span| span.start)) {
-                vec![Problem::syntax(error.message(), error.span(), text)]
-            } else {
-                let mut reader = Reader::new(path.parent().unwrap_or(Path::new("")), environment);
-                let config = reader.document::<Self>(&document);
-                let problems = reader.finish(|places| check::check(&config, places));
-                if problems.is_empty() {
-                    return Ok(config);
-                }
-                problems
-            };
-        Err(Problems::new(path, text, problems))
+        if let Some(error) = errors.iter().min_by_key(|error| error.span().map(|span| span.start)) {
+            let problem = Problem::syntax(error.message(), error.span(), text);
+            return Err(Problems::new(path, secrets::hide_values(text, &Self::schema()), vec![problem]));
+        }
+        let mut reader = Reader::new(path.parent().unwrap_or(Path::new("")), environment);
+        let config = reader.document::<Self>(&document);
+        let problems = reader.finish(|places| check::check(&config, places));
+        if problems.is_empty() {
+            return Ok(config);
+        }
+        let secrets = read::document_secrets::<Self>(document.get_ref());
+        Err(Problems::new(path, secrets.hide(text), problems))
     }
 
     /// A JSON Schema (draft 2020-12) of configuration files, for editors.

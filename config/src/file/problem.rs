@@ -78,7 +78,8 @@ impl Problem {
 
 /// Everything that is wrong with a configuration file, in the order of the file.
 ///
-/// What it displays has the lines of the file with it, but nothing that came from variables or other files.
+/// What it displays has the lines of the file with it, but no secrets, and nothing that came from variables or other
+/// files.
 pub struct Problems {
     file: String,
     text: String,
@@ -86,9 +87,10 @@ pub struct Problems {
 }
 
 impl Problems {
-    pub(super) fn new(path: &Path, text: &str, mut list: Vec<Problem>) -> Self {
+    /// Of a file with that text, from which its secrets were taken.
+    pub(super) fn new(path: &Path, text: String, mut list: Vec<Problem>) -> Self {
         list.sort_by_key(Problem::start);
-        Self { file: path.display().to_string(), text: text.to_owned(), list }
+        Self { file: path.display().to_string(), text, list }
     }
 
     /// How many there are; never 0.

@@ -14,6 +14,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::problem::Problem;
 use super::references::{Environment, resolve};
+use super::secrets::Secrets;
+use crate::Secret;
 
 /// How alike two words must be for the one to be taken for a slip of the other; 1 stands for equal.
 const LIKENESS: f64 = 0.8;
@@ -37,6 +39,18 @@ pub(super) trait Read: 'static {
 
     /// JSON Schema of the value.
     fn schema(&self) -> Value;
+
+    /// Whether it is never shown.
+    fn is_secret(&self) -> bool {
+        false
+    }
+
+    /// Adds where secrets stand in a value of the file, whether or not the value fits.
+    fn find_secrets(&self, value: &Spanned<DeValue<'_>>, secrets: &mut Secrets) {
+        if self.is_secret() {
+            secrets.add_all(value);
+        }
+    }
 }
 
 /// The keys of a table.
@@ -48,11 +62,14 @@ struct Key<T> {
     name: &'static str,
     meaning: &'static str,
     is_required: bool,
+    is_secret: bool,
     schema: Box<dyn Fn() -> Value>,
     read: ReadKey<T>,
+    find_secrets: FindSecrets,
 }
 
 type ReadKey<T> = Box<dyn Fn(&Item<'_>, &mut T, &mut Reader<'_>)>;
+type FindSecrets = Box<dyn Fn(&Spanned<DeValue<'_>>, &mut Secrets)>;
 
 impl<T: Table> Keys<T> {
     fn of_table() -> Vec<Key<T>> {
@@ -75,6 +92,11 @@ impl<T: Table> Keys<T> {
             let read = read.clone();
             move || read.schema()
         });
+        let is_secret = read.is_secret();
+        let find_secrets = Box::new({
+            let read = read.clone();
+            move |value: &Spanned<DeValue<'_>>, secrets: &mut Secrets| read.find_secrets(value, secrets)
+        });
         let read: ReadKey<T> = Box::new(move |item, table, reader| {
             let problems = reader.problems.len();
             if let Some(setting) = read.read(item, reader) {
@@ -82,7 +104,7 @@ impl<T: Table> Keys<T> {
             }
             reader.places.add(item, problems == reader.problems.len());
         });
-        self.keys.push(Key { name, meaning, is_required: false, schema, read });
+        self.keys.push(Key { name, meaning, is_required: false, is_secret, schema, read, find_secrets });
     }
 
     /// Adds a key that must be there.
@@ -275,6 +297,34 @@ fn most_alike<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'
         .map(|(_, known)| known)
 }
 
+/// Where a whole file has secrets.
+pub(super) fn document_secrets<T: Table>(document: &DeTable<'_>) -> Secrets {
+    let mut secrets = Secrets::default();
+    table_secrets::<T>(document, &mut secrets);
+    secrets
+}
+
+fn table_secrets<T: Table>(table: &DeTable<'_>, secrets: &mut Secrets) {
+    let keys = Keys::<T>::of_table();
+    let has_secrets = keys.iter().any(|key| key.is_secret);
+    for (name, value) in table {
+        match keys.iter().find(|key| key.name == name.get_ref()) {
+            Some(key) => (key.find_secrets)(value, secrets),
+            // Perhaps a slip for a key that is secret, or for a table that has some.
+            None if has_secrets || has_table(value) => secrets.add_all(value),
+            None => {}
+        }
+    }
+}
+
+fn has_table(value: &Spanned<DeValue<'_>>) -> bool {
+    match value.get_ref() {
+        DeValue::Table(_) => true,
+        DeValue::Array(items) => items.iter().any(has_table),
+        _ => false,
+    }
+}
+
 /// The schema of a whole file.
 pub(super) fn document_schema<T: Table>() -> Value {
     let Value::Object(mut schema) = table_schema::<T>() else { return Value::Null };
@@ -444,6 +494,41 @@ impl<S: 'static> Read for Shown<S> {
     }
 }
 
+/// A string that is never shown.
+pub(super) struct Hidden<S> {
+    /// What it must be.
+    pub(super) expected: &'static str,
+    /// What a text becomes, if it fits.
+    pub(super) parse: fn(&str) -> Result<S, Misfit>,
+}
+
+/// A secret that is not empty.
+pub(super) const SECRET: Hidden<Secret> = Hidden {
+    expected: "a secret that is not empty",
+    parse: |text| match text {
+        "" => Err(Misfit { label: "this is empty", help: "leave it out if there is none" }),
+        _ => Ok(Secret(text.to_owned())),
+    },
+};
+
+impl<S: 'static> Read for Hidden<S> {
+    type Setting = S;
+
+    fn read(&self, item: &Item<'_>, reader: &mut Reader<'_>) -> Option<S> {
+        let (text, _) = reader.string(item, self.expected)?;
+        let problem = |misfit: Misfit| item.problem(self.expected, misfit.label).help(misfit.help);
+        (self.parse)(&text).map_err(|misfit| reader.problems.push(problem(misfit))).ok()
+    }
+
+    fn schema(&self) -> Value {
+        json!({ "type": "string", "minLength": 1, "writeOnly": true })
+    }
+
+    fn is_secret(&self) -> bool {
+        true
+    }
+}
+
 /// One of some words.
 pub(super) struct Word<S: 'static>(pub(super) &'static [(&'static str, S)]);
 
@@ -510,6 +595,17 @@ impl<R: Read> Read for List<R> {
     fn schema(&self) -> Value {
         json!({ "type": "array", "items": self.item.schema(), "minItems": self.min })
     }
+
+    fn is_secret(&self) -> bool {
+        self.item.is_secret()
+    }
+
+    fn find_secrets(&self, value: &Spanned<DeValue<'_>>, secrets: &mut Secrets) {
+        match value.get_ref() {
+            DeValue::Array(items) => items.iter().for_each(|item| self.item.find_secrets(item, secrets)),
+            _ => self.item.find_secrets(value, secrets),
+        }
+    }
 }
 
 /// A table within another.
@@ -538,5 +634,65 @@ impl<T: Table> Read for Nested<T> {
 
     fn schema(&self) -> Value {
         table_schema::<T>()
+    }
+
+    fn find_secrets(&self, value: &Spanned<DeValue<'_>>, secrets: &mut Secrets) {
+        match value.get_ref() {
+            DeValue::Table(table) => table_secrets::<T>(table, secrets),
+            // In the place of a table, what belongs into it.
+            _ if Keys::<T>::of_table().iter().any(|key| key.is_secret) => secrets.add_all(value),
+            _ => {}
+        }
+    }
+}
+
+/// A table whose keys make sense together only.
+pub(super) trait Whole: Table {
+    /// What it becomes.
+    type Setting;
+
+    /// What its keys are together; if they are nothing, what is wrong, and what to do.
+    fn whole(self) -> Result<Self::Setting, Misfit>;
+}
+
+/// Why a value or a table does not fit.
+pub(super) struct Misfit {
+    /// What stands beside the marker.
+    pub(super) label: &'static str,
+    /// What to do.
+    pub(super) help: &'static str,
+}
+
+/// Tables of one kind, each of which is something as a whole.
+pub(super) fn whole_tables<T: Whole>() -> List<NestedWhole<T>> {
+    List { item: NestedWhole(table()), min: 0 }
+}
+
+/// A table within another that is something as a whole.
+pub(super) struct NestedWhole<T>(Nested<T>);
+
+impl<T: Whole> Read for NestedWhole<T> {
+    type Setting = T::Setting;
+
+    fn read(&self, item: &Item<'_>, reader: &mut Reader<'_>) -> Option<T::Setting> {
+        let problems = reader.problems.len();
+        let table = self.0.read(item, reader)?;
+        // What is wrong with one key is not said again.
+        if reader.problems.len() > problems {
+            return None;
+        }
+        let misfit = |misfit: Misfit| {
+            let title = format!("{} does not fit together", heading(&item.path));
+            Problem::new(title, item.value.span(), misfit.label).help(misfit.help)
+        };
+        table.whole().map_err(|error| reader.problems.push(misfit(error))).ok()
+    }
+
+    fn schema(&self) -> Value {
+        self.0.schema()
+    }
+
+    fn find_secrets(&self, value: &Spanned<DeValue<'_>>, secrets: &mut Secrets) {
+        self.0.find_secrets(value, secrets);
     }
 }

@@ -1,6 +1,7 @@
 //! Configuration files as operators write them: what they become, and what is said about their mistakes.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a harness fails the test that uses it")]
 
+mod authentication;
 mod closed;
 mod documentation;
 mod mutations;

@@ -14,6 +14,7 @@ fn is_valid(value: &Value, schema: &Value) -> bool {
     schema.as_object().expect("a schema is an object").iter().all(|(keyword, demand)| {
         match keyword.as_str() {
             "$schema" | "title" | "description" => demand.is_string(),
+            "writeOnly" => demand == true,
             "type" => match demand.as_str().expect("one type") {
                 "object" => value.is_object(),
                 "array" => value.is_array(),

@@ -1,8 +1,6 @@
 //! `trunkline init`: a configuration to begin with, and a certificate for this machine.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +8,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use rcgen::{CertificateParams, DnType, KeyPair};
 
-use super::say;
+use super::{say, write_new};
 
 /// The configuration. It names the other two files.
 const STARTER: &str = include_str!("starter.toml");
@@ -67,14 +65,6 @@ fn self_signed() -> Result<(String, String), rcgen::Error> {
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
     Ok((certificate.pem(), key.serialize_pem()))
-}
-
-/// Writes a file that was not there. What cannot be written whole is not there afterwards either.
-fn write_new(path: &Path, content: &str, mode: u32) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(content.as_bytes()).inspect_err(|_| {
-        fs::remove_file(path).ok();
-    })
 }
 
 fn next_steps(config: &Path, certificate: &Path, key: &Path) -> String {

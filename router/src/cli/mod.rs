@@ -4,9 +4,12 @@ mod bench;
 mod check;
 mod config;
 mod init;
+mod keygen;
+mod passwd;
 mod start;
 
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -36,6 +39,7 @@ Examples:
   trunkline init --dir router               write a configuration to begin with
   trunkline check router/trunkline.toml     say everything that is wrong with it
   trunkline start --config router/trunkline.toml
+  trunkline passwd --generate               make a ticket, and the hash of it for a configuration file
 
 Log output goes to standard error. RUST_LOG says how much: RUST_LOG=debug shows every session,
 RUST_LOG=trunkline::audit=info only who joined and left. The default is info.
@@ -54,6 +58,10 @@ enum Command {
     Config(config::Command),
     /// Write a configuration to begin with, and a certificate for this machine
     Init(init::Arguments),
+    /// Make what a configuration file keeps of a secret
+    Passwd(passwd::Arguments),
+    /// Make a key pair for cryptosign
+    Keygen(keygen::Arguments),
     /// Put load on a WAMP router, and measure what it does and what it costs
     Bench(bench::Arguments),
     /// Print the version
@@ -71,6 +79,8 @@ pub(crate) fn main() -> ExitCode {
             Ok(())
         }
         Command::Init(arguments) => init::run(&arguments),
+        Command::Passwd(arguments) => passwd::run(&arguments),
+        Command::Keygen(arguments) => keygen::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Version => {
             say(&format!("trunkline {}\n", env!("CARGO_PKG_VERSION")));
@@ -103,4 +113,24 @@ fn say(text: &str) {
 fn complain(text: &str) {
     use std::io::Write as _;
     std::io::stderr().write_all(text.as_bytes()).ok();
+}
+
+/// Writes a file that was not there. What cannot be written whole is not there afterwards either.
+fn write_new(path: &Path, content: &str, mode: u32) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(content.as_bytes()).inspect_err(|_| {
+        std::fs::remove_file(path).ok();
+    })
+}
+
+/// A text as a string of a configuration file, in which a `${` stands for itself.
+fn toml_string(text: &str) -> String {
+    let escaped = text.replace("${", "$${").chars().fold(String::new(), |escaped, char| match char {
+        '"' | '\\' => escaped + &format!("\\{char}"),
+        char if char.is_control() => escaped + &format!("\\u{:04x}", u32::from(char)),
+        char => escaped + char.encode_utf8(&mut [0; 4]),
+    });
+    format!("\"{escaped}\"")
 }

@@ -2,6 +2,8 @@
 //!
 //! Types and ranges of single values were seen to before.
 
+mod authentication;
+
 use std::collections::BTreeMap;
 use std::path::Component;
 
@@ -108,6 +110,7 @@ impl<'a> Check<'a> {
             self.client_certificates(&path, listener);
             self.testee(&path, listener);
             self.realms_of_listener(&path, listener);
+            self.methods_of_listener(&path, listener);
         }
     }
 
@@ -362,6 +365,7 @@ impl<'a> Check<'a> {
         if let Some(name) = &rules.anonymous_role {
             self.role(&format!("{path}.anonymous_role"), name, path, rules);
         }
+        let rules_path = path;
         let mut names = Seen::new();
         for (index, role) in rules.roles.iter().enumerate() {
             let path = format!("{path}.roles.{index}");
@@ -370,8 +374,9 @@ impl<'a> Check<'a> {
                 let help = "put all permissions of the role into one table";
                 self.once(&mut names, &role.name, &name, "a role is described twice", help);
             }
-            self.permissions(&path, role, rules.strict_uris);
+            self.permissions(&path, role, rules, rules_path);
         }
+        self.authentication_of_realm(rules_path, rules);
         let queues = rules.call_queues.iter().map(|queue| (queue.uri.as_str(), queue.match_policy));
         let title = "two call queues with the same `uri` and `match`";
         self.patterns(&format!("{path}.call_queues"), queues, rules.strict_uris, title);
@@ -399,7 +404,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn permissions(&mut self, path: &str, role: &Role, strict: bool) {
+    fn permissions(&mut self, path: &str, role: &Role, rules: &RealmRules, rules_path: &str) {
         let mut seen = Seen::new();
         for (index, permission) in role.permissions.iter().enumerate() {
             let path = format!("{path}.permissions.{index}");
@@ -407,17 +412,18 @@ impl<'a> Check<'a> {
             if !self.places.has_understood(&uri) {
                 continue;
             }
-            self.uri(&uri, &permission.uri, permission.match_policy, strict);
-            let lists = ["allow", "deny"].map(|key| format!("{path}.{key}"));
-            let is_empty = permission.allow.is_empty() && permission.deny.is_empty();
+            self.uri(&uri, &permission.uri, permission.match_policy, rules.strict_uris);
+            let lists = ["allow", "deny", "ask"].map(|key| format!("{path}.{key}"));
+            let actions = [&permission.allow, &permission.deny, &permission.ask];
+            let is_empty = actions.iter().all(|actions| actions.is_empty());
             if is_empty && !lists.iter().any(|list| self.is_failed(list)) {
-                let help =
-                    "add `allow` or `deny` with some of \"publish\", \"subscribe\", \"call\", \"register\"";
+                let help = "add `allow`, `deny` or `ask` with some of \"publish\", \"subscribe\", \"call\", \"register\"";
                 self.report(&uri, "a permission that allows and denies nothing", "what about it?", help);
-            } else if !self.is_failed(&format!("{path}.allow")) {
+            } else if !["allow", "ask"].iter().any(|key| self.is_failed(&format!("{path}.{key}"))) {
                 self.disclose(&path, permission);
             }
-            for (list, actions) in lists.iter().zip([&permission.allow, &permission.deny]) {
+            self.asks(&path, permission, rules, rules_path);
+            for (list, actions) in lists.iter().zip(actions) {
                 for (index, action) in actions.iter().enumerate() {
                     self.once(
                         &mut seen,
@@ -435,7 +441,8 @@ impl<'a> Check<'a> {
     fn disclose(&mut self, path: &str, permission: &Permission) {
         let path = format!("{path}.disclose");
         let is_disclosed = |action: &Action| *action != Action::Subscribe;
-        if self.places.has(&path) && !permission.allow.iter().any(is_disclosed) {
+        let mut may_happen = permission.allow.iter().chain(&permission.ask);
+        if self.places.has(&path) && !may_happen.any(is_disclosed) {
             let help = "`disclose` says something about what is allowed: add \"publish\", \"call\" or \"register\" to \
                         `allow`, or leave it out";
             self.report(

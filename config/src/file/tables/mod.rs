@@ -3,6 +3,8 @@
 //! The schema, the list of known keys and the tests of the documentation come from here, too. What a key is
 //! when it is not given is the settings' own default.
 
+mod authentication;
+
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +19,7 @@ use crate::{
     EventHistory, Limits, Listener, ListenerKind, Node, Permission, ProxyHeader, Realm, RealmRules,
     RealmTemplate, RetainedEvents, Role, SlowSubscriber, Tls, TrustedProxy, UnixSocket,
 };
+use authentication::AUTHMETHOD;
 
 /// No message is longer, whatever the limits say.
 const GIBIBYTE: usize = 1 << 30;
@@ -92,6 +95,12 @@ impl Table for Config {
             List { item: table(), min: 1 },
             "What to listen on; `127.0.0.1:8080` if it is not given.",
             |config, listeners| config.listeners = listeners,
+        );
+        keys.optional(
+            "authentication",
+            table(),
+            "What authentication may cost, and how failures slow it down.",
+            |config, authentication| config.authentication = authentication,
         );
         keys.optional("realms", tables(), "Realms that sessions may join.", |config, realms| {
             config.realms = realms;
@@ -359,6 +368,18 @@ impl Table for Listener {
             "Roles of anonymous sessions here, instead of those that their realms give them.",
             |listener, roles| listener.anonymous_roles = roles,
         );
+        keys.optional(
+            "authmethods",
+            List { item: AUTHMETHOD, min: 1 },
+            "The only authentication methods here. All that a realm has if it is not given.",
+            |listener, methods| listener.authmethods = Some(methods),
+        );
+        keys.optional(
+            "cookie",
+            table(),
+            "With it, browsers get a cookie by which they can join again.",
+            |listener, cookie| listener.cookie = Some(cookie),
+        );
     }
 }
 
@@ -554,6 +575,7 @@ fn describe_rules<T: Table>(keys: &mut Keys<T>, rules: fn(&mut T) -> &mut RealmR
         "What sessions may do. What no permission allows is denied.",
         move |table, roles| rules(table).roles = roles,
     );
+    authentication::describe_rules(keys, rules);
     keys.optional(
         "call_queues",
         tables(),
@@ -633,8 +655,14 @@ impl Table for Permission {
         keys.optional(
             "deny",
             List { item: ACTION, min: 0 },
-            "Actions that are denied. One in neither list is left to less specific permissions.",
+            "Actions that are denied. One in no list is left to less specific permissions.",
             |permission, actions| permission.deny = actions,
+        );
+        keys.optional(
+            "ask",
+            List { item: ACTION, min: 0 },
+            "Actions about which the realm's `authorizer` is asked.",
+            |permission, actions| permission.ask = actions,
         );
         keys.optional(
             "disclose",
