@@ -54,8 +54,8 @@ pub(crate) enum OpenError {
     #[error("first octet {0:#04x} starts no TLS handshake")]
     NotTls(u8),
     /// The TLS handshake failed. The peer was told where TLS has words for it.
-    #[error("TLS handshake failed")]
-    Tls(#[source] io::Error),
+    #[error("TLS handshake failed: {0}")]
+    Tls(io::Error),
     /// The first octet belongs to no protocol that is spoken here. Closed without a reply (RAW-05).
     #[error("first octet {0:#04x} starts neither a RawSocket nor an HTTP handshake")]
     UnknownProtocol(u8),
