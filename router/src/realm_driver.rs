@@ -519,6 +519,20 @@ mod tests {
     }
 
     #[test]
+    fn id_02_nobody_foresees_ids_unless_the_clock_stands_still() {
+        let config = Config { realms: vec![RealmConfig::open("realm1")], ..Config::default() };
+        let ids = |router: Arc<Router>| {
+            let driver = router.realms().get("realm1").expect("the realm");
+            [driver.random_bits(), driver.random_bits()]
+        };
+        let (running, standing) =
+            (|| Router::with_table_key(&config, [7; 16]), |key| Router::with_standing_clock(&config, key));
+        assert_ne!(ids(running()), ids(running()));
+        assert_eq!(ids(standing([7; 16])), ids(standing([7; 16])));
+        assert_ne!(ids(standing([7; 16])), ids(standing([8; 16])));
+    }
+
+    #[test]
     fn meta_ses_02_who_is_killed_before_it_is_announced_is_never_announced() {
         let (_router, driver, mut watcher) = watched();
         let admitted =

@@ -1,7 +1,8 @@
 //! Many sessions at once, through everything but the sockets: codec, session, realm, driver and outbox.
 //!
-//! A run that fails prints its seed. `SIM_SEED` runs that one seed instead of the fixed ones, and `SIM_STEPS`
-//! sets how far each goes; a long run, worth it after changes to the realm or its driver:
+//! A run follows from its seed alone, and one that fails prints it. `SIM_SEED` runs that one seed instead of the
+//! fixed ones, and `SIM_STEPS` sets how far each goes; a long run, worth it after changes to the realm or its
+//! driver:
 //!
 //! ```sh
 //! SIM_SEED=$RANDOM SIM_STEPS=10000000 cargo test --release -p trunkline --test simulation
