@@ -52,9 +52,9 @@ impl Certificate {
         Ok(read)
     }
 
-    /// The alternative names, each with its kind in front: `dns:a.example`.
+    /// The alternative names, as principals are known by them: `dns:a.example`.
     pub(crate) fn alternative_names(&self) -> impl Iterator<Item = String> {
-        let hosts = self.hosts.iter().map(|host| format!("dns:{host}"));
+        let hosts = self.hosts.iter().map(|host| format!("dns:{}", host.to_ascii_lowercase()));
         let uris = self.uris.iter().map(|uri| format!("uri:{uri}"));
         let emails = self.email_addresses.iter().map(|address| format!("email:{address}"));
         hosts.chain(uris).chain(emails).chain(self.ip_addresses.iter().map(|address| format!("ip:{address}")))

@@ -186,6 +186,7 @@ struct Entry<'a> {
 struct Interview<'a, 'b> {
     entry: &'b mut Entry<'a>,
     opening: Opening<'b>,
+    /// AUTHENTICATE has not come yet.
     is_challenged: bool,
     /// What is left to say, if the client went out of the protocol.
     farewell: Option<Farewell>,
@@ -289,6 +290,7 @@ impl Conversation for Interview<'_, '_> {
         let challenge = self.opening.challenge(method, extra);
         self.is_challenged = true;
         let answer = self.exchange(challenge).await;
+        self.is_challenged = false;
         answer.map_err(|farewell| {
             self.farewell = Some(farewell);
             Gone

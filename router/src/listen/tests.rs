@@ -24,7 +24,7 @@ async fn connect_to(listener: Listener) -> (TcpStream, JoinHandle<Result<Transpo
         Entrance::new(&listener, &Limits::default(), Default::default(), Default::default()).unwrap();
     let opening = async move {
         let mut source = Source::Tcp(SocketAddr::from(([127, 0, 0, 1], 1)));
-        open(Plain::Tcp(socket), &mut source, &entrance).await.map(|(transport, _place)| transport)
+        open(Plain::Tcp(socket), &mut source, &entrance).await.map(|opened| opened.transport)
     };
     (client, tokio::spawn(opening))
 }

@@ -51,11 +51,18 @@ var alone = []struct {
 	{"testaments", testaments},
 	{"retained_events", retainedEvents},
 	{"event_history", eventHistory},
+	{"ticket", ticket},
+	{"wampcra", wampcra},
+	{"salted_wampcra", saltedWampcra},
+	{"cryptosign", cryptosign},
 }
 
 // What nexus has no means for in a serializer, and why.
 func cannot(serializer string) map[string]string {
-	reasons := map[string]string{"transparent_payload": "has no payload codecs"}
+	reasons := map[string]string{
+		"transparent_payload": "has no payload codecs",
+		"scram":               "does not have the method",
+	}
 	if serializer == "json" {
 		reasons["packed_payload"] = "writes octets in JSON without the mark that makes them octets"
 	}

@@ -26,12 +26,27 @@ var serializations = map[string]serialize.Serialization{
 	"cbor":    serialize.CBOR,
 }
 
+// Who logs in, and how.
+type login struct {
+	authid, method string
+	extra          wamp.Dict
+	answer         client.AuthFunc
+}
+
 func join(url, serializer, realm string) (*client.Client, error) {
+	return joinWith(url, serializer, realm, nil)
+}
+
+func joinWith(url, serializer, realm string, login *login) (*client.Client, error) {
 	config := client.Config{
 		Realm:           realm,
 		Serialization:   serializations[serializer],
 		ResponseTimeout: deadline,
 		Logger:          log.New(io.Discard, "", 0),
+	}
+	if login != nil {
+		config.HelloDetails = wamp.Dict{"authid": login.authid, "authextra": login.extra}
+		config.AuthHandlers = map[string]client.AuthFunc{login.method: login.answer}
 	}
 	scheme, rest, _ := strings.Cut(url, ":")
 	switch scheme {

@@ -36,6 +36,7 @@ const cannot = {
     progressive_invocations: 'sends a CALL in one message only',
     packed_payload: 'has no payload passthru mode',
     transparent_payload: 'has no payload codecs',
+    scram: 'does not have the method',
 };
 
 // Progressive results are given to `notify`, which the platform's promises lack.
@@ -46,9 +47,30 @@ function deferred() {
     return deferred;
 }
 
-async function join(url, serializer, realm) {
+// What a connection needs for that log-in.
+function authentication({ authid, method, ticket, secret, seed, pubkey }) {
+    const { auth_cra, auth_cryptosign, nacl } = autobahn;
+    const key = seed && nacl.sign.keyPair.fromSeed(new Uint8Array(Buffer.from(seed, 'hex')));
+    const answers = {
+        ticket: () => ticket,
+        wampcra: (extra) => {
+            const { salt, iterations, keylen, challenge } = extra;
+            return auth_cra.sign(salt ? auth_cra.derive_key(secret, salt, iterations, keylen) : secret, challenge);
+        },
+        cryptosign: (extra) => auth_cryptosign.sign_challenge(key, extra),
+    };
+    return {
+        authid,
+        authmethods: [method],
+        authextra: { pubkey },
+        onchallenge: (_session, method, extra) => answers[method](extra),
+    };
+}
+
+async function join(url, serializer, realm, login) {
     const connection = new autobahn.Connection({
         realm,
+        ...(login && authentication(login)),
         transports: [transport(url, serializer)],
         max_retries: 0,
         use_deferred: deferred,

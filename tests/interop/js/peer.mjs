@@ -488,6 +488,41 @@ async function events_from_served({ alice, served, topic }) {
     expectPayload(await received.get());
 }
 
+// Logs in by that credential, and fails to with another.
+async function logIn(join, authid, method, right, wrong) {
+    const session = await join({ realm: 'logins', login: { authid, method, ...right } });
+    assert.deepEqual([session.authid, session.authrole], [authid, 'user']);
+    await session.leave();
+    const failed = join({ realm: 'logins', login: { authid, method, ...wrong } });
+    const error = await failed.then(
+        () => new Error('welcome with a wrong credential'),
+        (error) => error,
+    );
+    if (!String(error.message).includes('wamp.error.authentication_denied')) throw error;
+}
+
+// Conformance: AUTH-TKT-01
+function ticket({ join }) {
+    return logIn(join, 'joe', 'ticket', { ticket: 'joe-ticket' }, { ticket: 'wrong' });
+}
+
+// Conformance: AUTH-CRA-01
+function wampcra({ join }) {
+    return logIn(join, 'jane', 'wampcra', { secret: 'jane-secret' }, { secret: 'wrong' });
+}
+
+// Conformance: AUTH-CRA-04
+function salted_wampcra({ join }) {
+    return logIn(join, 'jim', 'wampcra', { secret: 'secret123' }, { secret: 'wrong' });
+}
+
+// Conformance: AUTH-CS-01
+function cryptosign({ join }) {
+    const seed = '062af47aae54871a1150a2a1ac6287f61399b1a952c22011aa3ed229b8e15e68';
+    const pubkey = '4d009094773be72533e7c933d230bc5fa60fe47a743d4667c6b4c4d6eb917877';
+    return logIn(join, 'jack', 'cryptosign', { seed, pubkey }, { seed: '11'.repeat(32), pubkey });
+}
+
 const ALONE = [
     events,
     publisher_exclusion,
@@ -518,6 +553,10 @@ const ALONE = [
     testaments,
     retained_events,
     event_history,
+    ticket,
+    wampcra,
+    salted_wampcra,
+    cryptosign,
 ];
 const WITH_SERVED = [calls_served, events_to_served, events_from_served];
 
@@ -531,8 +570,8 @@ async function report(name, scenario) {
 }
 
 async function check(client, url, ours, prefix, ...allServed) {
-    const join = ({ realm = 'realm1', serializer = ours } = {}) =>
-        withinDeadline(client.join(url, serializer, realm));
+    const join = ({ realm = 'realm1', serializer = ours, login } = {}) =>
+        withinDeadline(client.join(url, serializer, realm, login));
     const [alice, bob] = [await join(), await join()];
     const content = payload(ours);
     const cannot = client.cannot(ours);

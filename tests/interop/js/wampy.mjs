@@ -1,9 +1,11 @@
 // The sessions of wampy.js, as peer.mjs takes them.
 
 import { Wampy } from 'wampy';
+import * as cryptosign from 'wampy/cryptosign.js';
 import { CborSerializer } from 'wampy/CborSerializer.js';
 import { JsonSerializer } from 'wampy/JsonSerializer.js';
 import { MsgpackSerializer } from 'wampy/MsgpackSerializer.js';
+import * as wampcra from 'wampy/wampcra.js';
 import WebSocket from 'ws';
 
 import { run, WampError } from './peer.mjs';
@@ -18,6 +20,7 @@ const CANNOT = {
     progressive_invocations: 'calls so, and does not take such calls as a callee',
     transparent_payload: 'has no payload codecs',
     retained_events: 'leaves `retain` out of PUBLISH',
+    scram: 'does not have the method',
 };
 
 function cannot(serializer) {
@@ -25,7 +28,22 @@ function cannot(serializer) {
     return { ...CANNOT, packed_payload: 'writes octets in JSON as an object of numbers' };
 }
 
-async function join(url, serializer, realm) {
+// What wampy needs for that log-in.
+function authentication({ authid, method, ticket, secret, seed, pubkey }) {
+    return {
+        authid,
+        authmethods: [method],
+        authextra: { pubkey },
+        authMode: 'auto',
+        authPlugins: {
+            ticket: () => ticket,
+            wampcra: secret && wampcra.sign(secret),
+            cryptosign: seed && cryptosign.sign(seed),
+        },
+    };
+}
+
+async function join(url, serializer, realm, login) {
     let socket;
     class Socket extends WebSocket {
         constructor(...args) {
@@ -42,6 +60,7 @@ async function join(url, serializer, realm) {
         payloadSerializers: { cbor: new CborSerializer() },
         autoReconnect: false,
         onClose: () => end(),
+        ...(login && authentication(login)),
     });
     const { authid, authrole } = await wampy.connect();
     return {

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from autobahn.asyncio.rawsocket import WampRawSocketClientFactory
 from autobahn.asyncio.wamp import ApplicationSession
 from autobahn.asyncio.websocket import WampWebSocketClientFactory
+from autobahn.wamp.auth import create_authenticator
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.serializer import CBORSerializer, JsonSerializer, MsgPackSerializer
 from autobahn.wamp.types import (
@@ -47,8 +48,10 @@ ARGS, KWARGS = PAYLOAD["args"], PAYLOAD["kwargs"]
 class Session(ApplicationSession):
     """Resolves `joined` with itself; a lost connection ends the wait."""
 
-    def __init__(self, url, serializer, realm):
+    def __init__(self, url, serializer, realm, authenticator=None):
         super().__init__(ComponentConfig(realm=realm))
+        if authenticator:
+            self.add_authenticator(authenticator)
         self.url, self.serializer = url, serializer
         self.joined = asyncio.get_running_loop().create_future()
         self.left = asyncio.get_running_loop().create_future()
@@ -64,9 +67,9 @@ class Session(ApplicationSession):
             self.joined.set_exception(RuntimeError(f"not welcome: {details.reason} {details.message}"))
         self.disconnect()
 
-    def another(self, serializer=None, realm="realm1"):
+    def another(self, serializer=None, realm="realm1", authenticator=None):
         """One more session over the same transport."""
-        return join(self.url, serializer or self.serializer, realm)
+        return join(self.url, serializer or self.serializer, realm, authenticator)
 
     def drop(self):
         """Ends without GOODBYE."""
@@ -86,8 +89,8 @@ def within_deadline(awaitable):
     return asyncio.wait_for(awaitable, DEADLINE_SECONDS)
 
 
-async def connect(url, serializer, realm):
-    session = Session(url, serializer, realm)
+async def connect(url, serializer, realm, authenticator):
+    session = Session(url, serializer, realm, authenticator)
     name, _, batched = serializer.partition(".")
     serializer = SERIALIZERS[name](batched=bool(batched))
     address = urlsplit(url)
@@ -107,8 +110,8 @@ async def connect(url, serializer, realm):
     return await session.joined
 
 
-def join(url, serializer, realm="realm1"):
-    return within_deadline(connect(url, serializer, realm))
+def join(url, serializer, realm="realm1", authenticator=None):
+    return within_deadline(connect(url, serializer, realm, authenticator))
 
 
 async def leave(session):
@@ -608,6 +611,50 @@ async def events_from_served(session, served, topic):
     expect(await received.get(), (ARGS, KWARGS))
 
 
+async def log_in(session, authid, method, wrong, **credential):
+    """Logs in by that credential, and fails to with another."""
+    another = await session.another(
+        realm="logins", authenticator=create_authenticator(method, authid=authid, **credential)
+    )
+    details = another.details
+    expect((details.authid, details.authrole, details.authmethod), (authid, "user", method))
+    await leave(another)
+    try:
+        await session.another(
+            realm="logins", authenticator=create_authenticator(method, authid=authid, **{**credential, **wrong})
+        )
+    except RuntimeError as error:
+        expect("wamp.error.authentication_denied" in str(error), True)
+    else:
+        raise AssertionError("welcome with a wrong credential")
+
+
+# Conformance: AUTH-TKT-01
+async def ticket(alice, _bob, _prefix):
+    await log_in(alice, "joe", "ticket", {"ticket": "wrong"}, ticket="joe-ticket")
+
+
+# Conformance: AUTH-CRA-01
+async def wampcra(alice, _bob, _prefix):
+    await log_in(alice, "jane", "wampcra", {"secret": "wrong"}, secret="jane-secret")
+
+
+# Conformance: AUTH-CRA-04
+async def salted_wampcra(alice, _bob, _prefix):
+    await log_in(alice, "jim", "wampcra", {"secret": "wrong"}, secret="secret123")
+
+
+# Conformance: AUTH-SCRAM-11
+async def scram(alice, _bob, _prefix):
+    await log_in(alice, "jill", "scram", {"password": "wrong"}, password="jill-password")
+
+
+# Conformance: AUTH-CS-01
+async def cryptosign(alice, _bob, _prefix):
+    seed = "062af47aae54871a1150a2a1ac6287f61399b1a952c22011aa3ed229b8e15e68"
+    await log_in(alice, "jack", "cryptosign", {"privkey": "11" * 32}, privkey=seed)
+
+
 ALONE = [
     events,
     publisher_exclusion,
@@ -637,6 +684,11 @@ ALONE = [
     testaments,
     retained_events,
     event_history,
+    ticket,
+    wampcra,
+    salted_wampcra,
+    scram,
+    cryptosign,
 ]
 CANNOT = {
     "canceling": "gives a call up without waiting for the router's answer to CANCEL",

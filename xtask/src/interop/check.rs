@@ -10,7 +10,7 @@ use super::process::Child;
 use super::router::Listeners;
 
 /// What every client does, or says that it cannot; tests/interop/README.md describes them.
-const ALONE: [&str; 32] = [
+const ALONE: [&str; 37] = [
     "events",
     "publisher_exclusion",
     "own_events",
@@ -43,6 +43,11 @@ const ALONE: [&str; 32] = [
     "testaments",
     "retained_events",
     "event_history",
+    "ticket",
+    "wampcra",
+    "salted_wampcra",
+    "scram",
+    "cryptosign",
 ];
 
 /// What every client does with each peer that serves.

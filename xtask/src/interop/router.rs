@@ -29,8 +29,8 @@ pub(super) fn start(workspace: &Workspace) -> anyhow::Result<(Child, Listeners)>
     }
     stdout_of(workspace.command(&program).args(["init", "--dir"]).arg(&folder))?;
     let config = folder.join("interop.toml");
-    std::fs::write(&config, workspace.read("tests/interop/router.toml")?)
-        .with_context(|| format!("cannot write {}", config.display()))?;
+    let text = workspace.read("tests/interop/router.toml")? + &logins(workspace)?;
+    std::fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))?;
 
     let mut start = workspace.command(&program);
     start.args(["start", "--config"]).arg(&config).env("RUST_LOG", "warn");
@@ -39,6 +39,14 @@ pub(super) fn start(workspace: &Workspace) -> anyhow::Result<(Child, Listeners)>
     // In the order of the file.
     let (tcp, tls, unix) = (address()?, address()?, address()?);
     Ok((process, Listeners { tcp, tls, unix, certificate: folder.join("certificate.pem") }))
+}
+
+/// The realm of the sample with a principal for each method, under another name.
+fn logins(workspace: &Workspace) -> anyhow::Result<String> {
+    let sample = workspace.read("config/samples/authentication.toml")?;
+    let realm = sample.find("[[realms]]").and_then(|start| sample.get(start..)).context("a sample without realms")?;
+    anyhow::ensure!(realm.matches("[[realms]]").count() == 1, "the sample has several realms");
+    Ok(format!("\n{}", realm.replacen("name = \"realm1\"", "name = \"logins\"", 1)))
 }
 
 impl Listeners {

@@ -74,7 +74,7 @@ impl Files {
                 .unwrap();
         let opening = tokio::spawn(async move {
             let mut source = Source::Tcp(SocketAddr::from(([127, 0, 0, 1], 1)));
-            open(Plain::Tcp(accepted), &mut source, &entrance).await.map(|(transport, _place)| transport)
+            open(Plain::Tcp(accepted), &mut source, &entrance).await.map(|opened| opened.transport)
         });
 
         let mut roots = RootCertStore::empty();
