@@ -1,6 +1,7 @@
 //! Authentication methods, as what either peer computes: no clock, no chance, no sockets. Nonces, salts and times are
 //! arguments.
 
+pub mod client;
 pub mod cryptosign;
 mod hex;
 pub mod scram;

@@ -87,6 +87,14 @@ impl Dialect {
         }
     }
 
+    /// The key of WELCOME.Details.authextra that has the router's proof.
+    pub const fn server_signature_key(self) -> &'static str {
+        match self {
+            Self::Wamp => "verifier",
+            Self::Autobahn => "scram_server_signature",
+        }
+    }
+
     /// The dialect of that method, if it is one of SCRAM.
     pub fn of(method: AuthMethod) -> Option<Self> {
         [Self::Wamp, Self::Autobahn].into_iter().find(|dialect| dialect.method() == method)
@@ -100,6 +108,8 @@ impl Kdf {
     const PASSES: std::ops::RangeInclusive<u32> = 1..=10_000;
     /// KiB of memory of Argon2id: the least that it takes, 1 GiB at most.
     const MEMORY: std::ops::RangeInclusive<u32> = 8..=1024 * 1024;
+    /// Passes times KiB of memory that a client is content with: as long as the least of PBKDF2.
+    const WORK_MIN: u64 = 1 << 12;
     /// Passes times KiB of memory: some seconds of work.
     const WORK_MAX: u64 = 1 << 24;
 
@@ -133,6 +143,17 @@ impl Kdf {
         match self {
             Self::Argon2id13 { memory, .. } => Some(memory),
             Self::Pbkdf2 { .. } => None,
+        }
+    }
+
+    /// Whether it is work enough that a client may show its result to a router that may not be the right one
+    /// (AUTH-SCRAM-05).
+    pub fn is_strong(self) -> bool {
+        match self {
+            Self::Argon2id13 { iterations, memory } => {
+                u64::from(iterations) * u64::from(memory) >= Self::WORK_MIN
+            }
+            Self::Pbkdf2 { iterations } => iterations >= *Self::PBKDF2_ROUNDS.start(),
         }
     }
 
