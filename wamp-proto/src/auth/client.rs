@@ -264,6 +264,11 @@ impl Login {
                 let channel_id = channel.as_ref().map(|channel| &channel.id);
                 let signature = cryptosign::sign(seed, &wanted, channel_id);
                 if let Some(ExpectedRouter { public_key, challenge }) = router {
+                    if cryptosign::parse_public_key(text(extra, "pubkey")?).map_err(Refusal::Router)?
+                        != *public_key
+                    {
+                        return Err(Refusal::Router(CryptosignError::OtherKey));
+                    }
                     let proof = text(extra, "signature")?;
                     cryptosign::verify(public_key, challenge, channel_id, proof).map_err(Refusal::Router)?;
                     self.has_proven_router = true;

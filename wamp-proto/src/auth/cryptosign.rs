@@ -105,3 +105,132 @@ fn message(challenge: &[u8; 32], channel_id: Option<&[u8; 32]>) -> [u8; 32] {
     }
     message
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHANNEL: &str = "62e935ae755f3d48f80d4d59f6121358c435722a67e859cc0caa8b539027f2ff";
+
+    /// Channel, seed, challenge and signature of the specification ("Test Vectors").
+    const VECTORS: [(Option<&str>, &str, &str, &str); 6] = [
+        (
+            None,
+            "4d57d97a68f555696620a6d849c0ce582568518d729eb753dc7c732de2804510",
+            "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+            "b32675b221f08593213737bef8240e7c15228b07028e19595294678c90d11c0cae80a357331bfc5cc9fb71081464e6e75013517c2cf067ad566a6b7b728e5d03ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        ),
+        (
+            None,
+            "d511fe78e23934b3dadb52fcd022974b80bd92bccc7c5cf404e46cc0a8a2f5cd",
+            "b26c1f87c13fc1da14997f1b5a71995dff8fbe0a62fae8473c7bdbd05bfb607d",
+            "d4209ad10d5aff6bfbc009d7e924795de138a63515efc7afc6b01b7fe5201372190374886a70207b042294af5bd64ce725cd8dceb344e6d11c09d1aaaf4d660fb26c1f87c13fc1da14997f1b5a71995dff8fbe0a62fae8473c7bdbd05bfb607d",
+        ),
+        (
+            None,
+            "6e1fde9cf9e2359a87420b65a87dc0c66136e66945196ba2475990d8a0c3a25b",
+            "b05e6b8ad4d69abf74aa3be3c0ee40ae07d66e1895b9ab09285a2f1192d562d2",
+            "7beb282184baadd08f166f16dd683b39cab53816ed81e6955def951cb2ddad1ec184e206746fd82bda075af03711d3d5658fc84a76196b0fa8d1ebc92ef9f30bb05e6b8ad4d69abf74aa3be3c0ee40ae07d66e1895b9ab09285a2f1192d562d2",
+        ),
+        (
+            Some(CHANNEL),
+            "4d57d97a68f555696620a6d849c0ce582568518d729eb753dc7c732de2804510",
+            "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+            "9b6f41540c9b95b4b7b281c3042fa9c54cef43c842d62ea3fd6030fcb66e70b3e80d49d44c29d1635da9348d02ec93f3ed1ef227dfb59a07b580095c2b82f80f9d16ca518aa0c2b707f2b2a609edeca73bca8dd59817a633f35574ac6fd80d00",
+        ),
+        (
+            Some(CHANNEL),
+            "d511fe78e23934b3dadb52fcd022974b80bd92bccc7c5cf404e46cc0a8a2f5cd",
+            "b26c1f87c13fc1da14997f1b5a71995dff8fbe0a62fae8473c7bdbd05bfb607d",
+            "305aaa3ac25e98f651427688b3fc43fe7d8a68a7ec1d7d61c61517c519bd4a427c3015599d83ca28b4c652333920223844ef0725eb5dc2febfd6af7677b73f01d0852a29b460fc92ec943242ac638a053bbacc200512b18b30d15083cbdc9282",
+        ),
+        (
+            Some(CHANNEL),
+            "6e1fde9cf9e2359a87420b65a87dc0c66136e66945196ba2475990d8a0c3a25b",
+            "b05e6b8ad4d69abf74aa3be3c0ee40ae07d66e1895b9ab09285a2f1192d562d2",
+            "ee3c7644fd8070532bc1fde3d70d742267da545d8c8f03e63bda63f1ad4214f4d2c4bfdb4eb9526def42deeb7e31602a6ff99eba893e0a4ad4d45892ca75e608d2b75e24a189a7f78ca776ba36fc53f6c3e31c32f251f2c524f0a44202f2902d",
+        ),
+    ];
+
+    /// Conformance: AUTH-CS-03, AUTH-CB-01
+    #[test]
+    fn auth_cs_05_the_vectors_of_the_specification() {
+        for (channel, seed, challenge, signature) in VECTORS {
+            let channel = channel.map(|channel| hex::decode(channel).unwrap());
+            let (seed, challenge) = (parse_seed(seed).unwrap(), parse_challenge(challenge).unwrap());
+            assert_eq!(sign(&seed, &challenge, channel.as_ref()), signature);
+            let verify = |signature| verify(&public_key(&seed), &challenge, channel.as_ref(), signature);
+            assert_eq!(verify(signature), Ok(()));
+            assert_eq!(verify(&signature.to_uppercase()), Ok(()));
+        }
+    }
+
+    /// The keys and the signature of the specification's example of router authentication.
+    #[test]
+    fn auth_rtr_01_the_example_of_the_specification() {
+        let key =
+            parse_public_key("4a3838f6fe75251e613329d53fc69b262d5eac97fb1d73bebbaed4015b53c862").unwrap();
+        let challenge =
+            parse_challenge("bbae60ea44cdd7b20dc7010a618b0f0803fab25a817520b4b7f057299b524deb").unwrap();
+        let proof = "fd5128d2d207ba58a9d1d6f41b72c747964ad9d1294077b3b1eee6130b05843ab12c53c7f2519f73d4feb82db19d8ca0fc26b62bde6518e79a882f5795bc9f00bbae60ea44cdd7b20dc7010a618b0f0803fab25a817520b4b7f057299b524deb";
+        assert_eq!(verify(&key, &challenge, None, proof), Ok(()));
+    }
+
+    const SEED: [u8; 32] = [7; 32];
+    const CHALLENGE: [u8; 32] = [1; 32];
+
+    #[test]
+    fn auth_cs_04_each_wrong_part_of_a_signature_is_refused() {
+        let key = public_key(&SEED);
+        let verify = |signature: &str| verify(&key, &CHALLENGE, None, signature);
+        let right = sign(&SEED, &CHALLENGE, None);
+        assert_eq!(verify(&right), Ok(()));
+        // A signature that is right, of something else.
+        assert_eq!(verify(&sign(&SEED, &[2; 32], None)), Err(CryptosignError::OtherMessage));
+        assert_eq!(verify(&sign(&SEED, &CHALLENGE, Some(&[3; 32]))), Err(CryptosignError::OtherMessage));
+        assert_eq!(verify(&sign(&[8; 32], &CHALLENGE, None)), Err(CryptosignError::OtherKey));
+        let (signature, signed) = right.split_at(128);
+        for other in [
+            "",
+            signature,
+            &right[1..],
+            &format!("{right}00"),
+            &format!("{}g", &right[1..]),
+            &format!("é{}", &right[2..]),
+            &format!("{}é{}", &right[..127], &right[129..]),
+        ] {
+            assert_eq!(verify(other), Err(CryptosignError::NotASignature), "{other}");
+        }
+        // All over the signature and what was signed.
+        for at in (0..right.len()).step_by(11) {
+            let mut digits = right.clone().into_bytes();
+            digits[at] = if digits[at] == b'0' { b'1' } else { b'0' };
+            assert!(verify(std::str::from_utf8(&digits).unwrap()).is_err(), "{at}");
+        }
+        let zeros = format!("{}{signed}", "0".repeat(128));
+        assert_eq!(verify(&zeros), Err(CryptosignError::OtherKey));
+    }
+
+    /// A key of small order "verifies" signatures that nobody made.
+    #[test]
+    fn auth_cs_04_weak_keys_verify_nothing() {
+        let mut neutral = [0; 32];
+        neutral[0] = 1;
+        let forged = format!("{}{}{}", hex::encode(&neutral), "0".repeat(64), hex::encode(&CHALLENGE));
+        assert_eq!(verify(&neutral, &CHALLENGE, None, &forged), Err(CryptosignError::OtherKey));
+    }
+
+    #[test]
+    fn auth_cs_01_a_public_key_has_64_digits_and_is_a_point() {
+        let key = public_key(&SEED);
+        assert_eq!(parse_public_key(&to_hex(&key)), Ok(key));
+        assert_eq!(parse_public_key(&to_hex(&key).to_uppercase()), Ok(key));
+        for text in ["", "00", &to_hex(&key)[1..], &format!("{}0", to_hex(&key)), &"x".repeat(64)] {
+            assert_eq!(parse_public_key(text), Err(CryptosignError::Not32Octets), "{text}");
+            assert_eq!(parse_challenge(text), Err(CryptosignError::Not32Octets), "{text}");
+            assert_eq!(parse_seed(text), Err(CryptosignError::Not32Octets), "{text}");
+        }
+        let no_point = format!("02{}", "0".repeat(62));
+        assert_eq!(parse_public_key(&no_point), Err(CryptosignError::NotAPublicKey));
+    }
+}
