@@ -206,7 +206,7 @@ impl Kdf {
         Ok(Zeroizing::new(match dialect {
             Dialect::Wamp => key.to_vec(),
             // Not what the hash is, but how PHC strings write it.
-            Dialect::Autobahn => BASE64_NO_PAD.encode(&*key).into_bytes(),
+            Dialect::Autobahn => BASE64_NO_PAD.encode(key.as_slice()).into_bytes(),
         }))
     }
 }
