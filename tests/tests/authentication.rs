@@ -9,7 +9,7 @@ use trunkline::config::{
 };
 use trunkline::{Attempt, Decision, NotVouched, Vouched};
 use trunkline_tests::{OTHER, Peer, RELAXED, STRICT, TestRouter, Transport, Via, config};
-use wamp_proto::auth::client::{Credential, Login, LoginError, Router};
+use wamp_proto::auth::client::{self, Channel, Credential, ExpectedRouter, Login, Refusal};
 use wamp_proto::auth::scram::{Answer, Dialect, Kdf, Verifier};
 use wamp_proto::auth::{cryptosign, wampcra};
 use wamp_proto::error_uri::{
@@ -912,51 +912,62 @@ async fn auth_trn_02_what_a_client_says_of_its_transport_itself_proves_nothing()
 }
 
 /// Joins as a client that is careful does.
-async fn log_in(router: &TestRouter, mut login: Login) -> Result<Welcome, LoginError> {
-    use wamp_proto::dict::{CallerRole, ClientRoles, Dict, HelloDetails};
+async fn log_in(router: &TestRouter, authid: &str, credential: Credential) -> Result<Welcome, Refusal> {
+    use wamp_proto::dict::{CallerRole, ClientRoles, HelloDetails};
     let roles = ClientRoles { caller: Some(CallerRole::default().into()), ..ClientRoles::default() };
-    let mut details: Dict<HelloDetails> =
-        HelloDetails { roles: Some(roles.into()), ..HelloDetails::default() }.into();
-    login.complete(&mut details);
+    let mut details = HelloDetails { roles: Some(roles.into()), ..HelloDetails::default() };
+    let mut login = Login::new(Some(authid), vec![credential], [3; 24]);
+    login.hello(&mut details);
     let mut peer = Peer::connect(router, "client", VIA).await;
     let said = |message: Message| message.encode(SerializerId::Json).unwrap();
-    peer.send_octets(vec![said(Hello { realm: STRICT.into(), details }.into())]).await;
+    peer.send_octets(vec![said(Hello { realm: STRICT.into(), details: details.into() }.into())]).await;
     let Message::Challenge(challenge) = peer.receive().await else { panic!("no CHALLENGE") };
-    let answer = login.answer(&challenge)?;
-    peer.send_octets(vec![said(answer.into())]).await;
+    let authenticate = match login.answer(&challenge)? {
+        client::Answer::Authenticate(authenticate) => authenticate,
+        client::Answer::ToSign(text) => {
+            let client::Answer::Authenticate(signed) =
+                client::Answer::signed(&wampcra::sign(b"another", &text))
+            else {
+                panic!("signed is signed")
+            };
+            signed
+        }
+    };
+    peer.send_octets(vec![said(authenticate.into())]).await;
     let welcome = peer.expect_welcome().await;
-    login.check(&welcome.details)?;
+    login.check_welcome(&welcome)?;
     Ok(welcome)
 }
 
-fn login(authid: &str, credential: Credential) -> Login {
-    Login::new(Some(authid.to_owned()), vec![credential], "Y2xpZW50".to_owned())
-}
-
-/// Conformance: AUTH-SCRAM-10
+/// Conformance: AUTH-SCRAM-10, AUTH-RTR-01
 #[tokio::test]
 async fn auth_gen_02_the_clients_half_of_every_method_fits_the_routers() {
     let router = TestRouter::with(&with_principals()).await;
-    let password = || "pencil".to_owned();
+    let scram = |dialect| Credential::Scram { dialect, password: "pencil".to_owned() };
+    let wampcra = |secret: &str| Credential::Wampcra { secret: secret.to_owned() };
     for (authid, credential) in [
         ("tom", Credential::Ticket("new ticket".to_owned())),
-        ("carl", Credential::Wampcra("another".to_owned())),
-        ("salim", Credential::Wampcra("secret123".to_owned())),
-        ("sam", Credential::Scram(Dialect::Wamp, password())),
-        ("paul", Credential::Scram(Dialect::Wamp, password())),
-        ("sam", Credential::Scram(Dialect::Autobahn, password())),
-        ("kate", Credential::Cryptosign(SEED)),
+        ("carl", wampcra("another")),
+        ("carl", Credential::WampcraSigner),
+        ("salim", wampcra("secret123")),
+        ("sam", scram(Dialect::Wamp)),
+        ("paul", scram(Dialect::Wamp)),
+        ("sam", scram(Dialect::Autobahn)),
+        ("kate", Credential::Cryptosign { seed: SEED, channel: None, router: None }),
     ] {
-        let welcome = log_in(&router, login(authid, credential.clone())).await.unwrap();
-        assert_eq!(said(&welcome), [authid, "user", credential.method().as_str(), "static"]);
+        let method = credential.method().as_str();
+        let welcome = log_in(&router, authid, credential).await.unwrap();
+        assert_eq!(said(&welcome), [authid, "user", method, "static"]);
     }
-    let proven = |seed| Router { public_key: cryptosign::public_key(&seed), challenge: [5; 32] };
-    let kate = || login("kate", Credential::Cryptosign(SEED));
-    assert!(log_in(&router, kate().with_router(proven([9; 32]))).await.is_ok());
+    let expecting = |seed| {
+        let router = ExpectedRouter { public_key: cryptosign::public_key(&seed), challenge: [5; 32] };
+        Credential::Cryptosign { seed: SEED, channel: None, router: Some(router) }
+    };
+    assert!(log_in(&router, "kate", expecting([9; 32])).await.is_ok());
     // Another router than the one that it should be, and one that cannot bind to a channel.
-    assert_eq!(log_in(&router, kate().with_router(proven([8; 32]))).await.unwrap_err(), LoginError::Router);
-    assert_eq!(log_in(&router, kate().bound_to([1; 32])).await.unwrap_err(), LoginError::ChannelBinding);
-    // A ticket proves nothing about the router.
-    let tom = login("tom", Credential::Ticket("new ticket".to_owned())).with_router(proven([9; 32]));
-    assert_eq!(log_in(&router, tom).await.unwrap_err(), LoginError::Router);
+    let refused = log_in(&router, "kate", expecting([8; 32])).await.unwrap_err();
+    assert!(matches!(refused, Refusal::Router(_)), "{refused:?}");
+    let channel = Channel { binding: "tls-exporter".to_owned(), id: [1; 32] };
+    let bound = Credential::Cryptosign { seed: SEED, channel: Some(channel), router: None };
+    assert_eq!(log_in(&router, "kate", bound).await.unwrap_err(), Refusal::ChannelBinding);
 }

@@ -50,7 +50,7 @@ uris! {
     AUTHENTICATION_FAILED = "wamp.error.authentication_failed";
     /// The realm does not take anonymous sessions.
     AUTHENTICATION_REQUIRED = "wamp.error.authentication_required";
-    /// A client cannot, or will not, answer CHALLENGE (a word of Autobahn's, A-15).
+    /// The client cannot, or will not, answer the CHALLENGE.
     CANNOT_AUTHENTICATE = "wamp.error.cannot_authenticate";
     /// The principal may not do this (Advanced Profile's word for `not_authorized`).
     AUTHORIZATION_DENIED = "wamp.error.authorization_denied";

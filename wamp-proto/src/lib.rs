@@ -26,6 +26,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "auth")]
 pub mod auth;
 pub mod batch;
 pub mod dict;

@@ -2,7 +2,11 @@
 //!
 //! Field names are the specification's element names. See [`decode`](crate::decode) and [`Message::encode`].
 
+use std::fmt;
+use std::ops::Deref;
+
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use crate::dict::{
     AbortDetails, AuthenticateExtra, CallOptions, CancelOptions, ChallengeExtra, Context, Dict, ErrorDetails,
@@ -184,7 +188,7 @@ messages! {
     /// The client's proof.
     Authenticate 5 "AUTHENTICATE" {
         /// The proof.
-        signature "Signature": Uri,
+        signature "Signature": Signature,
         /// What the method needs.
         extra "Extra": Dict<AuthenticateExtra>,
     };
@@ -382,6 +386,44 @@ impl Field for Answered {
             Self::Request(request) => request.value(),
             Self::Revocation => 0,
         });
+    }
+}
+
+/// What AUTHENTICATE proves identity with. It may be a ticket, and that is a secret (AUTH-TKT-01): it is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Signature(ByteString);
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signature(…)")
+    }
+}
+
+impl Deref for Signature {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<T: Into<ByteString>> From<T> for Signature {
+    fn from(text: T) -> Self {
+        Self(text.into())
+    }
+}
+
+impl Field for Signature {
+    fn read<'a, R: Reader<'a>>(reader: &mut R, context: &Context<'_>) -> Result<Self, DecodeError> {
+        ByteString::read(reader, context).map(Self)
+    }
+
+    fn write<W: Writer>(&self, writer: &mut W) {
+        self.0.write(writer);
+    }
+
+    fn text_bytes(&self) -> usize {
+        self.0.text_bytes()
     }
 }
 

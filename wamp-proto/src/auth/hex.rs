@@ -11,3 +11,8 @@ pub(super) fn decode<const N: usize>(digits: &str) -> Option<[u8; N]> {
     let decoded = base16ct::mixed::decode(digits, &mut octets).ok()?;
     (decoded.len() == N).then_some(octets)
 }
+
+/// The octets of any number of digits.
+pub(super) fn decode_any(digits: &str) -> Option<Vec<u8>> {
+    base16ct::mixed::decode_vec(digits).ok()
+}

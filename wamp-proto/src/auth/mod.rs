@@ -77,3 +77,26 @@ fn mac(key: &[u8], text: &[u8]) -> [u8; 32] {
     mac.update(text);
     mac.finalize().into_bytes().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auth_gen_01_every_method_is_found_by_its_name() {
+        for method in AuthMethod::ALL {
+            assert_eq!(AuthMethod::named(method.as_str()), Some(method));
+        }
+        for name in ["", "Ticket", "wamp-cra", "cryptosign-proxy"] {
+            assert_eq!(AuthMethod::named(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn auth_tkt_01_texts_of_any_length_are_compared() {
+        assert!(constant_time_eq(b"", b"") && constant_time_eq(b"ticket", b"ticket"));
+        for other in [&b""[..], b"ticke", b"tickets", b"Ticket", b"tickeT"] {
+            assert!(!constant_time_eq(b"ticket", other));
+        }
+    }
+}

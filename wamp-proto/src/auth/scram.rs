@@ -5,8 +5,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, STANDARD_NO_PAD as BASE64_NO_PAD};
 use sha2::{Digest as _, Sha256};
+use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{AuthMethod, constant_time_eq, mac};
+use super::{AuthMethod, constant_time_eq, hex, mac};
 
 /// Characters of a nonce that a client may choose.
 const NONCE_MAX: usize = 256;
@@ -64,6 +65,12 @@ pub enum ScramError {
     /// Costs outside of what is safe and bearable (AUTH-SCRAM-05).
     #[error("the cost parameters are too weak, or too dear")]
     Costs,
+    /// Another function than Autobahn's clients can compute.
+    #[error("this dialect of SCRAM has no key derivation but argon2id")]
+    Kdf,
+    /// Less salt than argon2 takes.
+    #[error("the salt is too short")]
+    Salt,
     /// Text that is no base64, or of another length.
     #[error("expected base64 of the right length")]
     Base64,
@@ -87,6 +94,22 @@ impl Dialect {
         }
     }
 
+    /// The key of WELCOME.Details.authextra that has the router's proof.
+    pub const fn server_signature_key(self) -> &'static str {
+        match self {
+            Self::Wamp => "verifier",
+            Self::Autobahn => "scram_server_signature",
+        }
+    }
+
+    /// Whether its clients can derive a key like that, and bear it.
+    fn check(self, kdf: Kdf) -> Result<(), ScramError> {
+        match (self, kdf) {
+            (Self::Autobahn, Kdf::Pbkdf2 { .. }) => Err(ScramError::Kdf),
+            _ => kdf.check(),
+        }
+    }
+
     /// The dialect of that method, if it is one of SCRAM.
     pub fn of(method: AuthMethod) -> Option<Self> {
         [Self::Wamp, Self::Autobahn].into_iter().find(|dialect| dialect.method() == method)
@@ -100,6 +123,8 @@ impl Kdf {
     const PASSES: std::ops::RangeInclusive<u32> = 1..=10_000;
     /// KiB of memory of Argon2id: the least that it takes, 1 GiB at most.
     const MEMORY: std::ops::RangeInclusive<u32> = 8..=1024 * 1024;
+    /// Passes times KiB of memory that a client is content with: as long as the least of PBKDF2.
+    const WORK_MIN: u64 = 1 << 12;
     /// Passes times KiB of memory: some seconds of work.
     const WORK_MAX: u64 = 1 << 24;
 
@@ -136,6 +161,17 @@ impl Kdf {
         }
     }
 
+    /// Whether it is work enough that a client may show its result to a router that may not be the right one
+    /// (AUTH-SCRAM-05).
+    pub fn is_strong(self) -> bool {
+        match self {
+            Self::Argon2id13 { iterations, memory } => {
+                u64::from(iterations) * u64::from(memory) >= Self::WORK_MIN
+            }
+            Self::Pbkdf2 { iterations } => iterations >= *Self::PBKDF2_ROUNDS.start(),
+        }
+    }
+
     /// Whether it is neither too weak nor dearer than anybody may ask of somebody else (AUTH-SCRAM-05).
     ///
     /// # Errors
@@ -152,25 +188,26 @@ impl Kdf {
         if is_bearable { Ok(()) } else { Err(ScramError::Costs) }
     }
 
-    fn derive(self, dialect: Dialect, password: &str, salt: &[u8]) -> Result<Vec<u8>, ScramError> {
-        self.check()?;
-        let mut key = [0; 32];
+    fn derive(self, dialect: Dialect, password: &str, salt: &[u8]) -> Result<Zeroizing<Vec<u8>>, ScramError> {
+        dialect.check(self)?;
+        let mut key = Zeroizing::new([0; 32]);
         match self {
             Self::Argon2id13 { iterations, memory } => {
                 let costs =
                     argon2::Params::new(memory, iterations, 1, Some(key.len())).or(Err(ScramError::Costs))?;
                 let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, costs);
-                argon2.hash_password_into(password.as_bytes(), salt, &mut key).or(Err(ScramError::Costs))?;
+                // Of what else it checks, only the salt has not been looked at.
+                argon2.hash_password_into(password.as_bytes(), salt, &mut *key).or(Err(ScramError::Salt))?;
             }
             Self::Pbkdf2 { iterations } => {
-                pbkdf2::pbkdf2_hmac::<Sha256>(password.as_bytes(), salt, iterations, &mut key);
+                pbkdf2::pbkdf2_hmac::<Sha256>(password.as_bytes(), salt, iterations, &mut *key);
             }
         }
-        Ok(match dialect {
+        Ok(Zeroizing::new(match dialect {
             Dialect::Wamp => key.to_vec(),
             // Not what the hash is, but how PHC strings write it.
-            Dialect::Autobahn => BASE64_NO_PAD.encode(key).into_bytes(),
-        })
+            Dialect::Autobahn => BASE64_NO_PAD.encode(key.as_slice()).into_bytes(),
+        }))
     }
 }
 
@@ -185,10 +222,11 @@ impl Verifier {
         Ok(Self { dialect, kdf, salt: salt.to_vec(), stored_key, server_key: keys.server_key })
     }
 
-    /// What was kept, from the base64 of its parts.
+    /// What was kept, from the base64 of its parts; or all three in hexadecimal digits, as Autobahn's
+    /// `derive_scram_credential` writes them and authenticators for Crossbar.io give them, in that dialect.
     ///
     /// # Errors
-    /// If a part is no base64, or a key has not 32 octets.
+    /// If a part is neither, a key has not 32 octets, or the costs are out of bounds.
     pub fn from_texts(
         dialect: Dialect,
         kdf: Kdf,
@@ -196,7 +234,14 @@ impl Verifier {
         stored_key: &str,
         server_key: &str,
     ) -> Result<Self, ScramError> {
-        kdf.check()?;
+        dialect.check(kdf)?;
+        // A salt could be read as either, but a key of 32 octets has one length in base64, and another in digits.
+        if let (Dialect::Autobahn, Some(stored_key), Some(server_key)) =
+            (dialect, hex::decode(stored_key), hex::decode(server_key))
+        {
+            let salt = hex::decode_any(salt).ok_or(ScramError::Base64)?;
+            return Ok(Self { dialect, kdf, salt, stored_key, server_key });
+        }
         let salt = BASE64.decode(salt).or(Err(ScramError::Base64))?;
         Ok(Self { dialect, kdf, salt, stored_key: key(stored_key)?, server_key: key(server_key)? })
     }
@@ -222,13 +267,20 @@ struct Keys {
     server_key: [u8; 32],
 }
 
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.client_key.zeroize();
+        self.server_key.zeroize();
+    }
+}
+
 impl Keys {
     fn derive(dialect: Dialect, password: &str, salt: &[u8], kdf: Kdf) -> Result<Self, ScramError> {
         // Autobahn takes the password as it is.
-        let password = match dialect {
+        let password = Zeroizing::new(match dialect {
             Dialect::Wamp => prepare(password)?,
             Dialect::Autobahn => password.to_owned(),
-        };
+        });
         let salted = kdf.derive(dialect, &password, salt)?;
         Ok(Self { client_key: mac(&salted, b"Client Key"), server_key: mac(&salted, b"Server Key") })
     }
@@ -246,7 +298,7 @@ impl Exchange {
     /// The router's: `server_nonce` is its half of the nonce.
     ///
     /// # Errors
-    /// If the authid has characters that are not allowed.
+    /// If the authid or a nonce has characters that are not allowed.
     pub fn new(
         authid: &str,
         client_nonce: &str,
@@ -265,6 +317,10 @@ impl Exchange {
         salt: &str,
         kdf: Kdf,
     ) -> Result<Self, ScramError> {
+        // A comma would end the attribute in what is signed.
+        if !nonce.bytes().all(|octet| octet.is_ascii_graphic() && octet != b',') {
+            return Err(ScramError::Nonce);
+        }
         let authid = prepare(authid)?;
         let (authid, binding) = match dialect {
             Dialect::Wamp => (authid.replace('=', "=3D").replace(',', "=2C"), NO_BINDING),
@@ -335,7 +391,8 @@ impl std::fmt::Debug for Answer {
 }
 
 impl Answer {
-    /// Proves knowledge of the password. `nonce`, `salt` and `kdf` are CHALLENGE's.
+    /// Proves knowledge of the password. `nonce`, `salt` and `kdf` are CHALLENGE's. Whether these costs are also enough
+    /// to show the proof to a stranger, [`Kdf::is_strong`] says.
     ///
     /// # Errors
     /// If the nonce does not begin with the client's own, the costs are out of bounds (AUTH-SCRAM-05), or a text has
@@ -353,8 +410,8 @@ impl Answer {
             return Err(ScramError::Nonce);
         }
         let octets = BASE64.decode(salt).or(Err(ScramError::Base64))?;
-        let keys = Keys::derive(dialect, password, &octets, kdf)?;
         let agreed = Exchange::agreed(dialect, authid, client_nonce, nonce.to_owned(), salt, kdf)?;
+        let keys = Keys::derive(dialect, password, &octets, kdf)?;
         let message = agreed.auth_message.as_bytes();
         let signature = mac(&sha256(&keys.client_key), message);
         Ok(Self {
@@ -364,11 +421,13 @@ impl Answer {
         })
     }
 
-    /// Checks the router's proof in WELCOME (AUTH-SCRAM-10).
+    /// Checks the router's proof in WELCOME (AUTH-SCRAM-10). The specification's example has `v=` before it, its text
+    /// has not.
     ///
     /// # Errors
     /// If it is none: whoever answered does not know what a router keeps of the password.
     pub fn check_server_signature(&self, verifier: &str) -> Result<(), ScramError> {
+        let verifier = verifier.strip_prefix("v=").unwrap_or(verifier);
         if constant_time_eq(&key(verifier)?, &self.server_signature) {
             Ok(())
         } else {
@@ -468,11 +527,72 @@ mod tests {
     /// Conformance: AUTH-SCRAM-04
     #[test]
     fn auth_scram_11_both_key_derivations_prove_the_password_and_nothing_else_does() {
+        for (dialect, kdf) in [(Dialect::Wamp, ARGON2), (Dialect::Wamp, PBKDF2), (Dialect::Autobahn, ARGON2)]
+        {
+            assert_eq!(exchange(dialect, kdf, "joe", "pencil", "pencil"), Ok(()));
+            assert_eq!(exchange(dialect, kdf, "joe", "pencil ", "pencil"), Err(ScramError::Proof));
+        }
+    }
+
+    /// Autobahn's own client raises an exception for that CHALLENGE.
+    #[test]
+    fn auth_scram_11_autobahns_dialect_has_no_pbkdf2() {
+        assert_eq!(exchange(Dialect::Autobahn, PBKDF2, "joe", "pencil", "pencil"), Err(ScramError::Kdf));
+        let key = BASE64.encode([7; 32]);
+        let kept = Verifier::from_texts(Dialect::Autobahn, PBKDF2, "c2FsdA==", &key, &key);
+        assert_eq!(kept, Err(ScramError::Kdf));
+    }
+
+    /// Computed with Autobahn|Python 26.10.2, `AuthScram.on_challenge` and `on_welcome`.
+    #[test]
+    fn auth_scram_08_the_dialect_of_autobahn_is_what_autobahn_computes() {
+        let kdf = Kdf::Argon2id13 { iterations: 2, memory: 64 };
+        let client = "cHlubmF0aGVuZXJhbmRvbQ==";
+        let (proof, signature) =
+            ("9PPzIaeL6Utw0MoJq6jFMwDQV38v5tnkL7uDbdKHW18=", "0lkeo4WONVcriEpRHHejinvDtk1Hyx50vTrunPDAiTY=");
+        // Without escaping of the authid, and with a password that SASLprep would change.
+        let odd =
+            ("dUPNzeNXZdnCtTeuwhhkhy+J0//Pj1kXRzOG/hm2MAk=", "+QBtJ1LgYdjUNgE/DpkgOgMXKTYgAhx9Di2llhu01hw=");
+        for (authid, password, (proof, signature)) in
+            [("user", "pencil", (proof, signature)), ("a,b=c", "I\u{ad}X\u{fc}", odd)]
+        {
+            let verifier = Verifier::derive(Dialect::Autobahn, password, b"sixteen octets..", kdf).unwrap();
+            let exchange = Exchange::new(authid, client, "c2VydmVybm9uY2Vmb3J1cw==", &verifier).unwrap();
+            assert_eq!(exchange.verify(&verifier, proof).as_deref(), Ok(signature));
+            let salt = verifier.salt_text();
+            let answer =
+                Answer::new(Dialect::Autobahn, authid, password, client, exchange.nonce(), &salt, kdf)
+                    .unwrap();
+            assert_eq!(answer.proof, proof);
+            assert_eq!(answer.check_server_signature(signature), Ok(()));
+        }
+    }
+
+    /// Computed with Autobahn|Python 26.10.2, `derive_scram_credential`.
+    #[test]
+    fn auth_scram_12_credentials_of_crossbar_are_read_as_they_are() {
+        let kdf = Kdf::Argon2id13 { iterations: 4096, memory: 512 };
+        let (salt, stored_key, server_key) = (
+            "7369787465656e206f63746574732e2e",
+            "6cff6d9bbe98d0f3b4c1b58a20b0bbcdf0922e58ebc5c896230d6e02bf13997b",
+            "690d4b6a0042e74b44334faa46934e3c3a3a63e3fc4ba0d1cf303e4905309840",
+        );
+        let verifier = Verifier::from_texts(Dialect::Autobahn, kdf, salt, stored_key, server_key).unwrap();
+        assert_eq!(verifier.salt, b"sixteen octets..");
+        assert_eq!(hex::encode(&verifier.stored_key), stored_key);
+        assert_eq!(hex::encode(&verifier.server_key), server_key);
+        let in_base64 = Verifier::from_texts(
+            Dialect::Autobahn,
+            kdf,
+            &verifier.salt_text(),
+            &BASE64.encode(verifier.stored_key),
+            &BASE64.encode(verifier.server_key),
+        );
+        assert_eq!(in_base64.as_ref(), Ok(&verifier));
         for dialect in [Dialect::Wamp, Dialect::Autobahn] {
-            for kdf in [ARGON2, PBKDF2] {
-                assert_eq!(exchange(dialect, kdf, "joe", "pencil", "pencil"), Ok(()));
-                assert_eq!(exchange(dialect, kdf, "joe", "pencil ", "pencil"), Err(ScramError::Proof));
-            }
+            let server_key = if dialect == Dialect::Wamp { server_key } else { "c2FsdA==" };
+            let mixed = Verifier::from_texts(dialect, kdf, salt, stored_key, server_key);
+            assert_eq!(mixed, Err(ScramError::Base64), "{dialect:?}");
         }
     }
 
@@ -500,7 +620,7 @@ mod tests {
             Answer::new(Dialect::Wamp, "joe", "pencil", "Y2xpZW50", nonce, &salt, kdf).map(|_| ())
         };
         assert_eq!(answer("Y2xpZW50c2VydmVy", ARGON2), Ok(()));
-        for nonce in ["Y2xpZW50", "c2VydmVyY2xpZW50", ""] {
+        for nonce in ["Y2xpZW50", "c2VydmVyY2xpZW50", "", "Y2xpZW50c2VydmVy,s=AA==", "Y2xpZW50 "] {
             assert_eq!(answer(nonce, ARGON2), Err(ScramError::Nonce), "{nonce}");
         }
         for kdf in [
@@ -512,6 +632,9 @@ mod tests {
         ] {
             assert_eq!(answer("Y2xpZW50c2VydmVy", kdf), Err(ScramError::Costs), "{kdf:?}");
         }
+        let short = BASE64.encode(b"seven..");
+        let answer = Answer::new(Dialect::Wamp, "joe", "pencil", "Y2xpZW50", "Y2xpZW50cw==", &short, ARGON2);
+        assert_eq!(answer.map(|_| ()), Err(ScramError::Salt));
     }
 
     #[test]

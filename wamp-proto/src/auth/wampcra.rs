@@ -45,6 +45,17 @@ impl Salting {
 
     /// Octets of a key at most: more than any hash has.
     pub const KEYLEN_MAX: u32 = 64;
+
+    /// Rounds if CHALLENGE does not say how many.
+    pub const ITERATIONS_DEFAULT: u32 = 1000;
+
+    /// Octets of a key if CHALLENGE does not say how many.
+    pub const KEYLEN_DEFAULT: u32 = 32;
+
+    /// Whether a client can derive a key like that for a stranger, and gets one.
+    pub fn is_bearable(&self) -> bool {
+        (1..=Self::ITERATIONS_MAX).contains(&self.iterations) && (1..=Self::KEYLEN_MAX).contains(&self.keylen)
+    }
 }
 
 impl Challenge<'_> {

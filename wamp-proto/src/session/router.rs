@@ -145,15 +145,25 @@ impl RouterSession {
         result
     }
 
-    /// The router sends CHALLENGE: AUTHENTICATE comes next, once (AUTH-GEN-02).
-    pub fn challenge(&mut self) {
-        self.state = State::Challenged;
+    /// The router sends CHALLENGE: AUTHENTICATE comes next, once (AUTH-GEN-02). Returns whether it may: only behind HELLO
+    /// or AUTHENTICATE, and not if the client gave up meanwhile.
+    pub fn challenge(&mut self) -> bool {
+        let may = self.state == State::Joining;
+        if may {
+            self.state = State::Challenged;
+        }
+        may
     }
 
-    /// The router sent WELCOME; from here the rules of the realm's profile apply.
-    pub fn welcome(&mut self, profile: Profile) {
-        self.profile = profile;
-        self.state = State::Open;
+    /// The router sends WELCOME; from here the rules of the realm's profile apply. Returns whether it may, as with
+    /// [`challenge`](Self::challenge).
+    pub fn welcome(&mut self, profile: Profile) -> bool {
+        let may = self.state == State::Joining;
+        if may {
+            self.profile = profile;
+            self.state = State::Open;
+        }
+        may
     }
 
     /// The router sends GOODBYE. Returns whether it may: only an open session is closed, and only once.
@@ -425,6 +435,26 @@ mod tests {
             assert!(session.receive(hello()).is_ok());
             session.challenge();
             assert!(session.receive(message).is_err() && session.is_over());
+        }
+    }
+
+    #[test]
+    fn ses_12_abort_ends_the_handshake_in_every_state_and_nothing_revives_it() {
+        let abort = || crate::session::abort(crate::error_uri::CANNOT_AUTHENTICATE, "no").into();
+        let mut opening = RouterSession::new();
+        assert!(!opening.challenge() && !opening.welcome(Profile::Default), "nobody said HELLO");
+        let mut joining = RouterSession::new();
+        assert!(joining.receive(hello()).is_ok());
+        let mut challenged = RouterSession::new();
+        assert!(challenged.receive(hello()).is_ok() && challenged.challenge());
+        assert!(!challenged.challenge() && !challenged.welcome(Profile::Default), "AUTHENTICATE is due");
+        let mut deciding = RouterSession::new();
+        assert!(deciding.receive(hello()).is_ok() && deciding.challenge());
+        assert!(deciding.receive(authenticate()).is_ok());
+        for mut session in [opening, joining, challenged, deciding] {
+            assert!(matches!(session.receive(abort()), Ok(RouterInput::Aborted)));
+            assert!(!session.challenge() && !session.welcome(Profile::Default) && session.is_over());
+            assert!(matches!(session.receive(authenticate()), Ok(RouterInput::Ignored)));
         }
     }
 

@@ -44,7 +44,8 @@ pub(super) fn start(workspace: &Workspace) -> anyhow::Result<(Child, Listeners)>
 /// The realm of the sample with a principal for each method, under another name.
 fn logins(workspace: &Workspace) -> anyhow::Result<String> {
     let sample = workspace.read("config/samples/authentication.toml")?;
-    let realm = sample.find("[[realms]]").and_then(|start| sample.get(start..)).context("a sample without realms")?;
+    let realm =
+        sample.find("[[realms]]").and_then(|start| sample.get(start..)).context("a sample without realms")?;
     anyhow::ensure!(realm.matches("[[realms]]").count() == 1, "the sample has several realms");
     Ok(format!("\n{}", realm.replacen("name = \"realm1\"", "name = \"logins\"", 1)))
 }
