@@ -15,6 +15,7 @@ mod counters;
 mod in_process;
 mod listen;
 mod outbox;
+mod pace;
 mod realm;
 mod realm_driver;
 mod realms;

@@ -15,6 +15,7 @@ use wamp_proto::{Profile, error_uri};
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::outbox::OutboxLimits;
+use crate::pace::Rate;
 use crate::realm::{
     Disclosure, Identity, QueueLimits, RankedPatterns, RealmSettings, Role, Rule, StoreLimits, Verdict,
 };
@@ -27,6 +28,8 @@ pub(crate) struct RealmPlan {
     pub(crate) label: String,
     pub(crate) profile: Profile,
     roles: HashMap<String, Arc<Role>>,
+    /// How fast the sessions of roles may send that have a limit.
+    rates: HashMap<String, Rate>,
     anonymous_role: Option<String>,
     uri_rules: UriRules,
     call_queues: Arc<RankedPatterns<QueueLimits>>,
@@ -219,6 +222,13 @@ impl RealmPlan {
                 Arc::new(Role::new(&role.name, role.trustlevel, &rules, &uri_rules, table_key)),
             )
         });
+        let rates = rules.roles.iter().map(|role| {
+            let rate = Rate {
+                messages_per_second: per_second(role.messages_per_second),
+                bytes_per_second: per_second(role.bytes_per_second),
+            };
+            (role.name.clone(), rate)
+        });
         let call_queues = rules.call_queues.iter().map(|queue| {
             let limits = QueueLimits { calls: queue.limit, max_bytes: queue.max_bytes };
             (queue.uri.as_str(), queue.match_policy, limits)
@@ -232,6 +242,7 @@ impl RealmPlan {
             label: label.to_owned(),
             profile: rules.profile,
             roles: roles.collect(),
+            rates: rates.filter(|(_, rate)| *rate != Rate::default()).collect(),
             anonymous_role: rules.anonymous_role.clone(),
             call_queues: Arc::new(RankedPatterns::new(call_queues, table_key)),
             uri_rules,
@@ -252,6 +263,11 @@ impl RealmPlan {
         self.roles.get(name)
     }
 
+    /// How fast the sessions of that role may send.
+    pub(crate) fn rate(&self, role: &str) -> Rate {
+        self.rates.get(role).copied().unwrap_or_default()
+    }
+
     /// The name of the role that anonymous sessions have, unless their listener gives them another.
     pub(crate) fn anonymous_role(&self) -> Option<&str> {
         self.anonymous_role.as_deref()
@@ -261,6 +277,10 @@ impl RealmPlan {
     pub(crate) fn drops_events(&self) -> bool {
         self.drops_events
     }
+}
+
+fn per_second(count: Option<usize>) -> Option<NonZeroU64> {
+    NonZeroU64::new(count? as u64)
 }
 
 fn rules_of(permission: &Permission) -> impl Iterator<Item = Rule> {

@@ -19,7 +19,9 @@ use wamp_proto::{
     decode, error_uri,
 };
 
+use crate::counters::Counters;
 use crate::outbox::Outbox;
+use crate::pace::Rate;
 use crate::realm::{Features, Identity, Outgoing, Request};
 use crate::realm_driver::{Membership, RealmDriver};
 use crate::realms::RealmPlan;
@@ -44,6 +46,7 @@ pub(crate) struct Session {
     router: Arc<Router>,
     driver: Arc<RealmDriver>,
     membership: Membership,
+    rate: Rate,
     rules: DecodeRules,
     serializer: SerializerId,
     /// Calls that lost a progressive result on the way here, and whose final answer is still to be written.
@@ -157,6 +160,7 @@ impl Session {
             router: router.clone(),
             driver,
             membership,
+            rate: plan.rate(&role.name),
             rules,
             serializer,
             spoiled_calls: Vec::new(),
@@ -300,6 +304,15 @@ impl Session {
     /// The messages that wait for this session.
     pub(crate) fn outbox(&self) -> &Outbox {
         &self.membership.outbox
+    }
+
+    /// How fast it may send.
+    pub(crate) fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        self.driver.counters()
     }
 
     /// The session's ID, for logs.
