@@ -38,6 +38,10 @@ pub struct Listener {
     pub connections_max: usize,
     /// Connections at a time from one source address. Peers on a Unix domain socket have none.
     pub connections_per_address_max: usize,
+    /// Connections at a time that have not got WELCOME yet.
+    pub handshakes_max: usize,
+    /// Those from one source address. Peers on a Unix domain socket have none.
+    pub handshakes_per_address_max: usize,
     /// A peer that was silent this long is sent a ping, after twice as long at the latest.
     pub ping_interval: Duration,
     /// A peer from which nothing at all comes this long after a ping is taken for dead.
@@ -178,6 +182,8 @@ impl Default for Listener {
             message_max_bytes: None,
             connections_max: 65_536,
             connections_per_address_max: 16_384,
+            handshakes_max: 4096,
+            handshakes_per_address_max: 1024,
             ping_interval: Duration::from_secs(20),
             ping_timeout: Duration::from_secs(10),
             trusted_proxies: Vec::new(),

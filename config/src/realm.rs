@@ -73,12 +73,17 @@ pub enum SlowSubscriber {
 }
 
 /// A role: what its sessions may do. What no permission allows is denied.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Role {
     /// The role's name, the authrole of its sessions.
     pub name: String,
     /// `trustlevel` of what its sessions publish and call (TRL-01). Without it, EVENT and INVOCATION have none.
     pub trustlevel: Option<u64>,
+    /// Messages that each of its sessions may send in one second; none stands for any number. Beyond it, the session is
+    /// read more slowly: nothing is lost.
+    pub messages_per_second: Option<usize>,
+    /// Octets of these messages; none stands for any number.
+    pub bytes_per_second: Option<usize>,
     /// For one action and URI, the most specific permission that names the action decides.
     pub permissions: Vec<Permission>,
 }
@@ -174,8 +179,8 @@ impl Realm {
     pub fn open(name: &str) -> Self {
         let role = Role {
             name: "anonymous".to_owned(),
-            trustlevel: None,
             permissions: vec![Permission::everything()],
+            ..Role::default()
         };
         let rules = RealmRules {
             anonymous_role: Some(role.name.clone()),

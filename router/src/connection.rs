@@ -22,6 +22,7 @@ use crate::authentication::{Candidate, Conversation, Gone, Refused, TransportCre
 use crate::listen::{self, Entrance, OpenError, Opened, Source};
 use crate::opening::Opening;
 use crate::outbox::Closed;
+use crate::pace::Pace;
 use crate::realm::Outgoing;
 use crate::router::Router;
 use crate::session::{Flow, Session};
@@ -95,7 +96,7 @@ pub(crate) async fn serve(socket: Plain, peer: Source, entrance: Arc<Entrance>, 
     let listener = &entrance.listener;
     let mut deadline = Instant::now() + listener.handshake_timeout;
     let opening = Box::pin(open(socket, peer, entrance.clone(), router.clone()));
-    let (Opened { mut transport, place: _place, cookie }, peer) = match timeout_at(deadline, opening).await {
+    let (Opened { mut transport, mut place, cookie }, peer) = match timeout_at(deadline, opening).await {
         Ok(Some(opened)) => opened,
         Ok(None) => return,
         Err(_) => {
@@ -118,6 +119,7 @@ pub(crate) async fn serve(socket: Plain, peer: Source, entrance: Arc<Entrance>, 
                 Ok(session) => session,
                 Err(last_words) => return farewell(transport, last_words).await,
             };
+        place.end_handshake();
         let id = session.id();
         let end = OpenSession::new(&mut transport, session, listener, &router).await;
         // The session was dropped with its future: it has left its realm before anything is said.
@@ -374,6 +376,10 @@ struct OpenSession<'a> {
     is_pinged: bool,
     /// Since when nothing is read because the session leaves its answers unread.
     paused_since: Option<Instant>,
+    /// What the session may still send, if that is limited.
+    pace: Option<Box<Pace>>,
+    /// Until when nothing is read because the session sent too fast.
+    rests_until: Option<Instant>,
     close_timeout: Duration,
     /// The router ends the session.
     ending: Option<Ending>,
@@ -391,16 +397,19 @@ struct Ending {
 
 impl<'a> OpenSession<'a> {
     fn new(transport: &'a mut Transport, session: Session, listener: &Listener, router: &Router) -> Self {
+        let now = Instant::now();
         Self {
             transport,
-            session,
-            timer: Box::pin(sleep_until(Instant::now() + listener.ping_interval)),
+            timer: Box::pin(sleep_until(now + listener.ping_interval)),
             ping_interval: listener.ping_interval,
             ping_timeout: listener.ping_timeout,
             outbox_stall: router.limits().outbox_stall,
             is_alive: true,
             is_pinged: false,
             paused_since: None,
+            pace: session.rate().begin(now),
+            rests_until: None,
+            session,
             close_timeout: router.close_timeout(),
             ending: None,
         }
@@ -470,7 +479,8 @@ impl<'a> OpenSession<'a> {
         })
     }
 
-    /// Handles frames until none is left or it is the outbox's turn; ready with `None` in the latter case.
+    /// Handles frames until none is left, the session is too fast, or it is the outbox's turn; ready with `None` in the
+    /// last two cases.
     fn poll_receive(&mut self, cx: &mut Context<'_>, handled: &mut usize) -> Poll<Option<End>> {
         while *handled < FRAMES_PER_TURN {
             let received = match ready!(self.transport.poll_receive(cx)) {
@@ -492,6 +502,9 @@ impl<'a> OpenSession<'a> {
             self.is_alive = true;
             self.is_pinged = false;
             let Received::Message(frame) = received else { continue };
+            if let Some(pace) = &mut self.pace {
+                self.rests_until = pace.count(frame.len(), Instant::now());
+            }
             match self.session.receive(&frame) {
                 Ok(Flow::Continue) => {}
                 Ok(Flow::Leave(goodbye)) => {
@@ -507,12 +520,36 @@ impl<'a> OpenSession<'a> {
                 }
                 Err(violation) => return Poll::Ready(Some(End::Violation(violation))),
             }
+            if self.rests_until.is_some() {
+                self.session.counters().reads_delayed.increment();
+                break;
+            }
         }
         Poll::Ready(None)
     }
 
-    /// Whether reading pauses because the peer leaves the answers to its own requests unread.
+    /// Whether reading pauses. The outbox is looked at first: who reads nothing must not hide behind its rate.
     fn is_paused(&mut self) -> bool {
+        self.is_congested() || self.rests()
+    }
+
+    /// Whether reading pauses because the peer sent too fast.
+    fn rests(&mut self) -> bool {
+        let Some(until) = self.rests_until else { return false };
+        // Of a session that the router ends nothing is routed any more, and its GOODBYE must not come late.
+        if self.ending.is_some() || until <= Instant::now() {
+            self.rests_until = None;
+            self.is_alive = true;
+            return false;
+        }
+        if until < self.timer.deadline() {
+            self.timer.as_mut().reset(until);
+        }
+        true
+    }
+
+    /// Whether reading pauses because the peer leaves the answers to its own requests unread.
+    fn is_congested(&mut self) -> bool {
         if !self.session.outbox().is_congested() {
             // The pause was ours, so it does not count against the peer.
             if self.paused_since.take().is_some() {
@@ -548,6 +585,14 @@ impl<'a> OpenSession<'a> {
                     return Poll::Ready(End::Stalled);
                 }
                 stalled_at
+            } else if let Some(until) = self.rests_until {
+                // The same holds here.
+                if until <= now {
+                    cx.waker().wake_by_ref();
+                    now + self.ping_interval
+                } else {
+                    until
+                }
             } else if self.is_alive || self.transport.took_octets() {
                 self.is_alive = false;
                 self.is_pinged = false;

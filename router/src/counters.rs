@@ -26,6 +26,10 @@ counters! {
     connections_refused,
     /// Connections refused because their source address had as many as it may have.
     connections_refused_by_address,
+    /// Connections refused because their listener had as many handshakes under way as it may have.
+    handshakes_over_limit,
+    /// Connections refused because their source address had as many handshakes under way as it may have.
+    handshakes_over_limit_by_address,
     /// Connections that ended before a WAMP transport stood: wrong octets, HTTP, refused handshakes.
     handshakes_refused,
     /// Connections whose peer took too long for its handshake or HELLO (SES-16).
@@ -56,6 +60,8 @@ counters! {
     stalled_sessions,
     /// Sessions ended because nothing came from the peer, not even an answer to a ping.
     dead_peers,
+    /// Pauses of reading because a session sent faster than its role may.
+    reads_delayed,
     /// INVOCATIONs not sent because the callee's outbox was full.
     callees_full,
     /// EVENTs skipped for a recipient that could not take them: over its size limit, or not transcodable.

@@ -19,6 +19,7 @@ mod inquiry;
 mod listen;
 mod opening;
 mod outbox;
+mod pace;
 mod realm;
 mod realm_driver;
 mod realms;

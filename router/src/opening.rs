@@ -137,7 +137,8 @@ impl<'a> Opening<'a> {
             authrole = %role.name, authmethod, "joined"
         );
         let Self { protocol, router, serializer, .. } = self;
-        let mut session = Session::new(protocol, router.clone(), driver, membership, rules, serializer);
+        let rate = plan.rate(&role.name);
+        let mut session = Session::new(protocol, router.clone(), driver, membership, rules, serializer, rate);
         if let Some(login) = &admitted.login {
             router.cookies().joined(session.session(), login.clone());
         }

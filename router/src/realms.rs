@@ -17,6 +17,7 @@ use crate::authentication::{Cookies, Hook, Issuer, Principals};
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::outbox::OutboxLimits;
+use crate::pace::Rate;
 use crate::realm::{
     Disclosure, Identity, QueueLimits, RankedPatterns, RealmSettings, Role, Rule, StoreLimits, Verdict,
 };
@@ -29,6 +30,8 @@ pub(crate) struct RealmPlan {
     pub(crate) label: String,
     pub(crate) profile: Profile,
     roles: HashMap<String, Arc<Role>>,
+    /// How fast the sessions of roles may send that have a limit.
+    rates: HashMap<String, Rate>,
     anonymous_role: Option<String>,
     pub(crate) principals: Principals,
     pub(crate) issuers: Vec<Issuer>,
@@ -234,6 +237,13 @@ impl RealmPlan {
                 Arc::new(Role::new(&role.name, role.trustlevel, &rules, &uri_rules, table_key)),
             )
         });
+        let rates = rules.roles.iter().map(|role| {
+            let rate = Rate {
+                messages_per_second: per_second(role.messages_per_second),
+                bytes_per_second: per_second(role.bytes_per_second),
+            };
+            (role.name.clone(), rate)
+        });
         let call_queues = rules.call_queues.iter().map(|queue| {
             let limits = QueueLimits { calls: queue.limit, max_bytes: queue.max_bytes };
             (queue.uri.as_str(), queue.match_policy, limits)
@@ -251,6 +261,7 @@ impl RealmPlan {
             label: label.to_owned(),
             profile: rules.profile,
             roles: roles.collect(),
+            rates: rates.filter(|(_, rate)| *rate != Rate::default()).collect(),
             anonymous_role: rules.anonymous_role.clone(),
             principals: Principals::new(&rules.principals),
             issuers: rules.jwt.iter().filter_map(usable).collect(),
@@ -272,6 +283,11 @@ impl RealmPlan {
     /// The role of that name.
     pub(crate) fn role(&self, name: &str) -> Option<&Arc<Role>> {
         self.roles.get(name)
+    }
+
+    /// How fast the sessions of that role may send.
+    pub(crate) fn rate(&self, role: &str) -> Rate {
+        self.rates.get(role).copied().unwrap_or_default()
     }
 
     /// The name of the role that anonymous sessions have, unless their listener gives them another.
@@ -302,6 +318,10 @@ impl RealmPlan {
 fn usable(settings: &JwtIssuer) -> Option<Issuer> {
     let loaded = Issuer::load(settings);
     loaded.inspect_err(|error| tracing::error!(%error, "tokens of this issuer are refused")).ok()
+}
+
+fn per_second(count: Option<usize>) -> Option<NonZeroU64> {
+    NonZeroU64::new(count? as u64)
 }
 
 fn rules_of(permission: &Permission) -> impl Iterator<Item = Rule> {

@@ -16,7 +16,9 @@ use wamp_proto::{
     Violation, decode, error_uri,
 };
 
+use crate::counters::Counters;
 use crate::outbox::Outbox;
+use crate::pace::Rate;
 use crate::realm::{Outgoing, Request};
 use crate::realm_driver::{Membership, RealmDriver};
 use crate::router::Router;
@@ -28,6 +30,7 @@ pub(crate) struct Session {
     router: Arc<Router>,
     driver: Arc<RealmDriver>,
     membership: Membership,
+    rate: Rate,
     rules: DecodeRules,
     serializer: SerializerId,
     /// Calls that lost a progressive result on the way here and whose final answer is still to be written, and why.
@@ -56,12 +59,14 @@ impl Session {
         membership: Membership,
         rules: DecodeRules,
         serializer: SerializerId,
+        rate: Rate,
     ) -> Self {
         Self {
             protocol,
             router,
             driver,
             membership,
+            rate,
             rules,
             serializer,
             spoiled_calls: Vec::new(),
@@ -230,6 +235,15 @@ impl Session {
     /// The session's ID.
     pub(crate) fn session(&self) -> SessionId {
         self.membership.session
+    }
+
+    /// How fast it may send.
+    pub(crate) fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        self.driver.counters()
     }
 
     /// The session's ID, for logs.

@@ -51,6 +51,8 @@ fn with_principals() -> Config {
         .map(|name| Role {
             name: name.to_owned(),
             trustlevel: None,
+            messages_per_second: None,
+            bytes_per_second: None,
             permissions: vec![Permission::everything()],
         })
         .to_vec();

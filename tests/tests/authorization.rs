@@ -39,8 +39,8 @@ fn with_roles() -> Config {
     let rules = &mut config.realms[0].rules;
     rules.anonymous_role = Some("guest".to_owned());
     rules.roles = vec![
-        Role { name: "guest".to_owned(), trustlevel: None, permissions: guest },
-        Role { name: "backend".to_owned(), trustlevel: None, permissions: vec![Permission::everything()] },
+        Role { name: "guest".to_owned(), permissions: guest, ..Role::default() },
+        Role { name: "backend".to_owned(), permissions: vec![Permission::everything()], ..Role::default() },
     ];
     config
 }

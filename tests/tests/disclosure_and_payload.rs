@@ -46,8 +46,13 @@ async fn cid_03_disclosure_that_the_realm_denies_is_an_error() {
     let rules = &mut config.realms[0].rules;
     rules.anonymous_role = Some("hidden".to_owned());
     rules.roles = vec![
-        Role { name: "hidden".to_owned(), trustlevel: None, permissions: everything(Disclose::Denied) },
-        Role { name: "known".to_owned(), trustlevel: Some(7), permissions: everything(Disclose::Always) },
+        Role { name: "hidden".to_owned(), permissions: everything(Disclose::Denied), ..Role::default() },
+        Role {
+            name: "known".to_owned(),
+            trustlevel: Some(7),
+            permissions: everything(Disclose::Always),
+            ..Role::default()
+        },
     ];
     let router = TestRouter::with(&config).await;
     let mut known = Peer::join_as(&router, "known", "known").await;

@@ -9,7 +9,8 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
-use trunkline::config::{Config, Limits, Listener};
+use trunkline::Router;
+use trunkline::config::{Config, Limits, Listener, Permission, Role};
 use trunkline_tests::{
     DEADLINE, Peer, RawFrames, STRICT, TestRouter, Transport, Via, config, error, event, frame, hello,
     open_websocket, within_deadline,
@@ -191,6 +192,102 @@ async fn a_peer_that_answers_pings_stays() {
     });
     futures_util::future::join_all(peers).await;
     assert_eq!(router.router().counters().dead_peers.value(), 0);
+}
+
+/// Everybody has that role.
+fn with_role(role: Role) -> Config {
+    let mut config = config();
+    config.realms[0].rules.roles = vec![Role { permissions: vec![Permission::everything()], ..role }];
+    config
+}
+
+fn anonymous() -> Role {
+    Role { name: "anonymous".to_owned(), ..Role::default() }
+}
+
+fn reads_delayed(router: &Router) -> u64 {
+    router.counters().reads_delayed.value()
+}
+
+#[tokio::test]
+async fn what_a_session_sends_too_fast_is_delayed_and_all_of_it_comes_in_order() {
+    const PER_SECOND: usize = 100;
+    for via in Via::sockets() {
+        let mut config = with_role(Role { messages_per_second: Some(PER_SECOND), ..anonymous() });
+        // Nobody but alice is held up.
+        config.realms[0].rules.roles.push(Role {
+            name: "fast".to_owned(),
+            permissions: vec![Permission::everything()],
+            ..Role::default()
+        });
+        let router = TestRouter::with(&config).await;
+        let mut bob = Peer::join_as(&router, "bob", "fast").await;
+        let tick = bob.subscribe("com.example.tick").await;
+        let mut alice = Peer::join_via(&router, "alice", via).await;
+        let mut number = 0;
+        // A machine that is busy enough needs more than one second's messages to be too fast.
+        while reads_delayed(router.router()) == 0 {
+            let publish = |number| format!(r#"[16,{number},{{}},"com.example.tick",[{number}]]"#);
+            let messages: Vec<_> = (number + 1..=number + PER_SECOND + 10).map(publish).collect();
+            alice.send_all(&messages.iter().map(String::as_str).collect::<Vec<_>>()).await;
+            for _ in &messages {
+                number += 1;
+                let [_] = bob.expect(&event(tick, &format!("[{number}]"))).await;
+            }
+        }
+        alice.expect_silence().await;
+    }
+}
+
+#[tokio::test]
+async fn who_sent_too_much_is_written_to_but_not_read_and_not_taken_for_dead() {
+    // One mebibyte takes it a minute: longer than any test waits.
+    let bytes_per_second = Some((1 << 20) / 64);
+    for via in Via::json() {
+        let mut config = with_role(Role { bytes_per_second, ..anonymous() });
+        config.listeners = pinging(DEADLINE / 40, DEADLINE / 20).listeners;
+        let router = TestRouter::with(&config).await;
+        let mut alice = Peer::join_via(&router, "alice", via).await;
+        let tick = alice.subscribe("com.example.tick").await;
+        let mut carol = Peer::join_as(&router, "carol", "anonymous").await;
+        let tock = carol.subscribe("com.example.tock").await;
+        let around = r#"[16,2,{},"com.example.tock",]"#.len();
+        let payload = format!(r#"["{}"]"#, "x".repeat((1 << 20) - around - 4));
+        alice.publish("com.example.tock", &payload).await;
+        let [_] = carol.expect(&event(tock, &payload)).await;
+        router.wait_until("reading rests", |router| reads_delayed(router) == 1).await;
+
+        alice.send(r#"[16,3,{"acknowledge":true},"com.example.tock"]"#).await;
+        // Who joined later and is silent as well is dead before.
+        let mallory = Peer::join_via(&router, "mallory", via).await.into_stream();
+        router.wait_until("mallory is dead", |router| router.counters().dead_peers.value() == 1).await;
+        drop(mallory);
+        for number in 0..100 {
+            carol.publish("com.example.tick", &format!("[{number}]")).await;
+            let [_] = alice.expect(&event(tick, &format!("[{number}]"))).await;
+        }
+        let counters = router.router().counters();
+        assert_eq!((counters.dead_peers.value(), counters.reads_delayed.value()), (1, 1));
+        assert_eq!(router.router().sessions(), 2);
+        carol.expect_silence().await;
+    }
+}
+
+#[tokio::test]
+async fn who_sent_too_much_can_still_say_goodbye_to_a_router_that_goes_down() {
+    let bytes_per_second = Some((1 << 20) / 64);
+    let mut config = with_role(Role { bytes_per_second, ..anonymous() });
+    config.node.close_timeout = DEADLINE * 2;
+    let router = TestRouter::with(&config).await;
+    let mut alice = Peer::join_via(&router, "alice", RAW_JSON).await;
+    alice.send(&publish_of(1 << 20)).await;
+    router.wait_until("reading rests", |router| reads_delayed(router) == 1).await;
+    let parting = async {
+        alice.expect_goodbye("wamp.close.system_shutdown").await;
+        alice.send(r#"[6,{},"wamp.close.goodbye_and_out"]"#).await;
+        alice.expect_closed().await;
+    };
+    within_deadline("all is over", async { tokio::join!(router.shut_down(), parting) }).await;
 }
 
 fn with_outbox(max_bytes: usize) -> Config {

@@ -343,6 +343,45 @@ async fn raw_03_an_address_with_too_many_connections_is_refused_alone() {
 }
 
 #[tokio::test]
+async fn too_many_handshakes_at_a_time_are_refused_and_sessions_do_not_count() {
+    let mut config = config();
+    config.listeners[0].handshakes_max = 2;
+    let router = TestRouter::with(&config).await;
+    let mut alice = Peer::join_via(&router, "alice", Via::json()[0]).await;
+    let mut bob = Peer::join_via(&router, "bob", Via::json()[1]).await;
+    let _silent = TcpStream::connect(router.address()).await.unwrap();
+    // A transport without a session is half a handshake, too.
+    let mut carol = Peer::connect(&router, "carol", Via::json()[1]).await;
+    assert_eq!(raw_reply(router.address()).await, [0x7F, 0x40, 0, 0]);
+    assert_is_full(&reply(router.address(), UPGRADE.as_bytes()).await);
+    let counters = router.router().counters();
+    assert_eq!((counters.handshakes_over_limit.value(), counters.connections_refused.value()), (2, 0));
+    carol.hello(STRICT).await;
+    for peer in [&mut alice, &mut bob, &mut carol] {
+        peer.publish_acknowledged("com.example.tick", "").await;
+    }
+    Peer::join_via(&router, "dave", Via::json()[1]).await;
+}
+
+#[tokio::test]
+async fn an_address_with_too_many_handshakes_is_refused_alone() {
+    let mut config = config();
+    config.listeners[0].handshakes_per_address_max = 1;
+    let scratch = Scratch::new();
+    let path = scratch.path("trunkline.sock");
+    config.listeners[0].addresses.push(Address::Unix(path.clone()));
+    let router = TestRouter::with(&config).await;
+    let _silent = TcpStream::connect(router.address()).await.unwrap();
+    assert_eq!(raw_reply(router.address()).await, [0x7F, 0x40, 0, 0]);
+    let counters = router.router().counters();
+    assert_eq!(
+        (counters.handshakes_over_limit_by_address.value(), counters.handshakes_over_limit.value()),
+        (1, 0)
+    );
+    Peer::join_over(UnixStream::connect(&path).await.unwrap(), "bob", Via::json()[1]).await;
+}
+
+#[tokio::test]
 async fn only_so_many_are_told_at_a_time_that_there_is_no_place() {
     const TOLD_MAX: usize = 64;
     let mut config = config();

@@ -1,4 +1,5 @@
-//! How many connections a listener has, all in all and from each source address.
+//! How many connections a listener has and how many of them are in their handshake, all in all and from each source
+//! address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -17,16 +18,24 @@ const REFUSALS_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Admission {
     connections_max: usize,
-    per_address_max: usize,
+    handshakes_max: usize,
+    per_address_max: Load,
     counters: Arc<Counters>,
     taken: Mutex<Taken>,
 }
 
 #[derive(Debug, Default)]
 struct Taken {
-    connections: usize,
-    by_address: HashMap<IpAddr, usize>,
+    all: Load,
+    by_address: HashMap<IpAddr, Load>,
     refusals: usize,
+}
+
+/// Connections, and those of them that are in their handshake.
+#[derive(Clone, Copy, Debug, Default)]
+struct Load {
+    connections: usize,
+    handshakes: usize,
 }
 
 /// What one connection takes, given back when this is dropped.
@@ -34,6 +43,8 @@ struct Taken {
 pub(crate) struct Place {
     admission: Arc<Admission>,
     kind: Kind,
+    /// Whether it counts for the handshakes, too.
+    is_handshake: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +67,11 @@ impl Admission {
     pub(crate) fn new(listener: &Listener, counters: Arc<Counters>) -> Arc<Self> {
         Arc::new(Self {
             connections_max: listener.connections_max,
-            per_address_max: listener.connections_per_address_max,
+            handshakes_max: listener.handshakes_max,
+            per_address_max: Load {
+                connections: listener.connections_per_address_max,
+                handshakes: listener.handshakes_per_address_max,
+            },
             counters,
             taken: Mutex::default(),
         })
@@ -64,14 +79,18 @@ impl Admission {
 
     /// A place for a connection that was just accepted.
     pub(crate) fn enter(self: &Arc<Self>) -> Result<Place, Overrun> {
-        let mut place = Place { admission: self.clone(), kind: Kind::None };
+        let mut place = Place { admission: self.clone(), kind: Kind::None, is_handshake: false };
         let mut taken = self.taken.lock();
-        if taken.connections < self.connections_max {
-            taken.connections += 1;
-            place.kind = Kind::Anywhere;
-        } else {
+        if taken.all.connections >= self.connections_max {
             self.counters.connections_refused.increment();
             place.kind = taken.refuse()?;
+        } else if taken.all.handshakes >= self.handshakes_max {
+            self.counters.handshakes_over_limit.increment();
+            place.kind = taken.refuse()?;
+        } else {
+            taken.all.add();
+            place.kind = Kind::Anywhere;
+            place.is_handshake = true;
         }
         drop(taken);
         Ok(place)
@@ -87,21 +106,35 @@ impl Taken {
         Ok(Kind::Refusal)
     }
 
-    fn give_back(&mut self, kind: Kind) {
+    /// Takes back what a place counted for: the connection, the handshake, or both.
+    fn give_back(&mut self, kind: Kind, given: Load) {
         match kind {
-            Kind::Anywhere => self.connections -= 1,
+            Kind::Anywhere => self.all.remove(given),
             Kind::Of(address) => {
-                self.connections -= 1;
-                if let Some(count) = self.by_address.get_mut(&address) {
-                    *count -= 1;
-                    if *count == 0 {
+                self.all.remove(given);
+                if let Some(load) = self.by_address.get_mut(&address) {
+                    load.remove(given);
+                    if load.connections == 0 {
                         self.by_address.remove(&address);
                     }
                 }
             }
-            Kind::Refusal => self.refusals -= 1,
+            Kind::Refusal => self.refusals -= given.connections,
             Kind::None => {}
         }
+    }
+}
+
+impl Load {
+    /// Adds a connection, which begins with its handshake.
+    fn add(&mut self) {
+        self.connections += 1;
+        self.handshakes += 1;
+    }
+
+    fn remove(&mut self, other: Self) {
+        self.connections -= other.connections;
+        self.handshakes -= other.handshakes;
     }
 }
 
@@ -119,23 +152,43 @@ impl Place {
             return Ok(());
         };
         let mut taken = self.admission.taken.lock();
-        let count = taken.by_address.get(&address).copied().unwrap_or_default();
-        if count < self.admission.per_address_max {
-            taken.by_address.insert(address, count + 1);
+        let max = &self.admission.per_address_max;
+        let load = taken.by_address.entry(address).or_default();
+        let counters = &self.admission.counters;
+        let over = if load.connections >= max.connections {
+            &counters.connections_refused_by_address
+        } else if load.handshakes >= max.handshakes {
+            &counters.handshakes_over_limit_by_address
+        } else {
+            load.add();
             self.kind = Kind::Of(address);
             return Ok(());
-        }
-        self.admission.counters.connections_refused_by_address.increment();
-        taken.give_back(self.kind);
+        };
+        over.increment();
+        taken.give_back(self.kind, self.load());
         self.kind = Kind::None;
+        self.is_handshake = false;
         self.kind = taken.refuse()?;
         Ok(())
+    }
+
+    /// The handshake is over, which makes room for another one. The connection keeps its place.
+    pub(crate) fn end_handshake(&mut self) {
+        if self.is_handshake {
+            self.is_handshake = false;
+            self.admission.taken.lock().give_back(self.kind, Load { connections: 0, handshakes: 1 });
+        }
+    }
+
+    /// What it counts for.
+    fn load(&self) -> Load {
+        Load { connections: 1, handshakes: usize::from(self.is_handshake) }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.admission.taken.lock().give_back(self.kind);
+        self.admission.taken.lock().give_back(self.kind, self.load());
     }
 }
 
@@ -144,8 +197,11 @@ mod tests {
     use super::*;
 
     fn admission(connections_max: usize, connections_per_address_max: usize) -> Arc<Admission> {
-        let listener = Listener { connections_max, connections_per_address_max, ..Listener::default() };
-        Admission::new(&listener, Arc::default())
+        of(&Listener { connections_max, connections_per_address_max, ..Listener::default() })
+    }
+
+    fn of(listener: &Listener) -> Arc<Admission> {
+        Admission::new(listener, Arc::default())
     }
 
     fn enter(admission: &Arc<Admission>, address: &str) -> Place {
@@ -183,6 +239,40 @@ mod tests {
         assert!(!enter(&admission, "2001:db8::ffff:1:2").is_granted());
         assert!(!enter(&admission, "::ffff:192.0.2.1").is_granted());
         assert!(enter(&admission, "2001:db8:0:1::1").is_granted());
+    }
+
+    #[test]
+    fn a_handshake_that_is_over_makes_room_for_another_and_keeps_its_place() {
+        let admission = of(&Listener { handshakes_max: 1, connections_max: 2, ..Listener::default() });
+        let mut first = enter(&admission, "192.0.2.1");
+        assert!(!enter(&admission, "192.0.2.2").is_granted());
+        first.end_handshake();
+        first.end_handshake();
+        let second = enter(&admission, "192.0.2.1");
+        assert!(second.is_granted());
+        let counters = &admission.counters;
+        assert_eq!((counters.handshakes_over_limit.value(), counters.connections_refused.value()), (1, 0));
+        assert!(!enter(&admission, "192.0.2.2").is_granted());
+        assert_eq!(counters.connections_refused.value(), 1);
+        // However a connection ends, nothing of it is left.
+        drop((first, second));
+        let taken = admission.taken.lock();
+        assert_eq!((taken.all.connections, taken.all.handshakes, taken.by_address.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn an_address_with_too_many_handshakes_takes_none_from_others() {
+        let listener = Listener { handshakes_max: 3, handshakes_per_address_max: 1, ..Listener::default() };
+        let admission = of(&listener);
+        let mut first = enter(&admission, "192.0.2.1");
+        let refused = [(); 4].map(|()| enter(&admission, "192.0.2.1"));
+        assert!(refused.iter().all(|place| !place.is_granted()));
+        assert_eq!(admission.counters.handshakes_over_limit_by_address.value(), 4);
+        assert!(enter(&admission, "192.0.2.2").is_granted());
+        first.end_handshake();
+        assert!(enter(&admission, "192.0.2.1").is_granted());
+        drop((first, refused));
+        assert!(admission.taken.lock().by_address.is_empty());
     }
 
     #[test]

@@ -50,12 +50,25 @@ class Session(ApplicationSession):
 
     def __init__(self, url, serializer, realm, authenticator=None):
         super().__init__(ComponentConfig(realm=realm))
-        if authenticator:
-            self.add_authenticator(authenticator)
+        self.authenticator = authenticator
         self.url, self.serializer = url, serializer
         self.joined = asyncio.get_running_loop().create_future()
         self.left = asyncio.get_running_loop().create_future()
         self.goodbye = None
+
+    def onConnect(self):
+        authenticator = self.authenticator
+        if authenticator is None:
+            return super().onConnect()
+        authid = authenticator._args["authid"]
+        self.join(self.config.realm, [authenticator.name], authid, authextra=authenticator.authextra)
+
+    def onChallenge(self, challenge):
+        signature = self.authenticator.on_challenge(self, challenge)
+        return signature.decode() if isinstance(signature, bytes) else signature
+
+    def onWelcome(self, welcome):
+        return self.authenticator and self.authenticator.on_welcome(self, welcome.authextra)
 
     def onJoin(self, details):
         self.details = details

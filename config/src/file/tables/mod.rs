@@ -27,6 +27,8 @@ const GIBIBYTE: usize = 1 << 30;
 const ENTRIES_MAX: usize = 1 << 24;
 /// RawSocket cannot announce less.
 const MESSAGE_BYTES: RangeInclusive<usize> = 512..=GIBIBYTE;
+/// A message of 1 MiB holds its session up for a minute at most.
+const BYTES_PER_SECOND: RangeInclusive<usize> = 16 * 1024..=GIBIBYTE;
 const COUNT: RangeInclusive<usize> = 1..=ENTRIES_MAX;
 const DAY_MS: usize = 24 * 60 * 60 * 1000;
 const TIMEOUT: RangeInclusive<usize> = 1..=DAY_MS;
@@ -323,6 +325,18 @@ impl Table for Listener {
             |listener, count| listener.connections_per_address_max = count,
         );
         keys.optional(
+            "handshakes_max",
+            Integer(COUNT),
+            "Connections at a time that have not got WELCOME yet.",
+            |listener, count| listener.handshakes_max = count,
+        );
+        keys.optional(
+            "handshakes_per_address_max",
+            Integer(COUNT),
+            "Connections at a time from one source address that have not got WELCOME yet.",
+            |listener, count| listener.handshakes_per_address_max = count,
+        );
+        keys.optional(
             "ping_interval_ms",
             Milliseconds(TIMEOUT),
             "A peer that was silent this long is sent a ping, after twice as long at the latest, in milliseconds.",
@@ -598,7 +612,7 @@ fn describe_rules<T: Table>(keys: &mut Keys<T>, rules: fn(&mut T) -> &mut RealmR
 
 impl Table for Role {
     fn blank() -> Self {
-        Self { name: String::new(), trustlevel: None, permissions: Vec::new() }
+        Self::default()
     }
 
     fn describe(keys: &mut Keys<Self>) {
@@ -610,6 +624,18 @@ impl Table for Role {
             Integer(0..=u32::MAX as usize),
             "`trustlevel` of what its sessions publish and call. Without it, EVENT and INVOCATION have none.",
             |role, level| role.trustlevel = Some(level as u64),
+        );
+        keys.optional(
+            "messages_per_second",
+            Integer(COUNT),
+            "Messages that each of its sessions may send in one second. Beyond it, the session is read more slowly.",
+            |role, count| role.messages_per_second = Some(count),
+        );
+        keys.optional(
+            "bytes_per_second",
+            Integer(BYTES_PER_SECOND),
+            "Octets of these messages.",
+            |role, octets| role.bytes_per_second = Some(octets),
         );
         keys.optional(
             "permissions",

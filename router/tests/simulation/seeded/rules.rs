@@ -14,9 +14,12 @@ pub(super) const OTHERS: [&str; 3] = ["clerk", "guest", "visitor"];
 
 pub(super) fn rules(random: &mut Random) -> RealmRules {
     let anyone =
-        Role { name: ANYONE.to_owned(), trustlevel: None, permissions: vec![Permission::everything()] };
-    let others =
-        OTHERS.map(|name| Role { name: name.to_owned(), trustlevel: None, permissions: permissions(random) });
+        Role { name: ANYONE.to_owned(), permissions: vec![Permission::everything()], ..Role::default() };
+    let others = OTHERS.map(|name| Role {
+        name: name.to_owned(),
+        permissions: permissions(random),
+        ..Role::default()
+    });
     RealmRules {
         roles: [anyone].into_iter().chain(others).collect(),
         call_queues: call_queues(),
