@@ -20,6 +20,7 @@ mod realm;
 mod realm_driver;
 mod realms;
 mod router;
+mod seats;
 mod server;
 mod session;
 mod transport;

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::realm::Holdings;
 use crate::realms::Realms;
+use crate::seats::Seats;
 
 /// The realms, and what all sessions share. Knows no socket: see [`Server`](crate::Server) and [`Router::connect`].
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub struct Router {
     realm_uri_rules: UriRules,
     counters: Arc<Counters>,
     clock: Arc<Clock>,
+    seats: Arc<Seats>,
 }
 
 impl Router {
@@ -70,6 +72,7 @@ impl Router {
             },
             counters,
             clock,
+            seats: Seats::new(limits.sessions_max),
         })
     }
 
@@ -98,6 +101,11 @@ impl Router {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// The places of all sessions.
+    pub(crate) fn seats(&self) -> &Arc<Seats> {
+        &self.seats
     }
 
     /// How long a session gets to answer the router's GOODBYE.

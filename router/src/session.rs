@@ -26,6 +26,7 @@ use crate::realm::{Features, Identity, Outgoing, Request};
 use crate::realm_driver::{Membership, RealmDriver};
 use crate::realms::RealmPlan;
 use crate::router::Router;
+use crate::seats::Seat;
 
 /// The method of sessions that need no proof.
 const ANONYMOUS: &str = "anonymous";
@@ -51,6 +52,7 @@ pub(crate) struct Session {
     serializer: SerializerId,
     /// Calls that lost a progressive result on the way here, and whose final answer is still to be written.
     spoiled_calls: Vec<RequestId>,
+    _seat: Seat,
 }
 
 /// Where a session comes in, and what that says about it.
@@ -132,6 +134,10 @@ impl Session {
                 return Err(refused(no_auth_method(plan.profile), "this realm takes no anonymous sessions"));
             }
         };
+        let seat = router.seats().take().ok_or_else(|| {
+            counters.sessions_over_limit.increment();
+            refused(error_uri::UNAVAILABLE, "the router has as many sessions as it may have")
+        })?;
         let authid = arrival.authid();
         let features = Features::announced(&hello.details);
         let (driver, membership) = router
@@ -164,6 +170,7 @@ impl Session {
             rules,
             serializer,
             spoiled_calls: Vec::new(),
+            _seat: seat,
         };
         Ok((session, welcome))
     }
