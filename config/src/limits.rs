@@ -1,10 +1,12 @@
-//! `[limits]`: what one session, one message, and the waiting calls of one realm may take.
+//! `[limits]`: what one session, one message, the waiting calls of one realm, and the process may take.
 
 use std::time::Duration;
 
-/// Limits of a session and of its messages, and of the calls that wait in a realm.
+/// Limits of a session and of its messages, of the calls that wait in a realm, and of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// Sessions at a time, those of all realms together; none stands for as many as the process has descriptors for.
+    pub sessions_max: Option<usize>,
     /// Octets of one message, in either framing. A listener may have a limit of its own.
     pub message_max_bytes: usize,
     /// Nesting of arrays and dicts in one message.
@@ -39,6 +41,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            sessions_max: None,
             message_max_bytes: 1024 * 1024,
             message_max_depth: 64,
             dict_max_bytes: 16 * 1024,

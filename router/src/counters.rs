@@ -22,6 +22,8 @@ macro_rules! counters {
 counters! {
     /// Connections accepted.
     connections_accepted,
+    /// Pauses of accepting because the system had no descriptor, or no memory, left for another connection.
+    accept_pauses,
     /// Connections refused because their listener had as many as it may have (RAW-03).
     connections_refused,
     /// Connections refused because their source address had as many as it may have.
@@ -46,6 +48,8 @@ counters! {
     logins_shut_out,
     /// Times that an authenticator could not find out who a session is.
     authenticators_failed,
+    /// HELLOs answered with ABORT because the router had as many sessions as it may have; among those above.
+    sessions_over_limit,
     /// Requests that failed while their session lived on: bad URIs, unknown procedures, limits.
     requests_refused,
     /// Sessions ended because the peer broke the protocol.

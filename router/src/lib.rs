@@ -24,6 +24,7 @@ mod realm;
 mod realm_driver;
 mod realms;
 mod router;
+mod seats;
 mod server;
 mod session;
 mod testee;

@@ -13,9 +13,7 @@ use wamp_proto::dict::{
 use wamp_proto::message::{Abort, Authenticate, Challenge, Hello, Welcome};
 use wamp_proto::session::{RouterInput, abort};
 use wamp_proto::uri::check_uri;
-use wamp_proto::{
-    DecodeRules, Message, RouterSession, SerializerId, SessionId, Value, Violation, decode, error_uri,
-};
+use wamp_proto::{Message, RouterSession, SerializerId, SessionId, Value, Violation, decode, error_uri};
 
 use crate::authentication::{Admitted, Refused};
 use crate::realm::{Features, Identity};
@@ -115,6 +113,11 @@ impl<'a> Opening<'a> {
     /// With the ABORT to send, if the realm takes nobody now.
     pub(crate) fn join(mut self, admitted: &Admitted) -> Result<(Session, Welcome), Abort> {
         let Admitted { realm, plan, authid, role, authmethod, authprovider, session, .. } = admitted;
+        let Some(seat) = self.router.seats().take() else {
+            self.router.counters().sessions_over_limit.increment();
+            let message = "the router has as many sessions as it may have";
+            return Err(self.refuse(&Refused::new(error_uri::UNAVAILABLE, message)));
+        };
         let identity = |session| Identity {
             session,
             authid: (&**authid).into(),
@@ -126,10 +129,7 @@ impl<'a> Opening<'a> {
         let joined = self.router.realms().join(realm, plan, *session, identity);
         let (driver, membership) =
             joined.map_err(|reason| self.refuse(&Refused::new(reason, "the realm takes no sessions now")))?;
-        let profile = plan.profile;
-        let DecodeRules { nil_is_empty_dict, float_is_integer, .. } = DecodeRules::new(profile);
-        let rules = DecodeRules { nil_is_empty_dict, float_is_integer, ..self.router.decode_rules().clone() };
-        self.protocol.welcome(profile);
+        self.protocol.welcome(plan.profile);
         let welcome = welcome(membership.session, admitted);
         tracing::info!(
             target: "trunkline::audit",
@@ -137,8 +137,8 @@ impl<'a> Opening<'a> {
             authrole = %role.name, authmethod, "joined"
         );
         let Self { protocol, router, serializer, .. } = self;
-        let rate = plan.rate(&role.name);
-        let mut session = Session::new(protocol, router.clone(), driver, membership, rules, serializer, rate);
+        let mut session =
+            Session::new(protocol, router.clone(), (driver, membership), admitted, serializer, seat);
         if let Some(login) = &admitted.login {
             router.cookies().joined(session.session(), login.clone());
         }

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::realm::Holdings;
 use crate::realms::Realms;
+use crate::seats::Seats;
 
 /// The realms, and what all sessions share. Knows no socket: see [`Server`](crate::Server) and [`Router::connect`].
 #[derive(Debug)]
@@ -29,6 +30,7 @@ pub struct Router {
     hashing: Hashing,
     /// Seed of the key by which the router proves itself (AUTH-RTR-01).
     key: Option<[u8; 32]>,
+    seats: Arc<Seats>,
 }
 
 impl Router {
@@ -84,6 +86,7 @@ impl Router {
             backoff: Backoff::new(&config.authentication),
             hashing: Hashing::new(config.authentication.hashes_max),
             key: config.authentication.router_key.as_ref().and_then(|key| parse_seed(&key.0).ok()),
+            seats: Seats::new(limits.sessions_max),
         })
     }
 
@@ -143,6 +146,11 @@ impl Router {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// The places of all sessions.
+    pub(crate) fn seats(&self) -> &Arc<Seats> {
+        &self.seats
     }
 
     /// How long a session gets to answer the router's GOODBYE.

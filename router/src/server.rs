@@ -1,10 +1,12 @@
 //! A router that listens: its listeners, their connections, and how it goes down.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep_until};
 use trunkline_config::{Address, Config, ListenerKind, Node};
 
 use crate::authentication::{Issuer, JwtKeyError};
@@ -13,7 +15,8 @@ use crate::listen::{self, Acceptor, BindError, Entrance, TlsError};
 use crate::router::Router;
 use crate::testee;
 
-/// How long accepting rests when the system has no descriptor left for another connection.
+/// How long accepting rests at most when the system has no descriptor left for another connection: somebody else may
+/// make room.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How far a server is on its way down.
@@ -158,16 +161,22 @@ async fn accept(
 ) {
     let mut acceptor = Some(acceptor);
     let mut connections = JoinSet::new();
+    // Accepting failed, and is not tried again before.
+    let mut rests_until = None;
     loop {
         let accepted = async {
-            match &acceptor {
-                Some(acceptor) => acceptor.accept().await,
-                None => std::future::pending().await,
+            let Some(acceptor) = &acceptor else { return std::future::pending().await };
+            if let Some(until) = rests_until {
+                sleep_until(until).await;
             }
+            acceptor.accept().await
         };
         tokio::select! {
             accepted = accepted => match accepted {
                 Ok((stream, peer)) => {
+                    if rests_until.take().is_some() {
+                        tracing::info!("accepting again");
+                    }
                     router.counters().connections_accepted.increment();
                     let entrance = entrance.clone();
                     match entrance.listener.kind {
@@ -177,16 +186,23 @@ async fn accept(
                         ListenerKind::WebsocketTestee => connections.spawn(testee::serve(stream, peer, entrance)),
                     };
                 }
+                // That connection is gone; the next one is none the worse for it.
+                Err(error) if is_over(&error) => tracing::debug!(%error, "a connection ended before it was accepted"),
                 Err(error) => {
-                    // Out of descriptors, most likely: connections that end make room.
-                    tracing::warn!(%error, "accepting failed; it goes on in a moment");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    // Out of descriptors, most likely.
+                    if rests_until.is_none() {
+                        router.counters().accept_pauses.increment();
+                        tracing::warn!(%error, "accepting rests until there is room");
+                    }
+                    rests_until = Some(Instant::now() + ACCEPT_PAUSE);
                 }
             },
             Some(ended) = connections.join_next(), if !connections.is_empty() => {
                 if let Err(error) = ended {
                     tracing::error!(%error, "a connection failed");
                 }
+                // It made room.
+                rests_until = rests_until.map(|_| Instant::now());
             }
             changed = phase.changed() => {
                 // A server that is dropped without ceremony takes its connections with it.
@@ -201,4 +217,10 @@ async fn accept(
             return;
         }
     }
+}
+
+/// Whether accepting failed because of the connection alone.
+fn is_over(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

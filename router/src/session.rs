@@ -16,12 +16,14 @@ use wamp_proto::{
     Violation, decode, error_uri,
 };
 
+use crate::authentication::Admitted;
 use crate::counters::Counters;
 use crate::outbox::Outbox;
 use crate::pace::Rate;
 use crate::realm::{Outgoing, Request};
 use crate::realm_driver::{Membership, RealmDriver};
 use crate::router::Router;
+use crate::seats::Seat;
 
 /// A session that joined its realm, and leaves it when dropped.
 #[derive(Debug)]
@@ -37,6 +39,7 @@ pub(crate) struct Session {
     spoiled_calls: Vec<(RequestId, &'static str)>,
     /// Ends the session when its proof is worth nothing any more.
     expiry: Option<AbortHandle>,
+    _seat: Seat,
 }
 
 /// What becomes of a session after a frame.
@@ -55,22 +58,25 @@ impl Session {
     pub(crate) fn new(
         protocol: RouterSession,
         router: Arc<Router>,
-        driver: Arc<RealmDriver>,
-        membership: Membership,
-        rules: DecodeRules,
+        (driver, membership): (Arc<RealmDriver>, Membership),
+        admitted: &Admitted,
         serializer: SerializerId,
-        rate: Rate,
+        seat: Seat,
     ) -> Self {
+        let Admitted { plan, role, .. } = admitted;
+        let DecodeRules { nil_is_empty_dict, float_is_integer, .. } = DecodeRules::new(plan.profile);
+        let rules = DecodeRules { nil_is_empty_dict, float_is_integer, ..router.decode_rules().clone() };
         Self {
             protocol,
             router,
             driver,
             membership,
-            rate,
+            rate: plan.rate(&role.name),
             rules,
             serializer,
             spoiled_calls: Vec::new(),
             expiry: None,
+            _seat: seat,
         }
     }
 

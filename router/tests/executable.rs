@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -40,7 +41,9 @@ struct Running {
     banner: String,
     address: SocketAddr,
     end: Receiver<ExitStatus>,
-    log: Option<JoinHandle<String>>,
+    log: Arc<Mutex<String>>,
+    /// Writes the log as it comes; none once the end was waited for.
+    logging: Option<JoinHandle<()>>,
 }
 
 impl Running {
@@ -56,9 +59,12 @@ impl Running {
 
     /// Starts a router, and waits until it says that it listens.
     fn start_with(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_trunkline"))
-            .arg("start")
-            .args(arguments)
+        Self::start_as(Command::new(env!("CARGO_BIN_EXE_trunkline")).arg("start").args(arguments))
+    }
+
+    /// The same, with a command that becomes the router.
+    fn start_as(command: &mut Command) -> Self {
+        let mut child = command
             .env_remove("RUST_LOG")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -66,13 +72,15 @@ impl Running {
             .expect("the executable runs");
         let pid = child.id();
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
-        let mut stderr = child.stderr.take().expect("piped");
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
         let (lines, line) = sync_channel(1024);
         thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
-        let log = thread::spawn(move || {
-            let mut log = String::new();
-            stderr.read_to_string(&mut log).expect("UTF-8");
-            log
+        let log = Arc::new(Mutex::new(String::new()));
+        let written = log.clone();
+        let logging = thread::spawn(move || {
+            for line in stderr.lines() {
+                *written.lock().expect("a log") += &format!("{}\n", line.expect("UTF-8"));
+            }
         });
         let (ended, end) = sync_channel(1);
         thread::spawn(move || ended.send(child.wait().expect("our own child")));
@@ -83,7 +91,7 @@ impl Running {
         }
         let mut words = banner.split([' ', '\n', '/']);
         let address = words.find_map(|word| word.parse().ok()).expect("an address");
-        Self { pid, banner, address, end, log: Some(log) }
+        Self { pid, banner, address, end, log, logging: Some(logging) }
     }
 
     /// Sends a signal, by its name for the shell.
@@ -96,14 +104,24 @@ impl Running {
     /// Waits for the end of the process: its exit code, and what it logged.
     fn wait(mut self) -> (Option<i32>, String) {
         let status = self.end.recv_timeout(DEADLINE).expect("the process ends");
-        (status.code(), self.log.take().expect("waited for once").join().expect("a log"))
+        self.logging.take().expect("waited for once").join().expect("a log");
+        (status.code(), std::mem::take(&mut *self.log.lock().expect("a log")))
+    }
+
+    /// Waits until the log has these words.
+    fn wait_for_log(&self, words: &str) {
+        let since = Instant::now();
+        while !self.log.lock().expect("a log").contains(words) {
+            assert!(since.elapsed() < DEADLINE, "no {words:?} in:\n{}", self.log.lock().expect("a log"));
+            thread::yield_now();
+        }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         // Nothing to do once it has ended, and the process's number may be somebody else's by then.
-        if self.log.is_some() && self.end.try_recv().is_err() {
+        if self.logging.is_some() && self.end.try_recv().is_err() {
             self.signal("KILL");
         }
     }
@@ -113,6 +131,13 @@ impl Drop for Running {
 struct Peer<S = TcpStream> {
     socket: S,
     last_request: u64,
+}
+
+/// What opens a session, in one go.
+fn opening(realm: &str) -> Vec<u8> {
+    let hello = format!(r#"[1,"{realm}",{{"roles":{{"caller":{{}},"callee":{{}}}}}}]"#);
+    let prefix = FramePrefix::new(FrameType::Wamp, hello.len()).expect("a short message");
+    [b"\x7f\xf1\0\0", &prefix.encode()[..], hello.as_bytes()].concat()
 }
 
 impl Peer {
@@ -130,11 +155,15 @@ impl Peer {
 
 impl<S: Read + Write> Peer<S> {
     fn join_over(mut socket: S, realm: &str) -> Self {
-        socket.write_all(b"\x7f\xf1\0\0").expect("the router reads");
+        socket.write_all(&opening(realm)).expect("the router reads");
+        Self::joined(socket)
+    }
+
+    /// The peer of a socket on which a session was opened.
+    fn joined(mut socket: S) -> Self {
         let mut reply = [0; 4];
         socket.read_exact(&mut reply).expect("a reply");
         let mut peer = Self { socket, last_request: 0 };
-        peer.send(&format!(r#"[1,"{realm}",{{"roles":{{"caller":{{}},"callee":{{}}}}}}]"#));
         assert!(peer.receive().starts_with("[2,"));
         peer
     }
@@ -274,6 +303,57 @@ fn a_configured_router_has_the_threads_it_was_given() {
     while workers() != 3 {
         assert!(since.elapsed() < DEADLINE, "{} workers", workers());
     }
+}
+
+/// The executable with few descriptors: 64, and 128 if it raises its limit.
+fn with_few_descriptors(arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    let limited = r#"ulimit -S -n 64 && ulimit -H -n 128 && exec "$0" "$@""#;
+    command.args(["-c", limited, env!("CARGO_BIN_EXE_trunkline")]).args(arguments);
+    command
+}
+
+#[test]
+fn a_router_raises_its_descriptor_limit_and_survives_it() {
+    const CONNECTIONS: usize = 200;
+    let router = Running::start_as(&mut with_few_descriptors(&["start", "--listen", "127.0.0.1:0"]));
+    let connect = |_| {
+        let mut socket = TcpStream::connect(router.address).expect("the system completes connections");
+        socket.set_read_timeout(Some(DEADLINE)).expect("a TCP socket");
+        socket.write_all(&opening("realm1")).expect("the system takes octets");
+        socket
+    };
+    let mut sockets: Vec<_> = (0..CONNECTIONS).map(connect).collect();
+    router.wait_for_log("there are descriptors for 95 sessions");
+    router.wait_for_log("accepting rests until there is room");
+    // They came in one after the other: the first ones make room for the last ones.
+    let last = sockets.split_off(CONNECTIONS - 90);
+    let first = sockets.drain(..90).map(Peer::joined).collect::<Vec<_>>();
+    drop((first, sockets));
+    for mut peer in last.into_iter().map(Peer::joined).collect::<Vec<_>>() {
+        let call = peer.call("com.example.none");
+        peer.expect_error(call, "wamp.error.no_such_procedure");
+    }
+}
+
+#[test]
+fn more_sessions_than_there_are_descriptors_for_are_refused() {
+    let limited = |max: usize| format!("limits.sessions_max = {max}\n{CONFIGURED}");
+    let path = file("too-many.toml", &limited(95));
+    for command in [&["check", &path][..], &["start", "--config", &path]] {
+        let Output { status, stdout, stderr } = with_few_descriptors(command).output().expect("a shell");
+        assert_eq!(status.code(), Some(3));
+        assert!(stdout.is_empty());
+        let stderr = String::from_utf8(stderr).unwrap();
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(
+            stderr.contains("`sessions_max` of `[limits]` is 95") && stderr.contains("94 sessions"),
+            "{stderr}"
+        );
+    }
+    // There are two addresses.
+    let path = file("enough.toml", &limited(94));
+    Running::start_as(&mut with_few_descriptors(&["start", "--config", &path]));
 }
 
 #[test]

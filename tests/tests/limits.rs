@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use trunkline::Router;
 use trunkline::config::{Config, Limits, Listener, Permission, Role};
 use trunkline_tests::{
-    DEADLINE, Peer, RawFrames, STRICT, TestRouter, Transport, Via, config, error, event, frame, hello,
+    DEADLINE, OTHER, Peer, RawFrames, STRICT, TestRouter, Transport, Via, config, error, event, frame, hello,
     open_websocket, within_deadline,
 };
 use wamp_proto::error_uri::{PROTOCOL_VIOLATION, UNAVAILABLE};
@@ -192,6 +192,28 @@ async fn a_peer_that_answers_pings_stays() {
     });
     futures_util::future::join_all(peers).await;
     assert_eq!(router.router().counters().dead_peers.value(), 0);
+}
+
+#[tokio::test]
+async fn a_session_more_than_the_process_may_have_is_refused_until_one_is_gone() {
+    let mut config = config();
+    config.limits.sessions_max = Some(2);
+    let router = TestRouter::with(&config).await;
+    for via in Via::json() {
+        let alice = Peer::join_via(&router, "alice", via).await;
+        // In whatever realm, and however it comes.
+        let mut bob = Peer::connect(&router, "bob", Via(Transport::InProcess, SerializerId::Json)).await;
+        bob.hello(OTHER).await;
+        let refused = router.router().counters().sessions_over_limit.value();
+        let mut carol = Peer::connect(&router, "carol", via).await;
+        carol.send(&hello(STRICT)).await;
+        carol.expect_abort(UNAVAILABLE).await;
+        assert_eq!(router.router().counters().sessions_over_limit.value(), refused + 1);
+        drop(bob);
+        let dave = Peer::join_via(&router, "dave", via).await;
+        drop((alice, dave));
+        router.wait_until_empty().await;
+    }
 }
 
 /// Everybody has that role.

@@ -6,7 +6,7 @@ use clap::Args;
 use thiserror::Error;
 use trunkline::config::{Config, LoadError, ProcessEnvironment};
 
-use super::say;
+use super::{descriptors, say};
 
 /// What `trunkline check` takes.
 #[derive(Debug, Args)]
@@ -36,7 +36,7 @@ pub(super) enum Refused {
     /// The file itself is of no use.
     #[error(transparent)]
     File(#[from] LoadError),
-    /// This system has not what the file names: certificates, keys, owners of socket files.
+    /// This system has not what the file names: certificates, keys, owners of socket files, descriptors.
     #[error("{}", .0.join("\n"))]
     System(Vec<String>),
 }
@@ -56,9 +56,21 @@ impl Refused {
 pub(super) fn load(file: &Path) -> Result<Config, Refused> {
     let config = Config::load(file, &ProcessEnvironment)?;
     let missing = trunkline::check(&config).into_iter();
-    let missing: Vec<_> =
-        missing.map(|error| format!("{}: {:#}", file.display(), anyhow::Error::from(error))).collect();
+    let missing =
+        missing.map(|error| format!("{:#}", anyhow::Error::from(error))).chain(few_descriptors(&config));
+    let missing: Vec<_> = missing.map(|what| format!("{}: {what}", file.display())).collect();
     if missing.is_empty() { Ok(config) } else { Err(Refused::System(missing)) }
+}
+
+/// What to say of more sessions than the process can have.
+fn few_descriptors(config: &Config) -> Option<String> {
+    let (wanted, max) = (config.limits.sessions_max?, descriptors::sessions_max(config)?);
+    (wanted > max).then(|| {
+        format!(
+            "`sessions_max` of `[limits]` is {wanted}, but the hard limit of open files is enough for {max} sessions: \
+             raise that (`ulimit -Hn`, `LimitNOFILE=`), or lower this"
+        )
+    })
 }
 
 fn count(count: usize, noun: &str) -> String {

@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod config;
+mod descriptors;
 mod init;
 mod keygen;
 mod passwd;

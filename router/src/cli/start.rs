@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 use trunkline::Server;
 use trunkline::config::{Address, Config, Listener};
 
-use super::{check, say};
+use super::{check, descriptors, say};
 
 /// What `trunkline start` takes.
 #[derive(Debug, Args, Default)]
@@ -37,6 +37,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     for closed in config.closed_realms() {
         tracing::warn!("{closed}");
+    }
+    if let Err(error) = descriptors::raise_limit() {
+        tracing::warn!(%error, "cannot raise the soft limit of open files to the hard one");
     }
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = config.node.worker_threads {
@@ -74,6 +77,9 @@ async fn serve(config: &Config, is_development: bool) -> anyhow::Result<()> {
         }
     } else {
         say(&summary(config, &server));
+    }
+    if let Some(max) = descriptors::sessions_max(config) {
+        tracing::info!("there are descriptors for {max} sessions");
     }
     let name = signals.next().await;
     tracing::info!(signal = name, "going down; a second signal exits at once");

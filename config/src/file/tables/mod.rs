@@ -89,7 +89,7 @@ impl Table for Config {
         keys.optional(
             "limits",
             table(),
-            "What one session, one message and the waiting calls of one realm may take.",
+            "What one session, one message, the waiting calls of one realm and the process may take.",
             |config, limits| config.limits = limits,
         );
         keys.optional(
@@ -149,6 +149,13 @@ impl Table for Limits {
     }
 
     fn describe(keys: &mut Keys<Self>) {
+        keys.optional(
+            "sessions_max",
+            Integer(COUNT),
+            "Sessions at a time, those of all realms together; as many as the process has descriptors for if it is not \
+             given.",
+            |limits, count| limits.sessions_max = Some(count),
+        );
         keys.optional(
             "message_max_bytes",
             Integer(MESSAGE_BYTES),
