@@ -42,6 +42,8 @@ counters! {
     logins_shut_out,
     /// Times that an authenticator could not find out who a session is.
     authenticators_failed,
+    /// Times that an authorizer could not say whether something is allowed.
+    authorizers_failed,
     /// Requests that failed while their session lived on: bad URIs, unknown procedures, limits.
     requests_refused,
     /// Sessions ended because the peer broke the protocol.

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod authentication;
+mod authorizer;
 mod clock;
 mod connection;
 mod counters;
@@ -18,6 +19,7 @@ mod inquiry;
 mod listen;
 mod opening;
 mod outbox;
+mod pending;
 mod realm;
 mod realm_driver;
 mod realms;

@@ -138,7 +138,8 @@ impl<'a> Opening<'a> {
             authrole = %role.name, authmethod, "joined"
         );
         let Self { protocol, router, serializer, .. } = self;
-        Ok((Session::new(protocol, router.clone(), driver, membership, rules, serializer), welcome))
+        let asks = role.asks();
+        Ok((Session::new(protocol, router.clone(), driver, membership, rules, serializer, asks), welcome))
     }
 }
 

@@ -20,6 +20,7 @@ fn permission(uri: &str, match_policy: MatchPolicy, allow: &[Action], deny: &[Ac
         match_policy,
         allow: allow.to_vec(),
         deny: deny.to_vec(),
+        ask: Vec::new(),
         disclose: Disclose::Allowed,
     }
 }
