@@ -160,6 +160,13 @@ impl Consultation {
         Self { subject, state: State::Ruled(ruling) }
     }
 
+    /// For tests of what waits.
+    #[cfg(test)]
+    pub(crate) fn of(identity: &crate::realm::Identity, subject: Subject, inquiry: Inquiry) -> Self {
+        let case = Case::new(identity, subject.clone());
+        Self { subject, state: State::Asked(Box::new(Asked { inquiry, case, epoch: Epoch::default() })) }
+    }
+
     /// Whether there is nothing to wait for.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.state, State::Ruled(_))
