@@ -138,8 +138,11 @@ impl<'a> Opening<'a> {
             authrole = %role.name, authmethod, "joined"
         );
         let Self { protocol, router, serializer, .. } = self;
-        let asks = role.asks();
-        Ok((Session::new(protocol, router.clone(), driver, membership, rules, serializer, asks), welcome))
+        let mut session = Session::new(protocol, router.clone(), driver, membership, rules, serializer);
+        if role.asks() {
+            session.wait_for_authorizer();
+        }
+        Ok((session, welcome))
     }
 }
 

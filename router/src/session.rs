@@ -60,10 +60,14 @@ impl Session {
         membership: Membership,
         rules: DecodeRules,
         serializer: SerializerId,
-        asks: bool,
     ) -> Self {
-        let pending = asks.then(|| Box::new(Pending::new(router.limits())));
-        Self { protocol, router, driver, membership, rules, serializer, spoiled_calls: Vec::new(), pending }
+        let spoiled_calls = Vec::new();
+        Self { protocol, router, driver, membership, rules, serializer, spoiled_calls, pending: None }
+    }
+
+    /// From now on, has requests wait for the authorizer that the rules of the session's role leave to it.
+    pub(crate) fn wait_for_authorizer(&mut self) {
+        self.pending = Some(Box::new(Pending::new(self.router.limits())));
     }
 
     /// Takes the client's next frame.
