@@ -36,6 +36,11 @@ pub struct Limits {
     pub testaments_max: usize,
     /// Octets that the testaments of one session may take, each as a whole PUBLISH in CBOR.
     pub testaments_max_bytes: usize,
+    /// Messages of one session that may wait for an authorizer's answers; then reading from it pauses.
+    pub pending_authorizations_max: usize,
+    /// Octets that they may take: of the payload one for one, of what stands in front of it 16, which it takes when it
+    /// is read.
+    pub pending_authorizations_max_bytes: usize,
 }
 
 impl Default for Limits {
@@ -56,6 +61,8 @@ impl Default for Limits {
             waiting_calls_max_bytes: 64 * 1024 * 1024,
             testaments_max: 16,
             testaments_max_bytes: 64 * 1024,
+            pending_authorizations_max: 256,
+            pending_authorizations_max_bytes: 1024 * 1024,
         }
     }
 }

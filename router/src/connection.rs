@@ -482,7 +482,7 @@ impl<'a> OpenSession<'a> {
     /// Handles frames until none is left, the session is too fast, or it is the outbox's turn; ready with `None` in the
     /// last two cases.
     fn poll_receive(&mut self, cx: &mut Context<'_>, handled: &mut usize) -> Poll<Option<End>> {
-        while *handled < FRAMES_PER_TURN {
+        while *handled < FRAMES_PER_TURN && !self.session.is_backed_up() {
             let received = match ready!(self.transport.poll_receive(cx)) {
                 Ok(received) => received,
                 Err(error) => {
@@ -548,14 +548,17 @@ impl<'a> OpenSession<'a> {
         true
     }
 
-    /// Whether reading pauses because the peer leaves the answers to its own requests unread.
+    /// Whether reading pauses because the peer leaves the answers to its own requests unread, or because the authorizer
+    /// has too much to decide.
     fn is_congested(&mut self) -> bool {
         if !self.session.outbox().is_congested() {
             // The pause was ours, so it does not count against the peer.
             if self.paused_since.take().is_some() {
                 self.is_alive = true;
             }
-            return false;
+            let is_backed_up = self.session.is_backed_up();
+            self.is_alive |= is_backed_up;
+            return is_backed_up;
         }
         if self.paused_since.is_none() {
             let now = Instant::now();
@@ -623,6 +626,9 @@ impl Future for OpenSession<'_> {
         loop {
             if let Poll::Ready(end) = this.poll_deliver(cx) {
                 return Poll::Ready(end);
+            }
+            if let Err(violation) = this.session.poll_pending(cx) {
+                return Poll::Ready(End::Violation(violation));
             }
             if this.is_paused() {
                 break;

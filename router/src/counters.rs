@@ -50,6 +50,8 @@ counters! {
     authenticators_failed,
     /// HELLOs answered with ABORT because the router had as many sessions as it may have; among those above.
     sessions_over_limit,
+    /// Times that an authorizer could not say whether something is allowed.
+    authorizers_failed,
     /// Requests that failed while their session lived on: bad URIs, unknown procedures, limits.
     requests_refused,
     /// Sessions ended because the peer broke the protocol.

@@ -79,11 +79,15 @@ impl Router {
 }
 
 impl InProcess {
-    /// Sends one encoded message, and routes it before this returns.
+    /// Sends one encoded message, and routes it before this returns; unless the realm's authorizer has to be asked
+    /// first: then [`receive`](Self::receive), or sending more, goes on with it when the answer is there. A peer
+    /// that sends more than may wait for that is disconnected.
     ///
     /// # Errors
     /// If the session is over. What the router said last can still be received.
     pub fn send(&mut self, frame: &Bytes) -> Result<(), SessionOver> {
+        // What waits goes on even for a peer that only sends.
+        self.go_on(&mut Context::from_waker(std::task::Waker::noop()));
         if self.is_closed {
             return Err(SessionOver);
         }
@@ -100,6 +104,7 @@ impl InProcess {
                     self.is_closed = true;
                 }
             },
+            Some(session) if session.is_backed_up() => self.end(None),
             Some(session) => match session.receive(frame) {
                 Ok(Flow::Continue) => {}
                 Ok(Flow::Leave(goodbye)) => {
@@ -163,6 +168,7 @@ impl InProcess {
 
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
+            self.go_on(cx);
             if let Some(body) = self.ready.pop_front() {
                 return Poll::Ready(Some(body));
             }
@@ -184,6 +190,15 @@ impl InProcess {
                     }
                 }
             }
+        }
+    }
+
+    /// Routes what waited for the authorizer and is decided.
+    fn go_on(&mut self, cx: &mut Context<'_>) {
+        if let Some(session) = &mut self.session
+            && let Err(violation) = session.poll_pending(cx)
+        {
+            self.end(Some(violation.abort().into()));
         }
     }
 

@@ -138,3 +138,80 @@ fn is_failure(error: &str) -> bool {
     ];
     FAILURES.contains(&error)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use wamp_proto::dict::Dict;
+    use wamp_proto::message::{CallResult, Error};
+    use wamp_proto::{MessageCode, Payload, SerializerId};
+
+    use super::*;
+
+    fn result(request: RequestId, results: &[Value]) -> Arc<Outgoing> {
+        let payload = Payload::new(SerializerId::Json, results, &[]);
+        Outgoing::new(CallResult { request, details: Dict::new(), payload }.into())
+    }
+
+    fn error(request: RequestId, error: &str, args: &[Value]) -> Arc<Outgoing> {
+        let payload = Payload::new(SerializerId::Json, args, &[]);
+        let request_type = MessageCode::Call as u64;
+        Outgoing::new(
+            Error { request_type, request, details: Dict::new(), error: error.into(), payload }.into(),
+        )
+    }
+
+    fn poll(inquiry: &mut Inquiry) -> Poll<Result<Value, NoAnswer>> {
+        inquiry.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn an_answer_goes_to_the_question_with_its_request_id() {
+        let inquiries = Inquiries::default();
+        let (first, mut one) = inquiries.begin();
+        let (second, mut other) = inquiries.begin();
+        assert_ne!(first, second);
+        inquiries.answer(&result(second, &["yes".into(), "ignored".into()]));
+        assert!(poll(&mut one).is_pending());
+        assert_eq!(poll(&mut other), Poll::Ready(Ok("yes".into())));
+        inquiries.answer(&result(first, &[]));
+        assert_eq!(poll(&mut one), Poll::Ready(Ok(Value::Null)));
+        // Nobody asked that.
+        inquiries.answer(&result(first, &[]));
+    }
+
+    #[test]
+    fn an_error_of_the_procedure_is_told_from_one_of_the_way_there() {
+        let inquiries = Inquiries::default();
+        let answer = |uri: &str, args: &[Value]| {
+            let (request, mut inquiry) = inquiries.begin();
+            inquiries.answer(&error(request, uri, args));
+            poll(&mut inquiry)
+        };
+        assert_eq!(
+            answer("com.example.no", &["why\n".into()]),
+            Poll::Ready(Err(NoAnswer::Refused {
+                error: "com.example.no".to_owned(),
+                explanation: r#": "why\n""#.to_owned()
+            }))
+        );
+        assert_eq!(
+            answer(error_uri::NO_SUCH_PROCEDURE, &[]),
+            Poll::Ready(Err(NoAnswer::Failed(error_uri::NO_SUCH_PROCEDURE.to_owned(), String::new())))
+        );
+    }
+
+    #[test]
+    fn of_a_question_that_nobody_waits_for_nothing_is_left_when_it_is_answered() {
+        let inquiries = Inquiries::default();
+        let (request, inquiry) = inquiries.begin();
+        drop(inquiry);
+        inquiries.answer(&error(request, error_uri::TIMEOUT, &[]));
+        assert!(inquiries.0.lock().by_request.is_empty());
+        let (request, mut forgotten) = inquiries.begin();
+        inquiries.forget(request);
+        assert!(matches!(poll(&mut forgotten), Poll::Ready(Err(NoAnswer::Failed(..)))));
+        assert!(inquiries.0.lock().by_request.is_empty());
+    }
+}

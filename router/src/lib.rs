@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod authentication;
+mod authorizer;
 mod certificate;
 mod clock;
 mod connection;
@@ -20,6 +21,7 @@ mod listen;
 mod opening;
 mod outbox;
 mod pace;
+mod pending;
 mod realm;
 mod realm_driver;
 mod realms;

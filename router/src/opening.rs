@@ -145,6 +145,9 @@ impl<'a> Opening<'a> {
         if let Some(time) = admitted.expires {
             session.expire_at(time);
         }
+        if role.asks() {
+            session.wait_for_authorizer();
+        }
         Ok((session, welcome))
     }
 }

@@ -22,6 +22,7 @@ use wamp_proto::{
 };
 
 use crate::authentication::{Cookies, authprovider};
+use crate::authorizer::Authorizer;
 use crate::clock::{Clock, Sleeper};
 use crate::counters::Counters;
 use crate::in_process::IN_PROCESS;
@@ -29,7 +30,7 @@ use crate::inquiry::{Inquiries, Inquiry};
 use crate::outbox::{Closed, Outbox, OutboxLimits};
 use crate::realm::{
     Departure, Features, Full, Holdings, Identity, Moment, Outgoing, ReadMostly, Realm, RealmSettings,
-    RecipientKey, Request, Role, World,
+    RecipientKey, Request, Role, Rulings, Subject, World,
 };
 use crate::realms::RealmPlan;
 use crate::session::goodbye;
@@ -55,6 +56,7 @@ pub(crate) struct RealmDriver {
     router: Identity,
     cookies: Arc<Cookies>,
     inquiries: Inquiries,
+    authorizer: Option<Authorizer>,
     draining: AtomicBool,
     /// Told after every step that may have ended the last open call of a draining realm.
     drained: Notify,
@@ -113,6 +115,10 @@ impl RealmDriver {
         cookies: Arc<Cookies>,
     ) -> Arc<Self> {
         let sleeper = clock.sleeper();
+        let authorizer = plan
+            .authorizer
+            .clone()
+            .map(|authorizer| Authorizer::new(authorizer, settings.profile, counters.clone(), clock.clone()));
         let router = Identity {
             session: SessionId::from_bits(rand::random()),
             authid: ROUTER.into(),
@@ -135,6 +141,7 @@ impl RealmDriver {
             router,
             cookies,
             inquiries: Inquiries::default(),
+            authorizer,
             draining: AtomicBool::new(false),
             drained: Notify::new(),
         })
@@ -150,6 +157,11 @@ impl RealmDriver {
 
     pub(crate) fn counters(&self) -> &Arc<Counters> {
         &self.counters
+    }
+
+    /// Who decides what rules leave open.
+    pub(crate) fn authorizer(&self) -> Option<&Authorizer> {
+        self.authorizer.as_ref()
     }
 
     /// Makes a session a member, under the ID that it was told, or a random one that no other member has (ID-02).
@@ -232,12 +244,45 @@ impl RealmDriver {
         self.step(|_, out| out.kill(key, goodbye, Departure::Announced));
     }
 
-    /// Routes one request of a member. What comes from a session that left counts for nothing.
+    /// Routes one request of a member, about which the authorizer said that. What comes from a session that left
+    /// counts for nothing.
     ///
     /// # Errors
     /// If the session broke the protocol: it has to leave.
-    pub(crate) fn handle(&self, from: RecipientKey, request: Request) -> Result<(), Violation> {
-        self.step(|realm, out| realm.handle(from, request, out))
+    pub(crate) fn handle(
+        &self,
+        from: RecipientKey,
+        request: Request,
+        rulings: &Rulings,
+    ) -> Result<(), Violation> {
+        self.step(|realm, out| realm.handle(from, request, rulings, out))
+    }
+
+    /// What the authorizer has to be asked before that request is routed, and on account of which request: that one,
+    /// or another that it implies.
+    pub(crate) fn subjects<T>(
+        &self,
+        from: RecipientKey,
+        request: &Request,
+        mut each: impl FnMut(&Identity, Subject, &Request) -> T,
+    ) -> Vec<T> {
+        self.step(|realm, out| {
+            let Some(identity) = out.identity(from) else { return Vec::new() };
+            let implied = realm.implied(request);
+            let requests = std::iter::once(request).chain(&implied);
+            let found = requests.filter_map(|request| Some((realm.subject(from, request, out)?, request)));
+            found.map(|(subject, request)| each(identity, subject, request)).collect()
+        })
+    }
+
+    /// Whether a member is among those who are called for that procedure.
+    pub(crate) fn is_callee(&self, member: RecipientKey, procedure: &str) -> bool {
+        self.realm.is_callee(member, procedure)
+    }
+
+    /// Answers a CALL that a member canceled before it was routed.
+    pub(crate) fn canceled(&self, caller: RecipientKey, request: RequestId) {
+        self.step(|realm, out| realm.canceled(caller, request, out));
     }
 
     /// Calls a procedure for the router itself, which waits for the answer that long.
@@ -247,7 +292,7 @@ impl RealmDriver {
         let options = CallOptions { timeout: Some(timeout), ..CallOptions::default() };
         let payload = Payload::new(SerializerId::Json, args, &[]);
         let call = Call { request, options: options.into(), procedure, payload };
-        if let Err(violation) = self.handle(RecipientKey::ROUTER, Request::Call(call)) {
+        if let Err(violation) = self.handle(RecipientKey::ROUTER, Request::Call(call), &Rulings::NONE) {
             // Only with 2^53 calls open; the asker learns that nobody answers.
             self.inquiries.forget(request);
             tracing::error!(%violation, "cannot ask");
@@ -455,6 +500,10 @@ impl World for Step<'_> {
             [session] => tracing::info!(target: "trunkline::audit", session, ?reason, "killed"),
             _ => tracing::info!(target: "trunkline::audit", sessions = sessions.len(), ?reason, "killed"),
         }
+    }
+
+    fn forget_rulings(&self) -> usize {
+        self.driver.authorizer.as_ref().map_or(0, Authorizer::flush)
     }
 
     fn now(&self) -> Moment {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use trunkline_config::{
-    AuthMethod, Config, Disclose, EventHistory, JwtIssuer, Limits, MatchPolicy, Permission, RealmRules,
-    SlowSubscriber,
+    AuthMethod, Authorizer, Config, Disclose, EventHistory, JwtIssuer, Limits, MatchPolicy, Permission,
+    RealmRules, SlowSubscriber,
 };
 use wamp_proto::uri::UriRules;
 use wamp_proto::{Profile, SessionId, error_uri};
@@ -35,6 +35,8 @@ pub(crate) struct RealmPlan {
     anonymous_role: Option<String>,
     pub(crate) principals: Principals,
     pub(crate) issuers: Vec<Issuer>,
+    /// Who decides what rules leave open.
+    pub(crate) authorizer: Option<Authorizer>,
     hooks: RwLock<Vec<(AuthMethod, Hook)>>,
     uri_rules: UriRules,
     call_queues: Arc<RankedPatterns<QueueLimits>>,
@@ -265,6 +267,7 @@ impl RealmPlan {
             anonymous_role: rules.anonymous_role.clone(),
             principals: Principals::new(&rules.principals),
             issuers: rules.jwt.iter().filter_map(usable).collect(),
+            authorizer: rules.authorizer.clone(),
             hooks: RwLock::new(hooks.collect()),
             call_queues: Arc::new(RankedPatterns::new(call_queues, table_key)),
             uri_rules,
@@ -325,12 +328,16 @@ fn per_second(count: Option<usize>) -> Option<NonZeroU64> {
 }
 
 fn rules_of(permission: &Permission) -> impl Iterator<Item = Rule> {
-    let allowed = Verdict::Allowed(match permission.disclose {
+    let disclosure = match permission.disclose {
         Disclose::Allowed => Disclosure::OnRequest,
         Disclose::Denied => Disclosure::Refused,
         Disclose::Always => Disclosure::Forced,
-    });
-    let verdicts = [(&permission.allow, allowed), (&permission.deny, Verdict::Denied)];
+    };
+    let verdicts = [
+        (&permission.allow, Verdict::Allowed(disclosure)),
+        (&permission.ask, Verdict::Ask(disclosure)),
+        (&permission.deny, Verdict::Denied),
+    ];
     verdicts.into_iter().flat_map(move |(actions, verdict)| {
         actions.iter().map(move |&action| Rule {
             uri: permission.uri.clone(),

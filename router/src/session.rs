@@ -4,6 +4,7 @@
 //! one path through the router for both.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -17,13 +18,18 @@ use wamp_proto::{
 };
 
 use crate::authentication::Admitted;
+use crate::authorizer::Consultation;
 use crate::counters::Counters;
 use crate::outbox::Outbox;
 use crate::pace::Rate;
-use crate::realm::{Outgoing, Request};
+use crate::pending::Pending;
+use crate::realm::{Outgoing, Request, Rulings};
 use crate::realm_driver::{Membership, RealmDriver};
 use crate::router::Router;
 use crate::seats::Seat;
+
+/// Frames up to this many octets are copied before they wait.
+const COPY_MAX_BYTES: usize = 4096;
 
 /// A session that joined its realm, and leaves it when dropped.
 #[derive(Debug)]
@@ -40,6 +46,8 @@ pub(crate) struct Session {
     /// Ends the session when its proof is worth nothing any more.
     expiry: Option<AbortHandle>,
     _seat: Seat,
+    /// What waits for the authorizer, if the session's role asks it anything.
+    pending: Option<Box<Pending>>,
 }
 
 /// What becomes of a session after a frame.
@@ -76,6 +84,7 @@ impl Session {
             serializer,
             spoiled_calls: Vec::new(),
             expiry: None,
+            pending: None,
             _seat: seat,
         }
     }
@@ -93,6 +102,11 @@ impl Session {
         self.expiry = Some(tokio::spawn(end).abort_handle());
     }
 
+    /// From now on, has requests wait for the authorizer that the rules of the session's role leave to it.
+    pub(crate) fn wait_for_authorizer(&mut self) {
+        self.pending = Some(Box::new(Pending::new(self.router.limits())));
+    }
+
     /// Takes the client's next frame.
     ///
     /// # Errors
@@ -106,6 +120,10 @@ impl Session {
     }
 
     fn route(&mut self, frame: &Bytes) -> Result<Flow, Violation> {
+        // What may wait keeps no buffer alive that it is a small part of.
+        let copy =
+            (self.pending.is_some() && frame.len() <= COPY_MAX_BYTES).then(|| Bytes::copy_from_slice(frame));
+        let frame = copy.as_ref().unwrap_or(frame);
         let message = match decode(self.serializer, frame, &self.rules) {
             // Behind our GOODBYE nothing counts but the peer's, and nothing more is said (SES-08).
             Err(_) if !self.protocol.is_open() => return Ok(Flow::Continue),
@@ -143,8 +161,63 @@ impl Session {
                 return Err(Violation::State { message: MessageCode::Hello, state: "in an open session" });
             }
         };
-        self.driver.handle(self.membership.key, request)?;
+        self.submit(request, frame.len())?;
         Ok(Flow::Continue)
+    }
+
+    /// Routes a request of a frame of that many octets, or has it wait for the authorizer, or for what waits already.
+    fn submit(&mut self, request: Request, frame_bytes: usize) -> Result<(), Violation> {
+        let Self { router, driver, membership, pending, .. } = self;
+        let (Some(pending), Some(authorizer)) = (pending, driver.authorizer()) else {
+            return driver.handle(membership.key, request, &Rulings::NONE);
+        };
+        match &request {
+            Request::Yield(_) | Request::Error(_) => {
+                return driver.handle(membership.key, request, &Rulings::NONE);
+            }
+            Request::Cancel(cancel) => {
+                if pending.withdraw(cancel.request) {
+                    driver.canceled(membership.key, cancel.request);
+                    return Ok(());
+                }
+                return driver.handle(membership.key, request, &Rulings::NONE);
+            }
+            _ => {}
+        }
+        let consultations = authorizer.consult(router, driver, membership.key, &request);
+        if pending.is_empty() && consultations.iter().all(Consultation::is_over) {
+            let rulings = consultations.into_iter().map(Consultation::into_ruling).collect();
+            return driver.handle(membership.key, request, &rulings);
+        }
+        pending.push(request, consultations, frame_bytes);
+        Ok(())
+    }
+
+    /// Routes what waited for the authorizer and is decided, in its order, while there is room for the answers. To be
+    /// called whenever something was received, and when the task is woken.
+    ///
+    /// # Errors
+    /// If the client broke the protocol, as from [`receive`](Self::receive).
+    pub(crate) fn poll_pending(&mut self, cx: &mut Context<'_>) -> Result<(), Violation> {
+        let Self { driver, membership, pending: Some(pending), .. } = self else { return Ok(()) };
+        let Some(authorizer) = driver.authorizer() else { return Ok(()) };
+        let mut result = Ok(());
+        while result.is_ok()
+            && !pending.is_empty()
+            && !membership.outbox.is_congested()
+            && let Poll::Ready(Some((request, rulings))) = pending.poll_next(cx, authorizer)
+        {
+            result = driver.handle(membership.key, request, &rulings);
+        }
+        if let Err(violation) = &result {
+            self.violated(violation);
+        }
+        result
+    }
+
+    /// Whether as much waits for the authorizer as may: receive nothing more.
+    pub(crate) fn is_backed_up(&self) -> bool {
+        self.pending.as_ref().is_some_and(|pending| pending.is_full())
     }
 
     /// Ends the session of a client that broke the protocol: nothing of it counts any more (PV-08).
@@ -158,6 +231,8 @@ impl Session {
     /// The router says GOODBYE of its own accord. Returns the octets, if it may and if the peer can take them:
     /// without Details, where these are too long for it.
     pub(crate) fn say_goodbye(&mut self, goodbye: &Goodbye, max_bytes: usize) -> Option<Bytes> {
+        // What still waits is not to happen any more (AUTHZ-03).
+        self.pending = None;
         if !self.protocol.goodbye() {
             return None;
         }

@@ -21,7 +21,7 @@ use wamp_proto::message::{Abort, Challenge, Hello, Welcome};
 use wamp_proto::{Message, Profile, SerializerId, Value};
 
 const VIA: Via = Via(Transport::RawSocket, SerializerId::Json);
-const ARGON2: Kdf = Kdf::Argon2id13 { iterations: 1, memory: 64 };
+const ARGON2: Kdf = Kdf::Argon2id13 { iterations: 4, memory: 1024 };
 const SEED: [u8; 32] = [7; 32];
 
 fn principal(authid: &str) -> Principal {
@@ -702,7 +702,7 @@ async fn auth_cs_01_an_authenticator_gives_what_the_proof_is_checked_with() {
     let mut peer = Peer::connect(&router, "client", VIA).await;
     peer.send(&hello(STRICT, &["wamp-scram"], "ann", r#"{"nonce":"Y2xpZW50"}"#)).await;
     let answer = format!(
-        r#"{{"role":"user","kdf":"argon2id13","iterations":1,"memory":64,"salt":"{}","stored-key":"{}","server-key":"{}"}}"#,
+        r#"{{"role":"user","kdf":"argon2id13","iterations":4,"memory":1024,"salt":"{}","stored-key":"{}","server-key":"{}"}}"#,
         base64(&verifier.salt),
         base64(&verifier.stored_key),
         base64(&verifier.server_key)

@@ -403,6 +403,8 @@ fn values_are_of_their_type_and_in_their_range() {
         ("[limits]", "waiting_calls_max_bytes = 1073741825", "from 0 to 1073741824"),
         ("[limits]", "testaments_max = -1", "from 0 to 16777216"),
         ("[limits]", "testaments_max_bytes = 1073741825", "from 0 to 1073741824"),
+        ("[limits]", "pending_authorizations_max = 0", "too small"),
+        ("[limits]", "pending_authorizations_max_bytes = 0", "too small"),
         ("[[listeners]]", "message_max_bytes = 0", "too small"),
         ("[[listeners]]", "message_max_bytes = 2000000000", "too large"),
         ("[[listeners]]", "connections_max = 0", "too small"),

@@ -102,3 +102,14 @@ fn testaments_have_the_bounds_that_they_are_given() {
     assert_eq!(bounds(limits("testaments_max = 0, testaments_max_bytes = 0")), (0, 0));
     assert_eq!(bounds(limits("testaments_max = 100, testaments_max_bytes = 1048576")), (100, 1_048_576));
 }
+
+#[test]
+fn what_waits_for_an_authorizer_has_the_bounds_that_it_is_given() {
+    let limits =
+        |keys: &str| parse(&format!("realms = [{{ name = 'a' }}]\nlimits = {{ {keys} }}")).unwrap().limits;
+    let bounds =
+        |limits: Limits| (limits.pending_authorizations_max, limits.pending_authorizations_max_bytes);
+    assert_eq!(bounds(limits("")), (256, 1 << 20));
+    let given = limits("pending_authorizations_max = 1, pending_authorizations_max_bytes = 4096");
+    assert_eq!(bounds(given), (1, 4096));
+}

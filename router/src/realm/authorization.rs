@@ -1,4 +1,5 @@
-//! Static authorization: what a role may do with a URI, or with a pattern of URIs (AUTHZ-01).
+//! Static authorization: what a role may do with a URI, or with a pattern of URIs (AUTHZ-01), and what it has to ask
+//! the realm's authorizer about.
 //!
 //! The most specific rule decides (see [`RankedPatterns`]). Where no rule matches, nothing is allowed.
 
@@ -23,7 +24,7 @@ pub(crate) struct Role {
     rules: [Rules; Action::ALL.len()],
 }
 
-/// Allows or denies one action on the URIs that a pattern matches.
+/// Allows or denies one action on the URIs that a pattern matches, or leaves it to the authorizer.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
     pub(crate) uri: String,
@@ -36,6 +37,8 @@ pub(crate) struct Rule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Denied,
+    /// The authorizer decides, about disclosure too if it likes.
+    Ask(Disclosure),
     Allowed(Disclosure),
 }
 
@@ -57,6 +60,8 @@ struct Rules {
     verdicts: RankedPatterns<Verdict>,
     /// The patterns that deny, and the one that everything matches: what no rule matches is denied.
     denials: Vec<(String, MatchPolicy)>,
+    /// The patterns that leave it to the authorizer.
+    asks: Vec<(String, MatchPolicy)>,
     /// Whether none of them says anything else about disclosure.
     disclose_on_request: bool,
     max_components: usize,
@@ -89,26 +94,19 @@ impl Role {
         Self::new(name, None, &[everything], uri_rules, table_key)
     }
 
-    /// Whether the role's sessions may do that with every URI that the pattern matches.
-    pub(super) fn permits(&self, action: Action, uri: &str, match_policy: MatchPolicy) -> bool {
-        // `Action::ALL` is in the order of the variants.
-        let Some(rules) = self.rules.get(action as usize) else { return false };
-        match match_policy {
-            MatchPolicy::Exact => rules.allow(uri),
-            MatchPolicy::Prefix | MatchPolicy::Wildcard => rules.allow_all(uri, match_policy),
-        }
+    /// Whether anything is left to the authorizer.
+    pub(crate) fn asks(&self) -> bool {
+        self.rules.iter().any(|rules| !rules.asks.is_empty())
     }
 
-    /// What the rule that decides about that URI, or about that pattern taken as text, says about disclosure, given
-    /// that it allows the action. It is looked for only where rules differ.
-    pub(super) fn disclosure(&self, action: Action, uri: &str) -> Disclosure {
-        let Some(rules) = self.rules.get(action as usize) else { return Disclosure::Refused };
-        if rules.disclose_on_request {
-            return Disclosure::OnRequest;
-        }
-        match rules.verdicts.most_specific(uri) {
-            Some(Verdict::Allowed(disclosure)) => *disclosure,
-            Some(Verdict::Denied) | None => Disclosure::Refused,
+    /// Whether the role's sessions may do that with every URI that the pattern matches: denied if anything is denied
+    /// that it matches, to be asked about if anything is to be asked about.
+    pub(super) fn verdict(&self, action: Action, uri: &str, match_policy: MatchPolicy) -> Verdict {
+        // `Action::ALL` is in the order of the variants.
+        let Some(rules) = self.rules.get(action as usize) else { return Verdict::Denied };
+        match match_policy {
+            MatchPolicy::Exact => rules.of_uri(uri),
+            MatchPolicy::Prefix | MatchPolicy::Wildcard => rules.of_pattern(uri, match_policy),
         }
     }
 }
@@ -116,34 +114,74 @@ impl Role {
 impl Rules {
     fn new(rules: &[&Rule], max_components: usize, table_key: &[u8; 16]) -> Self {
         let verdicts = rules.iter().map(|rule| (rule.uri.as_str(), rule.match_policy, rule.verdict));
-        let denials = rules.iter().filter(|rule| rule.verdict == Verdict::Denied);
+        let patterns = |is: fn(Verdict) -> bool| {
+            let found = rules.iter().filter(move |rule| is(rule.verdict));
+            found.map(|rule| (rule.uri.clone(), rule.match_policy))
+        };
         let everything = (String::new(), MatchPolicy::Prefix);
         Self {
             verdicts: RankedPatterns::new(verdicts, table_key),
-            denials: denials.map(|rule| (rule.uri.clone(), rule.match_policy)).chain([everything]).collect(),
-            disclose_on_request: rules.iter().all(|rule| {
-                matches!(rule.verdict, Verdict::Denied | Verdict::Allowed(Disclosure::OnRequest))
-            }),
+            denials: patterns(Verdict::is_denial).chain([everything]).collect(),
+            asks: patterns(Verdict::is_left).collect(),
+            disclose_on_request: rules
+                .iter()
+                .all(|rule| matches!(rule.verdict.disclosure(), None | Some(Disclosure::OnRequest))),
             max_components,
         }
     }
 
-    fn allow(&self, uri: &str) -> bool {
-        matches!(self.verdicts.most_specific(uri), Some(Verdict::Allowed(_)))
+    fn of_uri(&self, uri: &str) -> Verdict {
+        self.verdicts.most_specific(uri).copied().unwrap_or(Verdict::Denied)
     }
 
-    /// Whether every URI that the pattern matches is allowed.
-    ///
-    /// Rules know finitely many components, URIs are free to have others. Hence, for each rule that denies, it
-    /// is enough to look at the URIs that it shares with the pattern and that have something unheard of wherever
+    /// Rules know finitely many components, URIs are free to have others. Hence, for each rule that denies (or asks),
+    /// it is enough to look at the URIs that it shares with the pattern and that have something unheard of wherever
     /// both leave them free: a rule that decides otherwise there matches all that the two share, and outranks
     /// the denial everywhere.
-    fn allow_all(&self, pattern: &str, policy: MatchPolicy) -> bool {
-        let pattern = Shape::new(pattern, policy);
-        self.denials.iter().all(|(denial, policy)| {
-            let denial = Shape::new(denial, *policy);
-            shared_uris(&pattern, &denial, self.max_components).all(|uri| self.allow(&uri))
-        })
+    fn of_pattern(&self, pattern: &str, policy: MatchPolicy) -> Verdict {
+        let shape = Shape::new(pattern, policy);
+        let matches_any = |rules: &[(String, MatchPolicy)], is: fn(Verdict) -> bool| {
+            rules.iter().any(|(rule, policy)| {
+                let rule = Shape::new(rule, *policy);
+                shared_uris(&shape, &rule, self.max_components).any(|uri| is(self.of_uri(&uri)))
+            })
+        };
+        if matches_any(&self.denials, Verdict::is_denial) {
+            return Verdict::Denied;
+        }
+        let disclosure = self.disclosure(pattern);
+        if matches_any(&self.asks, Verdict::is_left) {
+            Verdict::Ask(disclosure)
+        } else {
+            Verdict::Allowed(disclosure)
+        }
+    }
+
+    /// What the rule that decides about that pattern, taken as text, says about disclosure. It is looked for only
+    /// where rules differ.
+    fn disclosure(&self, pattern: &str) -> Disclosure {
+        if self.disclose_on_request {
+            return Disclosure::OnRequest;
+        }
+        self.of_uri(pattern).disclosure().unwrap_or(Disclosure::Refused)
+    }
+}
+
+impl Verdict {
+    fn is_denial(self) -> bool {
+        self == Self::Denied
+    }
+
+    /// Whether it is left to the authorizer.
+    fn is_left(self) -> bool {
+        matches!(self, Self::Ask(_))
+    }
+
+    fn disclosure(self) -> Option<Disclosure> {
+        match self {
+            Self::Denied => None,
+            Self::Ask(disclosure) | Self::Allowed(disclosure) => Some(disclosure),
+        }
     }
 }
 
@@ -235,9 +273,15 @@ mod tests {
         Role::new("guest", None, rules, &URI_RULES, &[7; 16])
     }
 
-    fn rule(uri: &str, match_policy: MatchPolicy, is_allowed: bool) -> Rule {
-        let verdict = if is_allowed { Verdict::Allowed(Disclosure::OnRequest) } else { Verdict::Denied };
+    const ALLOWED: Verdict = Verdict::Allowed(Disclosure::OnRequest);
+    const ASK: Verdict = Verdict::Ask(Disclosure::OnRequest);
+
+    fn rule(uri: &str, match_policy: MatchPolicy, verdict: Verdict) -> Rule {
         Rule { uri: uri.to_owned(), match_policy, action: Action::Subscribe, verdict }
+    }
+
+    fn verdict() -> impl Strategy<Value = Verdict> {
+        prop_oneof![Just(Verdict::Denied), Just(ASK), Just(ALLOWED)]
     }
 
     /// Every URI out of what patterns are made of, and of components that they are not made of.
@@ -251,15 +295,15 @@ mod tests {
     }
 
     fn subscribe_rules() -> impl Strategy<Value = Vec<Rule>> {
-        prop::collection::btree_map(pattern(3), any::<bool>(), 0..8).prop_map(|rules| {
-            let rule =
-                |((uri, match_policy), is_allowed): ((String, _), _)| rule(&uri, match_policy, is_allowed);
+        prop::collection::btree_map(pattern(3), verdict(), 0..8).prop_map(|rules| {
+            let rule = |((uri, match_policy), verdict): ((String, _), _)| rule(&uri, match_policy, verdict);
             rules.into_iter().map(rule).collect()
         })
     }
 
     proptest! {
-        /// A pattern is allowed exactly if every URI is that it matches.
+        /// A pattern is denied exactly if some URI is that it matches; and if none is, it is to be asked about exactly
+        /// if some URI is.
         #[test]
         fn authz_01_a_pattern_is_allowed_if_all_that_it_matches_is(
             rules in subscribe_rules(),
@@ -268,10 +312,18 @@ mod tests {
             let role = role(&rules);
             let universe = universe();
             for (pattern, policy) in patterns {
-                let mut matched = universe.iter().filter(|uri| matches(&pattern, policy, uri));
-                let expected = matched.all(|uri| role.permits(Action::Subscribe, uri, MatchPolicy::Exact));
+                let matched = universe.iter().filter(|uri| matches(&pattern, policy, uri));
+                let verdicts: Vec<_> =
+                    matched.map(|uri| role.verdict(Action::Subscribe, uri, MatchPolicy::Exact)).collect();
+                let expected = if verdicts.contains(&Verdict::Denied) {
+                    Verdict::Denied
+                } else if verdicts.contains(&ASK) {
+                    ASK
+                } else {
+                    ALLOWED
+                };
                 prop_assert_eq!(
-                    role.permits(Action::Subscribe, &pattern, policy), expected, "{} {:?}", pattern, policy
+                    role.verdict(Action::Subscribe, &pattern, policy), expected, "{} {:?}", pattern, policy
                 );
             }
         }
@@ -293,35 +345,47 @@ mod tests {
                 (rule.match_policy == MatchPolicy::Exact, first_run, incomplete, has_more, is_prefix, later)
             };
             let best = rules.iter().filter(|rule| matches(&rule.uri, rule.match_policy, &uri)).max_by_key(|rule| rank(rule));
-            let expected = best.is_some_and(|rule| rule.verdict != Verdict::Denied);
-            prop_assert_eq!(role(&rules).permits(Action::Subscribe, &uri, MatchPolicy::Exact), expected);
+            let expected = best.map_or(Verdict::Denied, |rule| rule.verdict);
+            prop_assert_eq!(role(&rules).verdict(Action::Subscribe, &uri, MatchPolicy::Exact), expected);
         }
     }
 
     #[test]
     fn authz_01_a_rule_is_for_its_actions_only() {
-        let role = role(&[rule("com.example.tick", MatchPolicy::Exact, true)]);
-        assert!(role.permits(Action::Subscribe, "com.example.tick", MatchPolicy::Exact));
+        let role = role(&[rule("com.example.tick", MatchPolicy::Exact, ALLOWED)]);
+        let verdict = |action, uri| role.verdict(action, uri, MatchPolicy::Exact);
+        assert_eq!(verdict(Action::Subscribe, "com.example.tick"), ALLOWED);
         for action in [Action::Publish, Action::Call, Action::Register] {
-            assert!(!role.permits(action, "com.example.tick", MatchPolicy::Exact), "{action:?}");
+            assert_eq!(verdict(action, "com.example.tick"), Verdict::Denied, "{action:?}");
         }
-        assert!(!role.permits(Action::Subscribe, "com.example.tock", MatchPolicy::Exact));
+        assert_eq!(verdict(Action::Subscribe, "com.example.tock"), Verdict::Denied);
     }
 
     #[test]
     fn authz_01_a_hole_in_a_pattern_denies_the_patterns_around_it() {
         use MatchPolicy::{Exact, Prefix, Wildcard};
         let role = role(&[
-            rule("com.", Prefix, true),
-            rule("com.secret.", Prefix, false),
-            rule("com.secret..public", Wildcard, true),
+            rule("com.", Prefix, ALLOWED),
+            rule("com.secret.", Prefix, Verdict::Denied),
+            rule("com.secret..public", Wildcard, ALLOWED),
         ]);
-        let may = |uri, policy| role.permits(Action::Subscribe, uri, policy);
+        let may = |uri, policy| role.verdict(Action::Subscribe, uri, policy) == ALLOWED;
         assert!(may("com.open.", Prefix) && !may("com..", Wildcard) && !may("com.", Prefix));
         assert!(
             may("com.open", Exact) && !may("com.secret.key", Exact) && may("com.secret.key.public", Exact)
         );
         assert!(may("com.secret..public", Wildcard) && may("com...public", Wildcard));
         assert!(!may("com.secret.", Prefix) && !may("com.sec", Prefix) && may("com.set", Prefix));
+    }
+
+    #[test]
+    fn authz_01_what_a_pattern_says_about_disclosure_holds_for_what_is_asked() {
+        let ask = |uri, disclosure| rule(uri, MatchPolicy::Prefix, Verdict::Ask(disclosure));
+        let asking = role(&[ask("com.", Disclosure::Forced), ask("com.a.", Disclosure::Refused)]);
+        let verdict = |uri, policy| asking.verdict(Action::Subscribe, uri, policy);
+        assert_eq!(verdict("com.b", MatchPolicy::Exact), Verdict::Ask(Disclosure::Forced));
+        assert_eq!(verdict("com.a.", MatchPolicy::Prefix), Verdict::Ask(Disclosure::Refused));
+        assert!(asking.asks());
+        assert!(!role(&[rule("com.", MatchPolicy::Prefix, ALLOWED)]).asks());
     }
 }

@@ -20,13 +20,14 @@ use wamp_proto::{
     error_uri,
 };
 
+use super::admission::Applicant;
 use super::audience::Audience;
 use super::meta::MetaEvent;
 use super::outgoing::Outgoing;
 use super::patterns::PatternMap;
 use super::publication::Publication;
-use super::recipient::{Identity, RecipientKey};
-use super::refusal::{Refusal, shown};
+use super::recipient::RecipientKey;
+use super::refusal::Refusal;
 use super::settings::{RealmSettings, StoreLimits};
 use super::shards::Nodes;
 use super::store::{EventStore, History, MemoryStore, Query, StoredEvent};
@@ -151,7 +152,7 @@ impl Broker {
         &self,
         id: SubscriptionId,
         query: &Query,
-        requester: &Identity,
+        requester: Applicant<'_>,
         now: Moment,
     ) -> Result<History, Refusal> {
         let slot = self.slot_by_id.get(&id);
@@ -162,13 +163,8 @@ impl Broker {
             ));
         };
         let Subscription { topic, match_policy, has_history, .. } = subscription;
-        if !requester.role.permits(Action::Subscribe, topic, *match_policy) {
-            return Err(Refusal::new(
-                error_uri::NOT_AUTHORIZED,
-                format!("role {} may not subscribe {}", shown(&requester.role.name), shown(topic)),
-            ));
-        }
-        let events = self.store.events(id, query, now, &|event| event.is_listed_for(requester));
+        requester.admit(Action::Subscribe, topic, *match_policy)?;
+        let events = self.store.events(id, query, now, &|event| event.is_listed_for(requester.identity));
         let is_pattern = *match_policy != MatchPolicy::Exact;
         Ok(History { subscription: id, is_kept: *has_history, is_pattern, events })
     }

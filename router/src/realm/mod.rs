@@ -18,6 +18,7 @@ mod patterns;
 mod publication;
 mod recipient;
 mod refusal;
+mod ruling;
 mod settings;
 mod shards;
 mod store;
@@ -32,19 +33,21 @@ use wamp_proto::message::{
 };
 use wamp_proto::{Action, MatchPolicy, MessageCode, RequestId, Violation};
 
-use admission::admit;
+use admission::{Applicant, verdict};
 use broker::Broker;
 use dealer::Dealer;
 use lock::Brief;
 use meta::{MetaCall, MetaEvent, Testaments};
 use outgoing::detach;
 use publication::Publication;
+use refusal::Refusal;
 
 pub(crate) use authorization::{Disclosure, Role, Rule, Verdict};
 pub(crate) use lock::ReadMostly;
 pub(crate) use outgoing::Outgoing;
 pub(crate) use patterns::RankedPatterns;
 pub(crate) use recipient::{Features, Full, Identity, RecipientKey};
+pub(crate) use ruling::{Ruling, Rulings, Subject};
 pub(crate) use settings::{QueueLimits, RealmSettings, StoreLimits};
 pub(crate) use world::{Departure, Moment, World};
 
@@ -115,7 +118,7 @@ impl Realm {
         &self.settings
     }
 
-    /// Routes one request.
+    /// Routes one request, about which the authorizer said that.
     ///
     /// # Errors
     /// If the session broke the protocol: it has to [leave](Self::leave).
@@ -123,19 +126,22 @@ impl Realm {
         &self,
         from: RecipientKey,
         request: Request,
+        rulings: &Rulings,
         out: &impl World,
     ) -> Result<(), Violation> {
         let settings = &self.settings;
         let Some(identity) = out.identity(from) else { return Ok(()) };
+        let applicant = Applicant { settings, identity, rulings };
         let admit = |action, uri: &str, policy: Option<MatchPolicy>| {
-            admit(settings, identity, action, uri, policy.unwrap_or_default())
+            applicant.admit(action, uri, policy.unwrap_or_default())
         };
         match request {
             Request::Publish(publish) => {
                 let request = publish.request;
                 let wants_answer = publish.options.acknowledge == Some(true);
-                let publication = admit(Action::Publish, &publish.topic, None)
-                    .and_then(|()| Publication::new(out.publication_id(), from, identity, publish, settings));
+                let publication = admit(Action::Publish, &publish.topic, None).and_then(|disclosure| {
+                    Publication::new(out.publication_id(), from, applicant, disclosure, publish)
+                });
                 match publication {
                     Ok(publication) => {
                         if wants_answer {
@@ -154,15 +160,14 @@ impl Realm {
             }
             Request::Subscribe(subscribe) => {
                 match admit(Action::Subscribe, &subscribe.topic, subscribe.options.match_policy) {
-                    Ok(()) => self.broker.write().subscribe(settings, from, &subscribe, out),
+                    Ok(_) => self.broker.write().subscribe(settings, from, &subscribe, out),
                     Err(refusal) => refusal.answer(from, MessageCode::Subscribe, subscribe.request, out),
                 }
             }
             Request::Unsubscribe(unsubscribe) => self.broker.write().unsubscribe(from, &unsubscribe, out),
             Request::Register(register) => {
                 match admit(Action::Register, &register.procedure, register.options.match_policy) {
-                    Ok(()) => {
-                        let disclosure = identity.role.disclosure(Action::Register, &register.procedure);
+                    Ok(disclosure) => {
                         self.change_registrations(out, |dealer| {
                             dealer.register(settings, from, register, disclosure, out)
                         });
@@ -174,13 +179,12 @@ impl Realm {
                 self.change_registrations(out, |dealer| dealer.unregister(settings, from, &unregister, out));
             }
             Request::Call(mut call) => {
-                let admitted = admit(Action::Call, &call.procedure, None)
-                    .map(|()| identity.role.disclosure(Action::Call, &call.procedure));
-                if admitted.is_ok() {
+                let admitted = admit(Action::Call, &call.procedure, None);
+                if let Ok(disclosure) = admitted {
                     if call.procedure.starts_with(meta::NAMESPACE)
                         && let Some(procedure) = meta::procedure(&call.procedure)
                     {
-                        let called = MetaCall { realm: self, caller: from, identity, out };
+                        let called = MetaCall { realm: self, caller: from, applicant, disclosure, out };
                         return called.answer(procedure, &call);
                     }
                     detach(&mut call.payload);
@@ -202,6 +206,41 @@ impl Realm {
             }
         }
         Ok(())
+    }
+
+    /// What the authorizer has to be asked before that request is routed, if its role's rules leave it to the
+    /// authorizer.
+    pub(crate) fn subject(&self, from: RecipientKey, request: &Request, out: &impl World) -> Option<Subject> {
+        let (action, uri, policy) = match request {
+            Request::Publish(publish) => (Action::Publish, &publish.topic, None),
+            Request::Subscribe(subscribe) => {
+                (Action::Subscribe, &subscribe.topic, subscribe.options.match_policy)
+            }
+            Request::Register(register) => {
+                (Action::Register, &register.procedure, register.options.match_policy)
+            }
+            Request::Call(call) => (Action::Call, &call.procedure, None),
+            _ => return None,
+        };
+        let policy = policy.unwrap_or_default();
+        let verdict = verdict(&self.settings, out.identity(from)?, action, uri, policy);
+        matches!(verdict, Ok(Verdict::Ask(_))).then(|| Subject::new(action, uri, policy))
+    }
+
+    /// What else the sender of that request has to be allowed to do: somebody who looks up past events has to be a
+    /// possible subscriber (HIS-08), somebody who leaves a testament a possible publisher (TST-05).
+    pub(crate) fn implied(&self, request: &Request) -> Option<Request> {
+        if let Request::Call(call) = request { meta::implied(self, call) } else { None }
+    }
+
+    /// Whether that session is among those who are called for that procedure.
+    pub(crate) fn is_callee(&self, session: RecipientKey, procedure: &str) -> bool {
+        self.dealer.lock().is_callee(session, procedure)
+    }
+
+    /// Answers a CALL that its caller canceled before it was routed (CAN).
+    pub(crate) fn canceled(&self, caller: RecipientKey, request: RequestId, out: &impl World) {
+        Refusal::canceled().answer(caller, MessageCode::Call, request, out);
     }
 
     /// Ends the call of an INVOCATION that could not be carried to its callee.
@@ -254,11 +293,14 @@ impl Realm {
         if departure == Departure::Unannounced {
             return;
         }
-        for publish in testaments {
-            // What it was allowed when it added the testament, it may be denied by now (TST-05).
-            let admitted = admit(settings, identity, Action::Publish, &publish.topic, MatchPolicy::Exact);
-            let publication = admitted
-                .and_then(|()| Publication::new(out.publication_id(), from, identity, publish, settings));
+        for (publish, rulings) in testaments {
+            // What it was allowed when it added the testament, it may be denied by now (TST-05). The authorizer said
+            // then what it has to say: who is gone waits for nobody.
+            let applicant = Applicant { settings, identity, rulings: &rulings };
+            let admitted = applicant.admit(Action::Publish, &publish.topic, MatchPolicy::Exact);
+            let publication = admitted.and_then(|disclosure| {
+                Publication::new(out.publication_id(), from, applicant, disclosure, publish)
+            });
             match publication {
                 Ok(publication) => self.broker.read().publish(publication, out),
                 Err(refusal) => refusal.ignore(from, out),

@@ -3,8 +3,9 @@
 
 use wamp_proto::dict::{Dict, EventDetails, PublishOptions};
 use wamp_proto::message::Publish;
-use wamp_proto::{Action, Payload, PublicationId, Uri, error_uri};
+use wamp_proto::{Payload, PublicationId, Uri, error_uri};
 
+use super::admission::Applicant;
 use super::audience::{Audience, Lists};
 use super::authorization::Disclosure;
 use super::packing::{carry_packing, is_packed};
@@ -32,13 +33,13 @@ impl Publication {
     pub(super) fn new(
         id: PublicationId,
         from: RecipientKey,
-        publisher: &Identity,
+        Applicant { settings, identity: publisher, .. }: Applicant<'_>,
+        disclosure: Disclosure,
         publish: Publish,
-        settings: &RealmSettings,
     ) -> Result<Self, Refusal> {
         check_resource_key(&publish.options, settings)?;
         let Publish { options, topic, payload, .. } = publish;
-        let is_disclosed = is_disclosed(publisher, &topic, options.disclose_me == Some(true))?;
+        let is_disclosed = is_disclosed(disclosure, &topic, options.disclose_me == Some(true))?;
         Ok(Self {
             id,
             topic,
@@ -65,8 +66,8 @@ pub(super) fn check_resource_key(options: &PublishOptions, settings: &RealmSetti
     Err(Refusal::new(error_uri::INVALID_ARGUMENT, format!("a resource key has at most {max} octets")))
 }
 
-fn is_disclosed(publisher: &Identity, topic: &str, is_asked_for: bool) -> Result<bool, Refusal> {
-    match publisher.role.disclosure(Action::Publish, topic) {
+fn is_disclosed(disclosure: Disclosure, topic: &str, is_asked_for: bool) -> Result<bool, Refusal> {
+    match disclosure {
         Disclosure::OnRequest => Ok(is_asked_for),
         Disclosure::Forced => Ok(true),
         Disclosure::Refused if is_asked_for => Err(Refusal::new(

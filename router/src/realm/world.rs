@@ -86,6 +86,9 @@ pub(crate) trait World {
     /// Told, for the audit log, whom one step killed.
     fn killed(&self, sessions: &[u64], reason: &str);
 
+    /// Forgets what the authorizer said about anything; returns how much that was.
+    fn forget_rulings(&self) -> usize;
+
     /// What time it is, for what has to happen later.
     fn now(&self) -> Moment;
 

@@ -243,6 +243,19 @@ impl Table for Limits {
             "Octets that the payloads and topics of the testaments of one session may take.",
             |limits, octets| limits.testaments_max_bytes = octets,
         );
+        keys.optional(
+            "pending_authorizations_max",
+            // With none at all, nothing would ever be read again.
+            Integer(1..=ENTRIES_MAX),
+            "Messages of one session that may wait for an authorizer's answers; then reading from it pauses.",
+            |limits, messages| limits.pending_authorizations_max = messages,
+        );
+        keys.optional(
+            "pending_authorizations_max_bytes",
+            Integer(1..=GIBIBYTE),
+            "Octets that they may take: the payloads, and 16 for each octet in front of the payload.",
+            |limits, octets| limits.pending_authorizations_max_bytes = octets,
+        );
     }
 }
 

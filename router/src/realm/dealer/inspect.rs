@@ -47,6 +47,12 @@ impl Dealer {
         self.registrations.get(self.find(procedure)?).map(|registration| registration.id)
     }
 
+    /// Whether that session is a callee of the registration that a CALL of that procedure goes to.
+    pub(in crate::realm) fn is_callee(&self, session: RecipientKey, procedure: &str) -> bool {
+        let found = self.find(procedure).and_then(|slot| self.registrations.get(slot));
+        found.is_some_and(|found| found.callees().iter().any(|callee| callee.key == session))
+    }
+
     /// A registration and what its callees have to do.
     pub(in crate::realm) fn workload(&self, id: RegistrationId) -> Option<Workload> {
         let registration = self.registration(id)?;

@@ -428,9 +428,9 @@ impl Dealer {
         self.registrations.len()
     }
 
-    /// How many sessions the dealer keeps anything of.
+    /// How many sessions the dealer keeps anything of. The router, which calls too, is none.
     pub(super) fn parties(&self) -> usize {
-        self.parties.len()
+        self.parties.len() - usize::from(self.parties.contains_key(&RecipientKey::ROUTER))
     }
 }
 

@@ -4,6 +4,7 @@
 //! procedures read or change belongs to the Broker, the Dealer and the World; here is what it looks like to clients.
 
 mod arguments;
+mod authorizer;
 mod event;
 mod registrations;
 mod sessions;
@@ -17,17 +18,16 @@ use time::format_description::well_known::Rfc3339;
 use wamp_proto::dict::{Dict, InvocationPolicy};
 use wamp_proto::message::{Call, CallResult};
 use wamp_proto::uri::check_uri;
-use wamp_proto::{
-    Action, MatchPolicy, MessageCode, Payload, RequestId, SerializerId, Value, Violation, error_uri,
-};
+use wamp_proto::{MatchPolicy, MessageCode, Payload, RequestId, SerializerId, Value, Violation, error_uri};
 
-use super::Realm;
+use super::admission::Applicant;
 use super::authorization::Disclosure;
 use super::outgoing::{MakePayload, Outgoing};
-use super::recipient::{Identity, RecipientKey};
+use super::recipient::RecipientKey;
 use super::refusal::Refusal;
 use super::settings::RealmSettings;
 use super::world::World;
+use super::{Realm, Request};
 use arguments::Arguments;
 
 pub(super) use event::MetaEvent;
@@ -72,16 +72,30 @@ pub(super) fn procedure<W: World>(uri: &str) -> Option<Procedure<W>> {
         "wamp.subscription.count_subscribers" => subscriptions::count_subscribers,
         "wamp.subscription.get_events" => subscriptions::get_events,
         "wamp.subscription.remove_subscriber" => subscriptions::remove_subscriber,
+        "wamp.trunkline.authorizer.flush" => authorizer::flush,
         _ => return None,
     };
     Some(procedure)
+}
+
+/// What the caller of a meta procedure has to be allowed besides. Arguments that cannot be read imply nothing: the
+/// call is refused for them.
+pub(super) fn implied(realm: &Realm, call: &Call) -> Option<Request> {
+    let arguments = || Arguments::read(&call.payload, &realm.settings).ok();
+    match &*call.procedure {
+        "wamp.session.add_testament" => testaments::implied(realm, arguments()?),
+        "wamp.subscription.get_events" => subscriptions::implied(realm, arguments()?),
+        _ => None,
+    }
 }
 
 /// A CALL of a meta procedure, which its caller may call.
 pub(super) struct MetaCall<'a, W> {
     pub(super) realm: &'a Realm,
     pub(super) caller: RecipientKey,
-    pub(super) identity: &'a Identity,
+    pub(super) applicant: Applicant<'a>,
+    /// What its caller's permission says about disclosure.
+    pub(super) disclosure: Disclosure,
     pub(super) out: &'a W,
 }
 
@@ -137,8 +151,7 @@ impl<W: World> MetaCall<'_, W> {
 
     /// Nobody reads who called; what is refused for every other procedure is refused here too (CID-03).
     fn check_disclosure(&self, call: &Call) -> Result<(), Refusal> {
-        let asks = call.options.disclose_me == Some(true);
-        if asks && self.identity.role.disclosure(Action::Call, &call.procedure) == Disclosure::Refused {
+        if call.options.disclose_me == Some(true) && self.disclosure == Disclosure::Refused {
             return Err(Refusal::disclosure());
         }
         Ok(())

@@ -2,13 +2,16 @@
 
 use std::num::NonZeroU64;
 
-use wamp_proto::{Payload, Profile, SessionId, SubscriptionId, Value, error_uri};
+use wamp_proto::dict::SubscribeOptions;
+use wamp_proto::message::Subscribe;
+use wamp_proto::{Payload, Profile, RequestId, SessionId, SubscriptionId, Uri, Value, error_uri};
 
 use super::arguments::Arguments;
 use super::{Answer, MetaCall, list as list_of};
 use crate::realm::refusal::Refusal;
 use crate::realm::store::Query;
 use crate::realm::world::World;
+use crate::realm::{Realm, Request};
 
 /// Events that Crossbar.io gives unless it is asked for more or fewer.
 const CROSSBAR_LIMIT: NonZeroU64 = NonZeroU64::new(10).unwrap();
@@ -72,7 +75,7 @@ pub(super) fn get_events<W: World>(
     keywords.extend(limit.map(|limit| ("limit".to_owned(), limit)));
     let query = Query::parse(&keywords)?;
     let query = if is_crossbar { query.newest_first(CROSSBAR_LIMIT) } else { query };
-    let history = call.realm.broker.read().history(id, &query, call.identity, call.out.now())?;
+    let history = call.realm.broker.read().history(id, &query, call.applicant, call.out.now())?;
     if is_crossbar && !history.is_kept {
         return Err(Refusal::new(
             error_uri::CROSSBAR_HISTORY_UNAVAILABLE,
@@ -86,6 +89,15 @@ pub(super) fn get_events<W: World>(
         Payload::new(serializer, &results, &[])
     };
     Ok(Answer::Later(bytes, Box::new(payload)))
+}
+
+/// The subscription that somebody has to be allowed who looks up its events.
+pub(super) fn implied(realm: &Realm, mut arguments: Arguments) -> Option<Request> {
+    let id: SubscriptionId = arguments.required("subscription").ok()?;
+    let found = realm.broker.read().describe(id)?;
+    let options = SubscribeOptions { match_policy: Some(found.match_policy), ..SubscribeOptions::default() };
+    let topic = Uri::from(&*found.uri);
+    Some(Request::Subscribe(Subscribe { request: RequestId::FIRST, options: options.into(), topic }))
 }
 
 /// Takes a subscriber off a subscription (SRV-01).

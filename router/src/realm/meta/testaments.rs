@@ -10,12 +10,13 @@ use wamp_proto::{
 
 use super::arguments::{Arguments, invalid};
 use super::{Answer, MetaCall};
-use crate::realm::admission::admit;
 use crate::realm::publication::check_resource_key;
 use crate::realm::recipient::RecipientKey;
 use crate::realm::refusal::Refusal;
+use crate::realm::ruling::{Ruling, Rulings, Subject};
 use crate::realm::settings::RealmSettings;
 use crate::realm::world::World;
+use crate::realm::{Realm, Request};
 
 /// The testaments of all sessions.
 #[derive(Debug, Default)]
@@ -31,7 +32,19 @@ struct Estate {
 #[derive(Debug)]
 struct Testament {
     publish: Publish,
+    /// What the authorizer said when it was added, which counts where the rules still leave it to the authorizer:
+    /// nobody can be asked for a session that is gone, and what is to happen then must not depend on who listens.
+    ruling: Ruling,
     bytes: usize,
+}
+
+/// What the arguments say.
+struct Will {
+    topic: String,
+    args: Vec<Value>,
+    kwargs: Vec<(String, Value)>,
+    options: Vec<(String, Value)>,
+    scope: Scope,
 }
 
 /// When a testament is published. No session outlives its connection here, so that both come at once.
@@ -41,23 +54,40 @@ enum Scope {
     Destroyed,
 }
 
-pub(super) fn add<W: World>(call: &MetaCall<'_, W>, mut arguments: Arguments) -> Result<Answer, Refusal> {
+pub(super) fn add<W: World>(call: &MetaCall<'_, W>, arguments: Arguments) -> Result<Answer, Refusal> {
     let settings = &call.realm.settings;
-    let topic: String = arguments.required("topic")?;
-    let args: Vec<Value> = arguments.required("args")?;
-    let kwargs: Vec<(String, Value)> = arguments.required("kwargs")?;
-    let options: Vec<(String, Value)> = arguments.optional("publish_options")?.unwrap_or_default();
-    let scope = scope(arguments)?;
-    admit(settings, call.identity, Action::Publish, &topic, MatchPolicy::Exact)?;
-    let testament = Testament::new(settings, topic, &args, &kwargs, options)?;
+    let will = Will::read(arguments)?;
+    call.applicant.admit(Action::Publish, &will.topic, MatchPolicy::Exact)?;
+    let ruling = call.applicant.rulings.about(Action::Publish, &will.topic, MatchPolicy::Exact);
+    let scope = will.scope;
+    let testament = Testament::new(settings, will, ruling)?;
     call.realm.testaments.lock().add(settings, call.caller, scope, testament)?;
     Ok(Answer::EMPTY)
+}
+
+/// The publication that the caller has to be allowed.
+pub(super) fn implied(realm: &Realm, arguments: Arguments) -> Option<Request> {
+    let will = Will::read(arguments).ok()?;
+    let testament = Testament::new(&realm.settings, will, Ruling::Failed).ok()?;
+    Some(Request::Publish(testament.publish))
 }
 
 pub(super) fn flush<W: World>(call: &MetaCall<'_, W>, arguments: Arguments) -> Result<Answer, Refusal> {
     let scope = scope(arguments)?;
     call.realm.testaments.lock().flush(call.caller, scope);
     Ok(Answer::EMPTY)
+}
+
+impl Will {
+    fn read(mut arguments: Arguments) -> Result<Self, Refusal> {
+        Ok(Self {
+            topic: arguments.required("topic")?,
+            args: arguments.required("args")?,
+            kwargs: arguments.required("kwargs")?,
+            options: arguments.optional("publish_options")?.unwrap_or_default(),
+            scope: scope(arguments)?,
+        })
+    }
 }
 
 /// The scope in the last argument.
@@ -102,9 +132,15 @@ impl Testaments {
     }
 
     /// Takes the testaments of a session that is gone, in the order in which they are published (TST-04).
-    pub(in crate::realm) fn take(&mut self, of: RecipientKey) -> impl Iterator<Item = Publish> + use<> {
+    pub(in crate::realm) fn take(
+        &mut self,
+        of: RecipientKey,
+    ) -> impl Iterator<Item = (Publish, Rulings)> + use<> {
         let Estate { detached, destroyed } = self.0.remove(&of).unwrap_or_default();
-        detached.into_iter().chain(destroyed).map(|testament| testament.publish)
+        detached.into_iter().chain(destroyed).map(|Testament { publish, ruling, .. }| {
+            let subject = Subject::new(Action::Publish, &publish.topic, MatchPolicy::Exact);
+            (publish, Rulings::from_iter([(subject, ruling)]))
+        })
     }
 
     /// How many there are.
@@ -133,19 +169,14 @@ impl Estate {
 impl Testament {
     /// Written as the PUBLISH that it stands for, and read back: options come as values, and there is one decoder
     /// that knows their types.
-    fn new(
-        settings: &RealmSettings,
-        topic: String,
-        args: &[Value],
-        kwargs: &[(String, Value)],
-        options: Vec<(String, Value)>,
-    ) -> Result<Self, Refusal> {
+    fn new(settings: &RealmSettings, will: Will, ruling: Ruling) -> Result<Self, Refusal> {
         const SERIALIZER: SerializerId = SerializerId::Cbor;
+        let Will { topic, args, kwargs, options, .. } = will;
         let publish = Publish {
             request: RequestId::FIRST,
             options: PublishOptions { extra: options, ..PublishOptions::default() }.into(),
             topic: topic.into(),
-            payload: Payload::new(SERIALIZER, args, kwargs),
+            payload: Payload::new(SERIALIZER, &args, &kwargs),
         };
         let refused =
             |error: String| invalid(format!("the argument \"publish_options\" cannot be used: {error}"));
@@ -163,6 +194,6 @@ impl Testament {
         check_resource_key(&publish.options, settings)?;
         // Nobody is there to be answered (TST-05).
         publish.options.acknowledge = None;
-        Ok(Self { publish, bytes: frame.len() })
+        Ok(Self { publish, ruling, bytes: frame.len() })
     }
 }

@@ -5,7 +5,7 @@ use expect_test::expect;
 use wamp_proto::{DecodeRules, MatchPolicy, Message, Payload, SerializerId, SubscriptionId, Value, decode};
 
 use super::super::store::Query;
-use super::{RealmSettings, Request, Stage, StoreLimits, World, settings, split};
+use super::{RealmSettings, Request, Rulings, Stage, StoreLimits, World, settings, split};
 
 const MANY: StoreLimits = StoreLimits { events: 100, max_bytes: 1 << 20, max_age: None };
 
@@ -60,8 +60,8 @@ fn find_events(stage: &mut Stage, name: &str, subscription: &str, query: &str) -
     };
     let id = SubscriptionId::new(stage.id(subscription)).expect("an ID");
     let key = stage.key(name);
-    let identity = stage.cast.identity(key).expect("a member");
-    let history = match stage.realm.broker.read().history(id, &query, identity, stage.cast.now()) {
+    let history = match stage.realm.broker.read().history(id, &query, stage.applicant(key), stage.cast.now())
+    {
         Ok(history) => history,
         Err(refusal) => return format!("{refusal:?}\n"),
     };
@@ -157,8 +157,8 @@ fn his_01_an_event_that_is_no_value_is_left_out() {
     name_them(&mut stage);
     let id = SubscriptionId::new(stage.id("sub#1")).expect("an ID");
     let key = stage.key("alice");
-    let identity = stage.cast.identity(key).expect("a member");
-    let history = stage.realm.broker.read().history(id, &Query::default(), identity, stage.cast.now());
+    let query = Query::default();
+    let history = stage.realm.broker.read().history(id, &query, stage.applicant(key), stage.cast.now());
     let history = history.expect("a history");
     let publications: Vec<_> =
         history.values().filter_map(|event| event.get("publication").and_then(Value::as_i64)).collect();
@@ -379,7 +379,7 @@ fn what_is_kept_keeps_no_frame_alive() {
     let message = decode(SerializerId::Json, &frame, &DecodeRules::default()).expect("a PUBLISH");
     let Message::Publish(publish) = message else { panic!("16 is PUBLISH") };
     assert!(!frame.is_unique(), "until it is routed");
-    stage.realm.handle(bob, Request::Publish(publish), &stage.cast).expect("no violation");
+    stage.realm.handle(bob, Request::Publish(publish), &Rulings::NONE, &stage.cast).expect("no violation");
     assert!(frame.is_unique());
     let played = stage.play(r#"alice> SUBSCRIBE 1 {"get_retained":true} com.acme.tick"#);
     assert!(played.contains(r#""ppt_keyid":"k1"} ["payload"] {"key":1}"#), "{played}");

@@ -64,11 +64,15 @@ use wamp_proto::{
     SessionId, decode, error_uri,
 };
 
+use super::admission::Applicant;
 use super::recipient::CalleeFeatures;
 use super::{
     Departure, Disclosure, Features, Full, Holdings, Identity, Moment, Outgoing, QueueLimits, RankedPatterns,
-    Realm, RealmSettings, RecipientKey, Request, Role, Rule, StoreLimits, Verdict, World,
+    Realm, RealmSettings, RecipientKey, Request, Role, Rule, Ruling, Rulings, StoreLimits, Subject, Verdict,
+    World,
 };
+
+static NO_RULINGS: Rulings = Rulings::NONE;
 
 /// Plays a script in a realm with default settings.
 fn check(script: &str, expect: Expect) {
@@ -141,6 +145,8 @@ struct Stage {
     next_generation: u32,
     /// The highest request ID of everybody's CALLs. Who is called `stream…` may call in several messages.
     last_calls: BTreeMap<String, u64>,
+    /// What the authorizer says about each action of `Action::ALL`.
+    rulings: [Ruling; Action::ALL.len()],
     cast: Cast,
 }
 
@@ -198,6 +204,8 @@ impl Stage {
             publishes("com.acme.vote.", Disclosure::Refused),
             publishes("com.acme.law.", Disclosure::Forced),
         ];
+        let ask = Verdict::Ask(Disclosure::OnRequest);
+        let ward = everything.each_ref().map(|rule| Rule { verdict: ask, ..rule.clone() });
         Self {
             roles: vec![
                 role("anyone", None, &everything),
@@ -207,11 +215,13 @@ impl Stage {
                 role("citizen", None, &citizen),
                 role("clerk", None, &[rule(Action::Call, "wamp.", MatchPolicy::Prefix, true)]),
                 role("sensor", Some(3), &everything),
+                role("ward", None, &ward),
             ],
             realm: Realm::new(settings, time::macros::datetime!(2026-11-22 11:00 UTC)),
             people: BTreeMap::new(),
             next_generation: 0,
             last_calls: BTreeMap::new(),
+            rulings: [Ruling::Failed; Action::ALL.len()],
             cast: Cast::default(),
         }
     }
@@ -276,6 +286,18 @@ impl Stage {
                 self.cast.alarm.set(None);
                 self.realm.expire(&self.cast);
             }
+        } else if let Some((word, action)) =
+            line.strip_prefix("the authorizer ").and_then(|l| l.split_once(' '))
+        {
+            let place = Action::ALL.iter().position(|known| known.as_str() == action).expect("an action");
+            self.rulings[place] = match word {
+                "allows" => Ruling::Allowed(None),
+                "discloses" => Ruling::Allowed(Some(Disclosure::Forced)),
+                "hides" => Ruling::Allowed(Some(Disclosure::Refused)),
+                "denies" => Ruling::Denied,
+                "fails" => Ruling::Failed,
+                _ => panic!("no ruling: {word}"),
+            };
         } else if line == "drain" {
             self.realm.drain();
         } else if line == "cancel" {
@@ -332,7 +354,8 @@ impl Stage {
             other => panic!("{} is not for the core", other.code().as_str()),
         };
         let answers = self.cast.answers.get();
-        if let Err(violation) = self.realm.handle(key, request, &self.cast) {
+        let rulings = self.rulings(key, &request);
+        if let Err(violation) = self.realm.handle(key, request, &rulings, &self.cast) {
             assert_eq!(self.cast.answers.get(), answers, "a violation is not answered");
             self.cast.lines.borrow_mut().push(format!("{name}! {violation}"));
             self.people.remove(name);
@@ -342,6 +365,24 @@ impl Stage {
             self.people.retain(|_, person| *person != key);
             self.take_out(key, departure);
         }
+    }
+
+    /// What the authorizer says about a request.
+    fn rulings(&self, from: RecipientKey, request: &Request) -> Rulings {
+        let implied = self.realm.implied(request);
+        let requests = std::iter::once(request).chain(&implied);
+        let subjects = requests.filter_map(|request| self.realm.subject(from, request, &self.cast));
+        let rule = |subject: Subject| {
+            let ruling = self.rulings[subject.action as usize];
+            (subject, ruling)
+        };
+        subjects.map(rule).collect()
+    }
+
+    /// Somebody about whom nobody was asked.
+    fn applicant(&self, key: RecipientKey) -> Applicant<'_> {
+        let identity = self.cast.identity(key).expect("a member");
+        Applicant { settings: self.realm.settings(), identity, rulings: &NO_RULINGS }
     }
 
     /// Whether a CALL comes with a request ID that its caller has used: what the session's protocol tells.
@@ -402,6 +443,11 @@ impl World for Cast {
 
     fn killed(&self, _: &[u64], _: &str) {
         // For the audit log.
+    }
+
+    fn forget_rulings(&self) -> usize {
+        // Nobody is asked here.
+        0
     }
 
     fn now(&self) -> Moment {

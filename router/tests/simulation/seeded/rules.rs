@@ -45,6 +45,7 @@ fn permissions(random: &mut Random) -> Vec<Permission> {
             match_policy: pattern.policy,
             allow,
             deny,
+            ask: Vec::new(),
             disclose: Disclose::Allowed,
         });
     }
