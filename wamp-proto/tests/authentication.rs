@@ -30,6 +30,9 @@ const PBKDF2: Kdf = Kdf::Pbkdf2 { iterations: 4096 };
 const ARGON2: Kdf = Kdf::Argon2id13 { iterations: 4, memory: 1024 };
 const SERIALIZERS: [SerializerId; 3] = [SerializerId::Json, SerializerId::MsgPack, SerializerId::Cbor];
 
+/// What the router makes of an answer: `authextra` of WELCOME, or nothing.
+type Judge = Box<dyn Fn(&Authenticate) -> Option<Value>>;
+
 /// A method, as both peers are set up for it.
 #[derive(Clone, Copy, Debug)]
 enum Setup {
@@ -91,8 +94,8 @@ impl Setup {
         }
     }
 
-    /// The router's CHALLENGE, and what it makes of the answer: `authextra` of WELCOME, or nothing.
-    fn challenge(self, hello: &Hello) -> (Message, Box<dyn Fn(&Authenticate) -> Option<Value>>) {
+    /// The router's CHALLENGE, and who judges the answer.
+    fn challenge(self, hello: &Hello) -> (Message, Judge) {
         let authextra = |key: &str| hello.details.authextra.as_ref()?.get(key)?.as_str();
         let authid = hello.details.authid.as_deref().unwrap_or_default().to_owned();
         let none = || Some(Value::Dict(Vec::new()));
