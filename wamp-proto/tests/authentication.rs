@@ -9,6 +9,7 @@ mod frames;
 use std::sync::LazyLock;
 
 use frames::{json, read};
+use proptest::prelude::*;
 use wamp_proto::auth::client::{Answer, Channel, Credential, ExpectedRouter, Login, Refusal};
 use wamp_proto::auth::cryptosign::{self, CryptosignError};
 use wamp_proto::auth::scram::{Dialect, Exchange, Kdf, ScramError, Verifier};
@@ -29,6 +30,9 @@ const SALT: &[u8] = b"sixteen octets..";
 const PBKDF2: Kdf = Kdf::Pbkdf2 { iterations: 4096 };
 const ARGON2: Kdf = Kdf::Argon2id13 { iterations: 4, memory: 1024 };
 const SERIALIZERS: [SerializerId; 3] = [SerializerId::Json, SerializerId::MsgPack, SerializerId::Cbor];
+
+/// What the router makes of an answer: `authextra` of WELCOME, or nothing.
+type Judge = Box<dyn Fn(&Authenticate) -> Option<Value>>;
 
 /// A method, as both peers are set up for it.
 #[derive(Clone, Copy, Debug)]
@@ -91,8 +95,8 @@ impl Setup {
         }
     }
 
-    /// The router's CHALLENGE, and what it makes of the answer: `authextra` of WELCOME, or nothing.
-    fn challenge(self, hello: &Hello) -> (Message, Box<dyn Fn(&Authenticate) -> Option<Value>>) {
+    /// The router's CHALLENGE, and who judges the answer.
+    fn challenge(self, hello: &Hello) -> (Message, Judge) {
         let authextra = |key: &str| hello.details.authextra.as_ref()?.get(key)?.as_str();
         let authid = hello.details.authid.as_deref().unwrap_or_default().to_owned();
         let none = || Some(Value::Dict(Vec::new()));
@@ -541,4 +545,37 @@ fn secrets_are_not_shown() {
     assert!(!format!("{verifier:?}").contains("key"));
     let ticket = json(r#"[5,"s3cr3t",{}]"#);
     assert!(!format!("{ticket:?}").contains("s3cr3t"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Conformance: AUTH-CRA-02
+    #[test]
+    fn auth_cra_01_any_names_are_in_the_challenge_as_they_are(texts: [String; 5], secret: String, id in 1..=1_u64 << 53) {
+        let [authid, authrole, authprovider, nonce, timestamp] = texts.each_ref().map(String::as_str);
+        let session = SessionId::new(id).unwrap();
+        let challenge =
+            wampcra::Challenge { authid, authrole, authprovider, nonce, timestamp, session }.to_json();
+        let expected = serde_json::json!({
+            "authid": authid, "authrole": authrole, "authmethod": "wampcra", "authprovider": authprovider,
+            "nonce": nonce, "timestamp": timestamp, "session": id,
+        });
+        prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&challenge).unwrap(), expected);
+        let signature = wampcra::sign(secret.as_bytes(), &challenge);
+        prop_assert!(wampcra::verify(secret.as_bytes(), &challenge, &signature));
+        let other = secret + "x";
+        prop_assert!(!wampcra::verify(other.as_bytes(), &challenge, &signature));
+    }
+
+    /// Conformance: AUTH-CB-01
+    #[test]
+    fn auth_cs_03_any_key_signs_any_challenge_on_any_channel(seed: [u8; 32], challenge: [u8; 32], channel: Option<[u8; 32]>) {
+        let key = cryptosign::public_key(&seed);
+        let signature = cryptosign::sign(&seed, &challenge, channel.as_ref());
+        prop_assert_eq!(cryptosign::verify(&key, &challenge, channel.as_ref(), &signature), Ok(()));
+        let other = if channel.is_some() { None } else { Some([1; 32]) };
+        let verified = cryptosign::verify(&key, &challenge, other.as_ref(), &signature);
+        prop_assert_eq!(verified, Err(CryptosignError::OtherMessage));
+    }
 }

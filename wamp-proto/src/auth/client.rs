@@ -137,7 +137,7 @@ impl Credential {
         matches!(self, Self::Scram { .. } | Self::Cryptosign { router: Some(_), .. })
     }
 
-    const fn channel(&self) -> Option<&Channel> {
+    const fn bound_to(&self) -> Option<&Channel> {
         match self {
             Self::Cryptosign { channel, .. } => channel.as_ref(),
             _ => None,
@@ -180,7 +180,7 @@ impl Login {
 
     /// The credentials that go together.
     fn offered(&self) -> impl Iterator<Item = &Credential> {
-        let is_bound = self.credentials.iter().any(|credential| credential.channel().is_some());
+        let is_bound = self.credentials.iter().any(|credential| credential.bound_to().is_some());
         let fits = move |credential: &&Credential| !is_bound || Dialect::of(credential.method()).is_none();
         self.credentials.iter().filter(fits)
     }
