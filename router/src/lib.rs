@@ -14,6 +14,7 @@ mod connection;
 mod counters;
 mod in_process;
 mod listen;
+mod memory;
 mod outbox;
 mod pace;
 mod realm;

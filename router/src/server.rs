@@ -72,7 +72,8 @@ impl Server {
         let router = Router::new(config);
         let mut entrances = Vec::new();
         for listener in &config.listeners {
-            let entrance = Entrance::new(listener, &config.limits, router.shared_counters().clone())?;
+            let (counters, memory) = (router.shared_counters().clone(), router.memory().clone());
+            let entrance = Entrance::new(listener, &config.limits, counters, memory)?;
             entrances.push(Arc::new(entrance));
         }
         let mut bound = Vec::new();

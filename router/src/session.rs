@@ -134,6 +134,10 @@ impl Session {
                 return Err(refused(no_auth_method(plan.profile), "this realm takes no anonymous sessions"));
             }
         };
+        if router.memory().is_exceeded() {
+            counters.sessions_refused_for_memory.increment();
+            return Err(refused(error_uri::UNAVAILABLE, "the router is short of memory"));
+        }
         let seat = router.seats().take().ok_or_else(|| {
             counters.sessions_over_limit.increment();
             refused(error_uri::UNAVAILABLE, "the router has as many sessions as it may have")
@@ -223,6 +227,7 @@ impl Session {
             }
         };
         self.driver.handle(self.membership.key, request)?;
+        self.router.relieve_memory();
         Ok(Flow::Continue)
     }
 

@@ -8,6 +8,7 @@ use trunkline_config::{Limits, Listener, ProxyHeader};
 use super::admission::Admission;
 use super::{Source, TlsError, forwarded, tls};
 use crate::counters::Counters;
+use crate::memory::MemoryBudget;
 
 /// One listener, whatever its addresses.
 #[derive(Debug)]
@@ -29,11 +30,12 @@ impl Entrance {
         listener: &Listener,
         limits: &Limits,
         counters: Arc<Counters>,
+        memory: Arc<MemoryBudget>,
     ) -> Result<Self, TlsError> {
         Ok(Self {
             message_max_bytes: listener.message_max_bytes.unwrap_or(limits.message_max_bytes),
             tls: listener.tls.as_ref().map(tls::server_config).transpose()?,
-            admission: Admission::new(listener, counters),
+            admission: Admission::new(listener, counters, memory),
             listener: listener.clone(),
         })
     }

@@ -11,11 +11,12 @@ use wamp_proto::{
 use super::arguments::{Arguments, invalid};
 use super::{Answer, MetaCall};
 use crate::realm::admission::admit;
+use crate::realm::held::Held;
 use crate::realm::publication::check_resource_key;
 use crate::realm::recipient::RecipientKey;
 use crate::realm::refusal::Refusal;
 use crate::realm::settings::RealmSettings;
-use crate::realm::world::World;
+use crate::realm::world::{Limit, World};
 
 /// The testaments of all sessions.
 #[derive(Debug, Default)]
@@ -31,7 +32,7 @@ struct Estate {
 #[derive(Debug)]
 struct Testament {
     publish: Publish,
-    bytes: usize,
+    held: Held,
 }
 
 /// When a testament is published. No session outlives its connection here, so that both come at once.
@@ -80,12 +81,12 @@ impl Testaments {
         testament: Testament,
     ) -> Result<(), Refusal> {
         let estate = self.0.get(&of);
-        let unavailable = |limit| Err(Refusal::new(error_uri::UNAVAILABLE, limit));
+        let unavailable = |limit| Err(Refusal::over(Limit::Testaments, error_uri::UNAVAILABLE, limit));
         if estate.map_or(0, Estate::len) >= settings.testaments_max {
             return unavailable(format!("a session may have {} testaments", settings.testaments_max));
         }
         let max_bytes = settings.testaments_max_bytes;
-        if estate.map_or(0, Estate::bytes) + testament.bytes > max_bytes {
+        if estate.map_or(0, Estate::bytes) + testament.held.bytes() > max_bytes {
             return unavailable(format!("the testaments of a session may have {max_bytes} octets"));
         }
         self.0.entry(of).or_default().of_scope(scope).push(testament);
@@ -126,7 +127,7 @@ impl Estate {
     }
 
     fn bytes(&self) -> usize {
-        self.detached.iter().chain(&self.destroyed).map(|testament| testament.bytes).sum()
+        self.detached.iter().chain(&self.destroyed).map(|testament| testament.held.bytes()).sum()
     }
 }
 
@@ -163,6 +164,6 @@ impl Testament {
         check_resource_key(&publish.options, settings)?;
         // Nobody is there to be answered (TST-05).
         publish.options.acknowledge = None;
-        Ok(Self { publish, bytes: frame.len() })
+        Ok(Self { publish, held: Held::new(frame.len()) })
     }
 }

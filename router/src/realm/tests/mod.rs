@@ -66,8 +66,8 @@ use wamp_proto::{
 
 use super::recipient::CalleeFeatures;
 use super::{
-    Departure, Disclosure, Features, Full, Holdings, Identity, Moment, Outgoing, QueueLimits, RankedPatterns,
-    Realm, RealmSettings, RecipientKey, Request, Role, Rule, StoreLimits, Verdict, World,
+    Departure, Disclosure, Features, Full, Holdings, Identity, Limit, Moment, Outgoing, QueueLimits,
+    RankedPatterns, Realm, RealmSettings, RecipientKey, Request, Role, Rule, StoreLimits, Verdict, World,
 };
 
 /// Plays a script in a realm with default settings.
@@ -432,7 +432,7 @@ impl World for Cast {
         self.write(to, message);
     }
 
-    fn refused(&self, _: RecipientKey, _: &'static str) {
+    fn refused(&self, _: RecipientKey, _: &'static str, _: Option<Limit>) {
         // For logs and counters; transcripts show what peers see.
     }
 
