@@ -7,6 +7,9 @@ use std::time::Duration;
 pub struct Limits {
     /// Sessions at a time, those of all realms together; none stands for as many as the process has descriptors for.
     pub sessions_max: Option<usize>,
+    /// Octets that all messages and events may take that wait or are kept: outboxes, call queues, histories, retained events
+    /// and testaments of all realms together. None stands for half of what the process may use.
+    pub memory_budget_bytes: Option<usize>,
     /// Octets of one message, in either framing. A listener may have a limit of its own.
     pub message_max_bytes: usize,
     /// Nesting of arrays and dicts in one message.
@@ -47,6 +50,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             sessions_max: None,
+            memory_budget_bytes: None,
             message_max_bytes: 1024 * 1024,
             message_max_depth: 64,
             dict_max_bytes: 16 * 1024,

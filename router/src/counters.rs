@@ -32,6 +32,8 @@ counters! {
     handshakes_over_limit,
     /// Connections refused because their source address had as many handshakes under way as it may have.
     handshakes_over_limit_by_address,
+    /// Connections refused because more memory was taken than may be.
+    connections_refused_for_memory,
     /// Connections that ended before a WAMP transport stood: wrong octets, HTTP, refused handshakes.
     handshakes_refused,
     /// Connections whose peer took too long for its handshake or HELLO (SES-16).
@@ -52,14 +54,32 @@ counters! {
     sessions_over_limit,
     /// Times that an authorizer could not say whether something is allowed.
     authorizers_failed,
+    /// HELLOs answered with ABORT because more memory was taken than may be; among those above.
+    sessions_refused_for_memory,
+    /// HELLOs answered with ABORT because there were as many realms of their template as may be; among those above.
+    realms_over_limit,
     /// Requests that failed while their session lived on: bad URIs, unknown procedures, limits.
     requests_refused,
+    /// Of these, those whose URI was too long or had too many components.
+    uris_over_limit,
+    /// Of these, SUBSCRIBEs of sessions with as many subscriptions as they may have.
+    subscriptions_over_limit,
+    /// Of these, REGISTERs of sessions with as many registrations as they may have.
+    registrations_over_limit,
+    /// Of these, CALLs of sessions with as many open calls as they may have.
+    open_calls_over_limit,
+    /// Of these, CALLs that found every callee busy and no room to wait, or no room for what they need to be kept.
+    waiting_calls_over_limit,
+    /// Of these, testaments of sessions with as many, or as large ones, as they may have.
+    testaments_over_limit,
     /// Sessions ended because the peer broke the protocol.
     protocol_violations,
     /// Messages over the size limit; each ended its connection.
     messages_too_large,
     /// Sessions ended because their outbox was full.
     slow_consumers,
+    /// Sessions ended because more memory was taken than may be, and their outboxes were the fullest; among those above.
+    outboxes_over_budget,
     /// EVENTs that a slow subscriber missed, where its realm says `drop-events`.
     events_dropped,
     /// Sessions ended because they left answers to their own requests unread.

@@ -18,6 +18,7 @@ mod counters;
 mod in_process;
 mod inquiry;
 mod listen;
+mod memory;
 mod opening;
 mod outbox;
 mod pace;

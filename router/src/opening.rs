@@ -113,6 +113,10 @@ impl<'a> Opening<'a> {
     /// With the ABORT to send, if the realm takes nobody now.
     pub(crate) fn join(mut self, admitted: &Admitted) -> Result<(Session, Welcome), Abort> {
         let Admitted { realm, plan, authid, role, authmethod, authprovider, session, .. } = admitted;
+        if self.router.memory().is_exceeded() {
+            self.router.counters().sessions_refused_for_memory.increment();
+            return Err(self.refuse(&Refused::new(error_uri::UNAVAILABLE, "the router is short of memory")));
+        }
         let Some(seat) = self.router.seats().take() else {
             self.router.counters().sessions_over_limit.increment();
             let message = "the router has as many sessions as it may have";

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use parking_lot::Mutex;
 use wamp_proto::message::Goodbye;
 
-use crate::realm::Outgoing;
+use crate::realm::{Held, Outgoing};
 
 /// Entries for which an emptied queue keeps room: a session in steady work does not allocate.
 const KEPT_ENTRIES: usize = 8;
@@ -48,6 +48,8 @@ pub(crate) struct Outbox {
 #[derive(Debug, Default)]
 struct Queue {
     entries: VecDeque<Arc<Outgoing>>,
+    /// What the places of the entries take: the messages count for themselves, once for all outboxes.
+    room: Held,
     all: Load,
     /// The part of it that answers requests of the session.
     answers: Load,
@@ -115,8 +117,13 @@ impl Outbox {
             }
             if queue.entries.capacity() == 0 {
                 queue.entries.reserve_exact(KEPT_ENTRIES);
+                queue.measure();
             }
+            let is_full = queue.entries.len() == queue.entries.capacity();
             queue.entries.push_back(message.clone());
+            if is_full {
+                queue.measure();
+            }
             if queue.wants_messages { queue.waker.take() } else { None }
         };
         if let Some(waker) = waker {
@@ -132,6 +139,7 @@ impl Outbox {
             let was_open = queue.closed.is_none();
             if why == Closed::Overflow {
                 queue.entries = VecDeque::new();
+                queue.measure();
                 queue.all = Load::default();
                 queue.answers = Load::default();
             }
@@ -180,6 +188,11 @@ impl Outbox {
         Poll::Pending
     }
 
+    /// Octets of what is in it, as its limit counts them.
+    pub(crate) fn bytes(&self) -> usize {
+        self.queue.lock().all.bytes
+    }
+
     /// Whether answers to the session's own requests fill half of the outbox: read nothing more from it.
     pub(crate) fn is_congested(&self) -> bool {
         self.queue.lock().answers.exceeds(self.limits.halved())
@@ -211,7 +224,13 @@ impl Queue {
         }
         if self.entries.is_empty() && self.entries.capacity() > RELEASED_ENTRIES {
             self.entries.shrink_to(KEPT_ENTRIES);
+            self.measure();
         }
+    }
+
+    /// Looks how much the places of the entries take.
+    fn measure(&mut self) {
+        self.room.set(self.entries.capacity() * size_of::<Arc<Outgoing>>());
     }
 }
 

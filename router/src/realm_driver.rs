@@ -29,7 +29,7 @@ use crate::in_process::IN_PROCESS;
 use crate::inquiry::{Inquiries, Inquiry};
 use crate::outbox::{Closed, Outbox, OutboxLimits};
 use crate::realm::{
-    Departure, Features, Full, Holdings, Identity, Moment, Outgoing, ReadMostly, Realm, RealmSettings,
+    Departure, Features, Full, Holdings, Identity, Limit, Moment, Outgoing, ReadMostly, Realm, RealmSettings,
     RecipientKey, Request, Role, Rulings, Subject, World,
 };
 use crate::realms::RealmPlan;
@@ -347,6 +347,25 @@ impl RealmDriver {
         self.realm.holdings()
     }
 
+    /// How much waits for each member, in octets.
+    pub(crate) fn outboxes(&self) -> Vec<(RecipientKey, usize)> {
+        let members = self.members.read();
+        let slots = members.slots.iter();
+        let load = |(slot, member): (usize, &Member)| {
+            (RecipientKey { slot: slot as u32, generation: member.generation }, member.outbox.bytes())
+        };
+        slots.map(load).collect()
+    }
+
+    /// Ends the session of a member as if its outbox had overflowed.
+    pub(crate) fn overflow(&self, of: RecipientKey) {
+        self.step(|_, out| {
+            if let Some(member) = out.members.member(of) {
+                out.overflow(of, member);
+            }
+        });
+    }
+
     /// How many sessions are members.
     pub(crate) fn sessions(&self) -> usize {
         self.members.read().slots.len()
@@ -471,8 +490,18 @@ impl World for Step<'_> {
         self.push(to, message);
     }
 
-    fn refused(&self, from: RecipientKey, error: &'static str) {
-        self.driver.counters.requests_refused.increment();
+    fn refused(&self, from: RecipientKey, error: &'static str, over: Option<Limit>) {
+        let counters = &self.driver.counters;
+        counters.requests_refused.increment();
+        match over {
+            Some(Limit::Uri) => counters.uris_over_limit.increment(),
+            Some(Limit::Subscriptions) => counters.subscriptions_over_limit.increment(),
+            Some(Limit::Registrations) => counters.registrations_over_limit.increment(),
+            Some(Limit::OpenCalls) => counters.open_calls_over_limit.increment(),
+            Some(Limit::WaitingCalls) => counters.waiting_calls_over_limit.increment(),
+            Some(Limit::Testaments) => counters.testaments_over_limit.increment(),
+            None => {}
+        }
         if let Some(member) = self.members.member(from) {
             tracing::debug!(session = member.identity.session.value(), error, "request refused");
         }

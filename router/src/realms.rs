@@ -165,6 +165,7 @@ impl Realms {
         }
         let made = present.by_name.values().filter(|driver| Arc::ptr_eq(driver.plan(), plan)).count();
         if plan.realms_max.is_some_and(|max| made >= max) {
+            self.counters.realms_over_limit.increment();
             return Err(error_uri::UNAVAILABLE);
         }
         let driver = self.make(name, plan);

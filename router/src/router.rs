@@ -1,5 +1,6 @@
 //! The router without its sockets: the realms, and what all their sessions share.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use wamp_proto::{DecodeRules, Profile};
 use crate::authentication::{Authenticator, Backoff, Cookies, Hashing, Hook};
 use crate::clock::Clock;
 use crate::counters::Counters;
+use crate::memory::{MemoryBudget, Relief};
 use crate::realm::Holdings;
 use crate::realms::Realms;
 use crate::seats::Seats;
@@ -31,6 +33,7 @@ pub struct Router {
     /// Seed of the key by which the router proves itself (AUTH-RTR-01).
     key: Option<[u8; 32]>,
     seats: Arc<Seats>,
+    memory: Arc<MemoryBudget>,
 }
 
 impl Router {
@@ -87,6 +90,7 @@ impl Router {
             hashing: Hashing::new(config.authentication.hashes_max),
             key: config.authentication.router_key.as_ref().and_then(|key| parse_seed(&key.0).ok()),
             seats: Seats::new(limits.sessions_max),
+            memory: Arc::new(MemoryBudget::new(limits.memory_budget_bytes)),
         })
     }
 
@@ -146,6 +150,45 @@ impl Router {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What may wait and be kept.
+    pub(crate) fn memory(&self) -> &Arc<MemoryBudget> {
+        &self.memory
+    }
+
+    /// Ends the sessions with the fullest outboxes if more waits and is kept than may be.
+    ///
+    /// After every message, and under no guard of a realm.
+    pub(crate) fn relieve_memory(&self) {
+        if let Some(relief) = self.memory.relief() {
+            self.relieve(&relief);
+        }
+    }
+
+    #[cold]
+    fn relieve(&self, relief: &Relief<'_>) {
+        let realms = self.realms.all();
+        let mut outboxes: Vec<_> = realms
+            .iter()
+            .flat_map(|realm| realm.outboxes().into_iter().map(move |(key, bytes)| (bytes, key, realm)))
+            .collect();
+        let spared = relief.spared_bytes(outboxes.len());
+        outboxes.retain(|(bytes, ..)| *bytes > spared);
+        outboxes.sort_unstable_by_key(|(bytes, ..)| Reverse(*bytes));
+        let mut ended = 0;
+        for (_, key, realm) in outboxes {
+            if !relief.is_needed() {
+                break;
+            }
+            realm.overflow(key);
+            self.counters.outboxes_over_budget.increment();
+            ended += 1;
+        }
+        tracing::warn!(
+            ended,
+            "more waits and is kept than `memory_budget_bytes`: the fullest outboxes overflowed"
+        );
     }
 
     /// The places of all sessions.

@@ -94,13 +94,7 @@ impl Server {
         }
         let mut entrances = Vec::new();
         for listener in &config.listeners {
-            let entrance = Entrance::new(
-                listener,
-                &config.limits,
-                router.shared_counters().clone(),
-                router.cookies().clone(),
-            )?;
-            entrances.push(Arc::new(entrance));
+            entrances.push(Arc::new(Entrance::new(listener, &router)?));
         }
         let mut bound = Vec::new();
         for entrance in &entrances {

@@ -162,6 +162,7 @@ impl Session {
             }
         };
         self.submit(request, frame.len())?;
+        self.router.relieve_memory();
         Ok(Flow::Continue)
     }
 

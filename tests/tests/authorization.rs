@@ -177,6 +177,7 @@ async fn ses_02_a_template_makes_realms_that_go_with_their_last_session() {
     let mut third = Peer::connect(&router, "third", RAW_JSON).await;
     third.send(&hello("com.tenant.third")).await;
     third.expect_abort(UNAVAILABLE).await;
+    assert_eq!(router.router().counters().realms_over_limit.value(), 1);
     let mut nobody = Peer::connect(&router, "nobody", RAW_JSON).await;
     nobody.send(&hello("com.tenant.acme.sub")).await;
     nobody.expect_abort(NO_SUCH_REALM).await;

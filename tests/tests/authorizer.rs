@@ -53,7 +53,13 @@ fn with(authorizer: &Authorizer) -> Config {
         realm.rules.anonymous_role = Some("guest".to_owned());
         realm.rules.authorizer = Some(authorizer.clone());
         realm.rules.roles = vec![
-            Role { name: "guest".to_owned(), trustlevel: None, messages_per_second: None, bytes_per_second: None, permissions: guest.clone() },
+            Role {
+                name: "guest".to_owned(),
+                trustlevel: None,
+                messages_per_second: None,
+                bytes_per_second: None,
+                permissions: guest.clone(),
+            },
             Role {
                 name: "backend".to_owned(),
                 trustlevel: None,

@@ -147,6 +147,55 @@ async fn expect_8192(code: u64, answer_code: u64) {
 }
 
 #[tokio::test]
+async fn what_a_session_may_hold_is_limited_and_counted() {
+    let mut config = config();
+    config.limits = Limits {
+        subscriptions_max: 1,
+        registrations_max: 1,
+        open_calls_max: 1,
+        testaments_max: 2,
+        testaments_max_bytes: 200,
+        ..config.limits
+    };
+    let router = TestRouter::with(&config).await;
+    let counters = router.router().counters();
+    let mut alice = Peer::join(&router, "alice").await;
+    alice.subscribe("com.example.a").await;
+    let request = alice.next_request();
+    alice.send(&format!(r#"[32,{request},{{}},"com.example.b"]"#)).await;
+    let [] = alice.expect(&error(32, request, UNAVAILABLE)).await;
+    assert_eq!(counters.subscriptions_over_limit.value(), 1);
+
+    alice.register("com.example.a").await;
+    let request = alice.next_request();
+    alice.send(&format!(r#"[64,{request},{{}},"com.example.b"]"#)).await;
+    let [] = alice.expect(&error(64, request, UNAVAILABLE)).await;
+    assert_eq!(counters.registrations_over_limit.value(), 1);
+
+    let mut bob = Peer::join(&router, "bob").await;
+    bob.call("com.example.a", "").await;
+    alice.expect_invocation().await;
+    let request = bob.call("com.example.a", "").await;
+    let [] = bob.expect(&error(48, request, UNAVAILABLE)).await;
+    assert_eq!(counters.open_calls_over_limit.value(), 1);
+
+    // Too large, and too many.
+    let mut refused = 0;
+    for (payload, is_taken) in [(200, false), (1, true), (1, true), (1, false)] {
+        let testament = format!(r#"["com.example.gone",["{}"],{{}}]"#, "x".repeat(payload));
+        let request = alice.call("wamp.session.add_testament", &testament).await;
+        if is_taken {
+            alice.expect_message(&format!("[50,{request},{{}}]")).await;
+        } else {
+            let [] = alice.expect(&error(48, request, UNAVAILABLE)).await;
+            refused += 1;
+        }
+        assert_eq!(counters.testaments_over_limit.value(), refused);
+    }
+    assert_eq!(counters.requests_refused.value(), 3 + refused);
+}
+
+#[tokio::test]
 async fn the_8193rd_subscription_is_refused() {
     expect_8192(32, 33).await;
 }

@@ -119,7 +119,7 @@ async fn shr_03_a_stand_by_takes_over_when_the_first_callee_is_gone() {
 #[tokio::test]
 async fn con_04_calls_wait_for_a_busy_callee_as_far_as_the_queue_goes() {
     let router = TestRouter::with(&with_queues()).await;
-    for via in Via::serializers() {
+    for (round, via) in (1..).zip(Via::serializers()) {
         let mut caller = Peer::join_via(&router, "caller", via).await;
         let mut callee = Peer::join_via(&router, "callee", via).await;
         let procedure = "com.example.queued.work";
@@ -130,6 +130,7 @@ async fn con_04_calls_wait_for_a_busy_callee_as_far_as_the_queue_goes() {
         }
         let refused = caller.call(procedure, "[3]").await;
         caller.expect_error(MessageCode::Call, refused, MAX_CONCURRENCY_REACHED).await;
+        assert_eq!(router.router().counters().waiting_calls_over_limit.value(), round);
         for (number, call) in calls.iter().enumerate().take(2) {
             let invocation = callee.expect_invocation().await;
             assert_eq!(invocation.payload.values().unwrap().0, [(number as u64).into()]);

@@ -53,6 +53,9 @@ async fn uris_over_the_limits_are_refused() {
     let mut alice = Peer::join(&router, "alice").await;
     expect_refused_everywhere(&mut alice, &"x".repeat(1025)).await;
     expect_refused_everywhere(&mut alice, &["x"; 33].join(".")).await;
+    let counters = router.router().counters();
+    assert!(counters.uris_over_limit.value() > 0);
+    assert_eq!(counters.uris_over_limit.value(), counters.requests_refused.value());
     alice.subscribe(&"x".repeat(1024)).await;
     alice.subscribe(&["x"; 32].join(".")).await;
 }

@@ -10,6 +10,7 @@ use trunkline_config::Listener;
 
 use super::Source;
 use crate::counters::Counters;
+use crate::memory::MemoryBudget;
 
 /// Connections over a limit that are being told so at a time. Those beyond are closed without a word.
 const REFUSALS_MAX: usize = 64;
@@ -21,6 +22,7 @@ pub(crate) struct Admission {
     handshakes_max: usize,
     per_address_max: Load,
     counters: Arc<Counters>,
+    memory: Arc<MemoryBudget>,
     taken: Mutex<Taken>,
 }
 
@@ -64,7 +66,7 @@ enum Kind {
 pub(crate) struct Overrun;
 
 impl Admission {
-    pub(crate) fn new(listener: &Listener, counters: Arc<Counters>) -> Arc<Self> {
+    pub(crate) fn new(listener: &Listener, counters: Arc<Counters>, memory: Arc<MemoryBudget>) -> Arc<Self> {
         Arc::new(Self {
             connections_max: listener.connections_max,
             handshakes_max: listener.handshakes_max,
@@ -73,6 +75,7 @@ impl Admission {
                 handshakes: listener.handshakes_per_address_max,
             },
             counters,
+            memory,
             taken: Mutex::default(),
         })
     }
@@ -86,6 +89,9 @@ impl Admission {
             place.kind = taken.refuse()?;
         } else if taken.all.handshakes >= self.handshakes_max {
             self.counters.handshakes_over_limit.increment();
+            place.kind = taken.refuse()?;
+        } else if self.memory.is_exceeded() {
+            self.counters.connections_refused_for_memory.increment();
             place.kind = taken.refuse()?;
         } else {
             taken.all.add();
@@ -201,7 +207,7 @@ mod tests {
     }
 
     fn of(listener: &Listener) -> Arc<Admission> {
-        Admission::new(listener, Arc::default())
+        Admission::new(listener, Arc::default(), Arc::default())
     }
 
     fn enter(admission: &Arc<Admission>, address: &str) -> Place {

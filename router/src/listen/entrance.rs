@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use trunkline_config::{Limits, Listener, ProxyHeader};
+use trunkline_config::{Listener, ProxyHeader};
 
 use super::admission::Admission;
 use super::{Source, TlsError, forwarded, tls};
 use crate::authentication::Cookies;
-use crate::counters::Counters;
+use crate::router::Router;
 
 /// One listener, whatever its addresses.
 #[derive(Debug)]
@@ -27,17 +27,13 @@ impl Entrance {
     ///
     /// # Errors
     /// If the certificate or its key cannot be used.
-    pub(crate) fn new(
-        listener: &Listener,
-        limits: &Limits,
-        counters: Arc<Counters>,
-        cookies: Arc<Cookies>,
-    ) -> Result<Self, TlsError> {
+    pub(crate) fn new(listener: &Listener, router: &Router) -> Result<Self, TlsError> {
+        let counters = router.shared_counters().clone();
         Ok(Self {
-            message_max_bytes: listener.message_max_bytes.unwrap_or(limits.message_max_bytes),
+            message_max_bytes: listener.message_max_bytes.unwrap_or(router.limits().message_max_bytes),
             tls: listener.tls.as_ref().map(tls::server_config).transpose()?,
-            admission: Admission::new(listener, counters),
-            cookies,
+            admission: Admission::new(listener, counters, router.memory().clone()),
+            cookies: router.cookies().clone(),
             listener: listener.clone(),
         })
     }

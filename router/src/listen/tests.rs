@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 
+use crate::router::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use trunkline_config::{Limits, TrustedProxy};
+use trunkline_config::{Config, TrustedProxy};
 
 use super::*;
 use crate::transport::Received;
@@ -20,8 +21,7 @@ async fn connect_to(listener: Listener) -> (TcpStream, JoinHandle<Result<Transpo
     let acceptor = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let client = TcpStream::connect(acceptor.local_addr().unwrap()).await.unwrap();
     let (socket, _) = acceptor.accept().await.unwrap();
-    let entrance =
-        Entrance::new(&listener, &Limits::default(), Default::default(), Default::default()).unwrap();
+    let entrance = Entrance::new(&listener, &Router::new(&Config::default())).unwrap();
     let opening = async move {
         let mut source = Source::Tcp(SocketAddr::from(([127, 0, 0, 1], 1)));
         open(Plain::Tcp(socket), &mut source, &entrance).await.map(|opened| opened.transport)
@@ -309,8 +309,7 @@ async fn source_of(header: ProxyHeader, octets: &str) -> String {
     let mut client = TcpStream::connect(acceptor.local_addr().unwrap()).await.unwrap();
     let (socket, peer) = acceptor.accept().await.unwrap();
     client.write_all(octets.as_bytes()).await.unwrap();
-    let entrance =
-        Entrance::new(&listener, &Limits::default(), Default::default(), Default::default()).unwrap();
+    let entrance = Entrance::new(&listener, &Router::new(&Config::default())).unwrap();
     let mut source = Source::Tcp(peer);
     open(Plain::Tcp(socket), &mut source, &entrance).await.unwrap();
     source.to_string()

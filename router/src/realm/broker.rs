@@ -31,7 +31,7 @@ use super::refusal::Refusal;
 use super::settings::{RealmSettings, StoreLimits};
 use super::shards::Nodes;
 use super::store::{EventStore, History, MemoryStore, Query, StoredEvent};
-use super::world::{Moment, World};
+use super::world::{Limit, Moment, World};
 
 /// How often a subscription ID is derived anew before the SUBSCRIBE is refused.
 const ID_ATTEMPTS: u64 = 4;
@@ -459,7 +459,8 @@ fn check_room(
     if held.map_or(0, BTreeMap::len) < settings.subscriptions_max {
         return Ok(());
     }
-    Err(Refusal::new(
+    Err(Refusal::over(
+        Limit::Subscriptions,
         error_uri::UNAVAILABLE,
         format!("a session may hold {} subscriptions", settings.subscriptions_max),
     ))

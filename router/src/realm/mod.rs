@@ -10,6 +10,7 @@ mod audience;
 mod authorization;
 mod broker;
 mod dealer;
+mod held;
 mod lock;
 mod meta;
 mod outgoing;
@@ -43,13 +44,14 @@ use publication::Publication;
 use refusal::Refusal;
 
 pub(crate) use authorization::{Disclosure, Role, Rule, Verdict};
+pub(crate) use held::{Held, held_by_process, held_roughly};
 pub(crate) use lock::ReadMostly;
 pub(crate) use outgoing::Outgoing;
 pub(crate) use patterns::RankedPatterns;
 pub(crate) use recipient::{Features, Full, Identity, RecipientKey};
 pub(crate) use ruling::{Ruling, Rulings, Subject};
 pub(crate) use settings::{QueueLimits, RealmSettings, StoreLimits};
-pub(crate) use world::{Departure, Moment, World};
+pub(crate) use world::{Departure, Limit, Moment, World};
 
 /// One realm.
 #[derive(Debug)]

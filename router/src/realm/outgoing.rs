@@ -6,6 +6,8 @@ use bytes::Bytes;
 use wamp_proto::message::CallResult;
 use wamp_proto::{Arity, Message, Payload, RecodeError, SerializerId};
 
+use super::held::Held;
+
 /// Payloads up to this many octets are copied out of their frame at once.
 ///
 /// Larger ones stay a slice of it: the codec sees to it that the frame is not much more than twice the
@@ -37,8 +39,8 @@ impl std::fmt::Debug for DeferredPayload {
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     message: Message,
-    /// Kept, since every recipient's outbox asks for it.
-    cost: usize,
+    /// What it costs an outbox: every recipient's asks for it.
+    cost: Held,
     is_answer: bool,
     has_reserve: bool,
     /// The payload, if the writer is to make it.
@@ -85,7 +87,8 @@ impl Outgoing {
             };
         let has_reserve = !matches!(message, Message::Event(_) | Message::Invocation(_));
         let is_answer = has_reserve && !matches!(message, Message::Interrupt(_));
-        Self { cost: payload + head + ENTRY_BYTES, is_answer, has_reserve, deferred: None, message, bodies }
+        let cost = Held::new(payload + head + ENTRY_BYTES);
+        Self { cost, is_answer, has_reserve, deferred: None, message, bodies }
     }
 
     /// A RESULT whose payload the writer makes, outside of any lock: of about that many octets.
@@ -137,7 +140,7 @@ impl Outgoing {
     /// What the message counts for in an outbox, in octets: about its body, or its parts where they take
     /// more memory than that, plus 64 for the entry.
     pub(crate) fn cost(&self) -> usize {
-        self.cost
+        self.cost.bytes()
     }
 
     /// Whether the message has the room of an outbox that EVENTs and INVOCATIONs leave free.

@@ -9,7 +9,7 @@ use wamp_proto::{MessageCode, Payload, RequestId, SerializerId, error_uri};
 
 use super::outgoing::Outgoing;
 use super::recipient::RecipientKey;
-use super::world::World;
+use super::world::{Limit, World};
 
 /// How much of what a peer sent is repeated to it: an explanation has to fit into its smallest frame, the
 /// 512 octets of a RawSocket.
@@ -27,16 +27,25 @@ pub(super) fn shown(uri: &str) -> String {
 pub(super) struct Refusal {
     error: &'static str,
     explanation: String,
+    /// The limit that the request would have gone over, if it was one.
+    over: Option<Limit>,
 }
 
 impl Refusal {
     /// A refusal with that error URI, and an explanation for people.
     pub(super) fn new(error: &'static str, explanation: String) -> Self {
-        Self { error, explanation }
+        Self { error, explanation, over: None }
+    }
+
+    /// A refusal of what would go over that limit.
+    pub(super) fn over(limit: Limit, error: &'static str, explanation: String) -> Self {
+        Self { error, explanation, over: Some(limit) }
     }
 
     pub(super) fn invalid_uri(error: UriError) -> Self {
-        Self::new(error_uri::INVALID_URI, error.to_string())
+        let over =
+            matches!(error, UriError::TooLong(_) | UriError::TooManyComponents(_)).then_some(Limit::Uri);
+        Self { over, ..Self::new(error_uri::INVALID_URI, error.to_string()) }
     }
 
     pub(super) fn reserved_uri() -> Self {
@@ -57,7 +66,8 @@ impl Refusal {
 
     /// The realm keeps as much for open calls as it may.
     pub(super) fn no_room() -> Self {
-        Self::new(
+        Self::over(
+            Limit::WaitingCalls,
             error_uri::UNAVAILABLE,
             "the realm has no room for what the call needs to be kept".to_owned(),
         )
@@ -75,7 +85,8 @@ impl Refusal {
 
     /// A chunk of a progressive invocation has no place to go: what came before it is worthless.
     pub(super) fn chunk_lost() -> Self {
-        Self::new(error_uri::UNAVAILABLE, "there is no room for more of the call".to_owned())
+        let explanation = "there is no room for more of the call".to_owned();
+        Self::over(Limit::WaitingCalls, error_uri::UNAVAILABLE, explanation)
     }
 
     /// The error URI.
@@ -89,7 +100,7 @@ impl Refusal {
 
     /// Refuses a request that nobody wants an answer to (PUB-01).
     pub(super) fn ignore(&self, from: RecipientKey, out: &impl World) {
-        out.refused(from, self.error);
+        out.refused(from, self.error, self.over);
     }
 
     /// Answers a request with ERROR.
@@ -100,7 +111,7 @@ impl Refusal {
         request: RequestId,
         out: &impl World,
     ) {
-        out.refused(from, self.error);
+        out.refused(from, self.error, self.over);
         out.answer(from, &self.message(request_type, request));
     }
 

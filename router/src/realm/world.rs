@@ -35,6 +35,23 @@ impl Add<u64> for Moment {
     }
 }
 
+/// A limit that a request may meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// Octets or components of a URI.
+    Uri,
+    /// Subscriptions of a session.
+    Subscriptions,
+    /// Registrations of a session.
+    Registrations,
+    /// Calls of a session that wait for their final answer.
+    OpenCalls,
+    /// Calls that wait for a busy callee, and what open calls keep for later.
+    WaitingCalls,
+    /// Testaments of a session, or their octets.
+    Testaments,
+}
+
 /// How a session leaves its realm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Departure {
@@ -68,9 +85,9 @@ pub(crate) trait World {
     /// UNSUBSCRIBED of what is revoked. Never lost: a recipient without room for it has to go.
     fn answer(&self, to: RecipientKey, message: &Arc<Outgoing>);
 
-    /// Told, for logs and counters, of a request that is refused with that error. The answer, if there is
-    /// one, comes separately.
-    fn refused(&self, from: RecipientKey, error: &'static str);
+    /// Told, for logs and counters, of a request that is refused with that error, because of a limit perhaps. The
+    /// answer, if there is one, comes separately.
+    fn refused(&self, from: RecipientKey, error: &'static str, over: Option<Limit>);
 
     /// An INVOCATION.
     ///

@@ -30,6 +30,8 @@ const MESSAGE_BYTES: RangeInclusive<usize> = 512..=GIBIBYTE;
 /// A message of 1 MiB holds its session up for a minute at most.
 const BYTES_PER_SECOND: RangeInclusive<usize> = 16 * 1024..=GIBIBYTE;
 const COUNT: RangeInclusive<usize> = 1..=ENTRIES_MAX;
+/// Less than one full outbox would be no budget.
+const MEMORY_BYTES: RangeInclusive<usize> = 16 << 20..=isize::MAX as usize;
 const DAY_MS: usize = 24 * 60 * 60 * 1000;
 const TIMEOUT: RangeInclusive<usize> = 1..=DAY_MS;
 /// Octets of a store that has room for a few small entries at least.
@@ -155,6 +157,13 @@ impl Table for Limits {
             "Sessions at a time, those of all realms together; as many as the process has descriptors for if it is not \
              given.",
             |limits, count| limits.sessions_max = Some(count),
+        );
+        keys.optional(
+            "memory_budget_bytes",
+            Integer(MEMORY_BYTES),
+            "Octets that all may take together that waits or is kept: outboxes, call queues, histories, retained events, \
+             testaments; half of what the process may use if it is not given.",
+            |limits, octets| limits.memory_budget_bytes = Some(octets),
         );
         keys.optional(
             "message_max_bytes",

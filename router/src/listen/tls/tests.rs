@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::{env, fs, process};
 
+use crate::router::Router;
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, KeyPair};
 use rustls::client::ClientConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -12,7 +13,7 @@ use rustls::{RootCertStore, SupportedProtocolVersion};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsConnector, client};
-use trunkline_config::{Certificate, Limits, Listener};
+use trunkline_config::{Certificate, Config, Listener};
 
 use super::*;
 use crate::listen::{Entrance, Source, open};
@@ -69,9 +70,7 @@ impl Files {
         let acceptor = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let socket = TcpStream::connect(acceptor.local_addr().unwrap()).await.unwrap();
         let (accepted, _) = acceptor.accept().await.unwrap();
-        let entrance =
-            Entrance::new(&self.listener(), &Limits::default(), Default::default(), Default::default())
-                .unwrap();
+        let entrance = Entrance::new(&self.listener(), &Router::new(&Config::default())).unwrap();
         let opening = tokio::spawn(async move {
             let mut source = Source::Tcp(SocketAddr::from(([127, 0, 0, 1], 1)));
             open(Plain::Tcp(accepted), &mut source, &entrance).await.map(|opened| opened.transport)

@@ -378,7 +378,7 @@ impl Dealer {
         let before = gathering.bytes();
         let Some(answered) = gathering.answered(callee, invocation, answer) else { return };
         self.waiting_bytes += gathering.bytes() - before;
-        if self.waiting_bytes > settings.waiting_calls_max_bytes {
+        if self.waiting_bytes.bytes() > settings.waiting_calls_max_bytes {
             return self.end_call(settings, caller, request, &Refusal::no_room(), out);
         }
         if gathering.bytes() > settings.message_max_bytes {

@@ -16,7 +16,7 @@ use crate::realm::outgoing::Outgoing;
 use crate::realm::recipient::{Full, RecipientKey};
 use crate::realm::refusal::{Refusal, shown};
 use crate::realm::settings::RealmSettings;
-use crate::realm::world::{Moment, World};
+use crate::realm::world::{Limit, Moment, World};
 
 /// An INVOCATION that its callee has not answered.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +96,8 @@ impl Dealer {
     ) -> Result<(), Refusal> {
         let open = self.parties.get(&from).map_or(0, |party| party.calls.len());
         if open >= settings.open_calls_max {
-            return Err(Refusal::new(
+            return Err(Refusal::over(
+                Limit::OpenCalls,
                 error_uri::UNAVAILABLE,
                 format!("a session may have {} calls open", settings.open_calls_max),
             ));
@@ -115,7 +116,7 @@ impl Dealer {
         let others_wait = registration.is_some_and(|found| found.waiting.len() > 0);
         let terms = Terms::of(settings, &call.procedure, &call.options, disclosure, || out.now())?;
         let texts = terms.as_ref().map_or(0, |terms| terms.text_bytes());
-        if texts > 0 && self.waiting_bytes + texts > settings.waiting_calls_max_bytes {
+        if texts > 0 && self.waiting_bytes.bytes() + texts > settings.waiting_calls_max_bytes {
             return Err(Refusal::no_room());
         }
         let timeout = terms::dealers_timeout(settings, terms.as_deref());
@@ -196,8 +197,8 @@ impl Dealer {
         let is_sent = match at {
             _ if is_killed => true,
             Whereabouts::Waiting(slot) => {
-                let has_room =
-                    self.waiting_bytes + Chunks::cost(&call.payload) <= settings.waiting_calls_max_bytes;
+                let has_room = self.waiting_bytes.bytes() + Chunks::cost(&call.payload)
+                    <= settings.waiting_calls_max_bytes;
                 let registration = self.registrations.get_mut(slot).filter(|_| has_room);
                 let cost = registration
                     .and_then(|found| found.waiting.push_chunk(from, request, call.payload, is_last));
@@ -254,14 +255,15 @@ impl Dealer {
         out: &impl World,
     ) -> Result<(), Refusal> {
         let (caller, request, cost, deadline) = (call.caller, call.request, call.cost(), call.deadline);
-        let has_room = self.waiting_bytes + cost <= settings.waiting_calls_max_bytes
+        let has_room = self.waiting_bytes.bytes() + cost <= settings.waiting_calls_max_bytes
             && self.registrations.get_mut(slot).is_some_and(|registration| registration.waiting.push(call));
         if !has_room {
             let error = match settings.profile {
                 Profile::Crossbar => error_uri::CROSSBAR_MAX_CONCURRENCY_REACHED,
                 Profile::Default | Profile::Strict => error_uri::MAX_CONCURRENCY_REACHED,
             };
-            return Err(Refusal::new(error, "every callee is busy, and no more calls may wait".to_owned()));
+            let explanation = "every callee is busy, and no more calls may wait".to_owned();
+            return Err(Refusal::over(Limit::WaitingCalls, error, explanation));
         }
         self.waiting_bytes += cost;
         let open = OpenCall { at: Whereabouts::Waiting(slot), deadline, terms: None };
@@ -442,7 +444,7 @@ impl Dealer {
     /// Keeps what another callee would need (RRT-01), as far as the realm has room for calls that wait.
     fn keep_spare(&mut self, settings: &RealmSettings, call: &mut PendingCall, payload: Payload) {
         // Half of the room is for calls that do wait.
-        if self.waiting_bytes + payload.raw().len() <= settings.waiting_calls_max_bytes / 2 {
+        if self.waiting_bytes.bytes() + payload.raw().len() <= settings.waiting_calls_max_bytes / 2 {
             let spare = Spare { procedure: call.procedure.clone(), payload };
             call.terms.get_or_insert_default().spare = Some(spare);
         }

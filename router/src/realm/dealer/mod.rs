@@ -37,13 +37,14 @@ use wamp_proto::message::{Answered, Register, Registered, Unregister, Unregister
 use wamp_proto::{MatchPolicy, MessageCode, Profile, RegistrationId, RequestId, SessionId, Uri, error_uri};
 
 use super::authorization::Disclosure;
+use super::held::Held;
 use super::meta::MetaEvent;
 use super::outgoing::Outgoing;
 use super::patterns::PatternMap;
 use super::recipient::RecipientKey;
 use super::refusal::{Refusal, shown};
 use super::settings::RealmSettings;
-use super::world::World;
+use super::world::{Limit, World};
 use calls::{Invoked, OpenCall};
 use deadlines::Deadlines;
 use gathering::CALLEES_MAX;
@@ -98,7 +99,7 @@ pub(super) struct Dealer {
     open_calls: usize,
     deadlines: Deadlines,
     /// Octets of the calls that wait, in all queues, and of what open calls keep for later.
-    waiting_bytes: usize,
+    waiting_bytes: Held,
     draining: bool,
     /// What happened to the registrations, and was not announced yet.
     news: Vec<MetaEvent<'static>>,
@@ -116,7 +117,7 @@ impl Dealer {
             last_place: 0,
             open_calls: 0,
             deadlines: Deadlines::default(),
-            waiting_bytes: 0,
+            waiting_bytes: Held::default(),
             draining: false,
             news: Vec::new(),
             chance: fastrand::Rng::with_seed(settings.seed()),
@@ -164,7 +165,8 @@ impl Dealer {
         let held = self.parties.get(&from).map(|party| &party.registrations);
         let is_held = held.zip(id).is_some_and(|(held, id)| held.contains(&id));
         if !is_held && held.map_or(0, BTreeSet::len) >= settings.registrations_max {
-            return Err(Refusal::new(
+            return Err(Refusal::over(
+                Limit::Registrations,
                 error_uri::UNAVAILABLE,
                 format!("a session may hold {} registrations", settings.registrations_max),
             ));
@@ -420,7 +422,7 @@ impl Dealer {
 
     /// How many octets the calls take that wait in queues.
     pub(super) fn waiting_bytes(&self) -> usize {
-        self.waiting_bytes
+        self.waiting_bytes.bytes()
     }
 
     /// How many procedures and patterns have a callee.

@@ -10,12 +10,13 @@ use wamp_proto::{
 
 use super::arguments::{Arguments, invalid};
 use super::{Answer, MetaCall};
+use crate::realm::held::Held;
 use crate::realm::publication::check_resource_key;
 use crate::realm::recipient::RecipientKey;
 use crate::realm::refusal::Refusal;
 use crate::realm::ruling::{Ruling, Rulings, Subject};
 use crate::realm::settings::RealmSettings;
-use crate::realm::world::World;
+use crate::realm::world::{Limit, World};
 use crate::realm::{Realm, Request};
 
 /// The testaments of all sessions.
@@ -35,7 +36,7 @@ struct Testament {
     /// What the authorizer said when it was added, which counts where the rules still leave it to the authorizer:
     /// nobody can be asked for a session that is gone, and what is to happen then must not depend on who listens.
     ruling: Ruling,
-    bytes: usize,
+    held: Held,
 }
 
 /// What the arguments say.
@@ -110,12 +111,12 @@ impl Testaments {
         testament: Testament,
     ) -> Result<(), Refusal> {
         let estate = self.0.get(&of);
-        let unavailable = |limit| Err(Refusal::new(error_uri::UNAVAILABLE, limit));
+        let unavailable = |limit| Err(Refusal::over(Limit::Testaments, error_uri::UNAVAILABLE, limit));
         if estate.map_or(0, Estate::len) >= settings.testaments_max {
             return unavailable(format!("a session may have {} testaments", settings.testaments_max));
         }
         let max_bytes = settings.testaments_max_bytes;
-        if estate.map_or(0, Estate::bytes) + testament.bytes > max_bytes {
+        if estate.map_or(0, Estate::bytes) + testament.held.bytes() > max_bytes {
             return unavailable(format!("the testaments of a session may have {max_bytes} octets"));
         }
         self.0.entry(of).or_default().of_scope(scope).push(testament);
@@ -162,7 +163,7 @@ impl Estate {
     }
 
     fn bytes(&self) -> usize {
-        self.detached.iter().chain(&self.destroyed).map(|testament| testament.bytes).sum()
+        self.detached.iter().chain(&self.destroyed).map(|testament| testament.held.bytes()).sum()
     }
 }
 
@@ -194,6 +195,6 @@ impl Testament {
         check_resource_key(&publish.options, settings)?;
         // Nobody is there to be answered (TST-05).
         publish.options.acknowledge = None;
-        Ok(Self { publish, ruling, bytes: frame.len() })
+        Ok(Self { publish, ruling, held: Held::new(frame.len()) })
     }
 }

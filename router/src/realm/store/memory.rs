@@ -78,11 +78,11 @@ impl EventStore for MemoryStore {
 impl Recording {
     fn record(&mut self, event: Arc<StoredEvent>) {
         // It would evict all the others, and then itself.
-        if event.bytes > self.limits.max_bytes {
+        if event.held.bytes() > self.limits.max_bytes {
             return;
         }
         let now = event.moment;
-        self.bytes += event.bytes;
+        self.bytes += event.held.bytes();
         self.events.push_back(event);
         self.evict(now);
     }
@@ -94,7 +94,7 @@ impl Recording {
                 || self.bytes > self.limits.max_bytes
                 || self.limits.is_outlived(oldest.moment, now)
         }) {
-            self.bytes -= self.events.pop_front().map_or(0, |event| event.bytes);
+            self.bytes -= self.events.pop_front().map_or(0, |event| event.held.bytes());
         }
     }
 }

@@ -14,6 +14,7 @@ use wamp_proto::dict::{Dict, EventDetails};
 use wamp_proto::{MatchPolicy, Payload, PublicationId, SessionId, SubscriptionId};
 
 use super::audience::Lists;
+use super::held::Held;
 use super::publication::Publication;
 use super::recipient::Identity;
 use super::settings::StoreLimits;
@@ -73,7 +74,7 @@ pub(super) struct StoredEvent {
     /// The publisher, unless it wants its own EVENTs (EXC-01).
     excluded: Option<SessionId>,
     lists: Option<Lists>,
-    bytes: usize,
+    held: Held,
 }
 
 impl StoredEvent {
@@ -99,7 +100,7 @@ impl StoredEvent {
             moment: out.now(),
             excluded: audience.excluded_session(),
             lists,
-            bytes,
+            held: Held::new(bytes),
         }
     }
 

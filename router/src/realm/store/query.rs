@@ -173,7 +173,7 @@ pub(in crate::realm) struct History {
 impl History {
     /// Octets that the answer takes, about.
     pub(in crate::realm) fn bytes(&self) -> usize {
-        self.events.iter().map(|event| event.bytes).sum()
+        self.events.iter().map(|event| event.held.bytes()).sum()
     }
 
     /// One dict for each event, to be a positional result (HIS-01).

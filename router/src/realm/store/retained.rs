@@ -51,14 +51,14 @@ impl Retained {
     /// true before it is so no more.
     pub(super) fn retain(&mut self, event: Arc<StoredEvent>) {
         let now = event.moment;
-        let fits = event.bytes <= self.limits.max_bytes;
+        let fits = event.held.bytes() <= self.limits.max_bytes;
         let topic = self.topics.entry(event.topic.clone()).or_default();
         for old in topic.supersede(&event, fits) {
-            self.bytes -= old.event.bytes;
+            self.bytes -= old.event.held.bytes();
             self.by_age.remove(&old.number);
         }
         if fits {
-            self.bytes += event.bytes;
+            self.bytes += event.held.bytes();
             self.by_age.insert(self.next_number, event.topic.clone());
             topic.kept.insert(0, Numbered { number: self.next_number, event });
             self.next_number += 1;
@@ -98,7 +98,7 @@ impl Retained {
             .filter_map(|(_, found)| newest(found))
             .enumerate()
             .take_while(|(place, event)| {
-                bytes = bytes.saturating_add(event.bytes);
+                bytes = bytes.saturating_add(event.held.bytes());
                 *place == 0 || bytes <= max_bytes
             })
             .map(|(_, event)| event)
@@ -117,7 +117,7 @@ impl Retained {
             if !is_outlived && self.bytes <= self.limits.max_bytes && count <= self.limits.events {
                 return;
             }
-            self.bytes -= kept.event.bytes;
+            self.bytes -= kept.event.held.bytes();
             found.kept.pop();
             if found.kept.is_empty() {
                 let topic = topic.clone();
@@ -176,7 +176,7 @@ mod tests {
     use wamp_proto::dict::Dict;
     use wamp_proto::{Payload, PublicationId};
 
-    use super::super::EVENT_BYTES;
+    use super::super::{EVENT_BYTES, Held};
     use super::*;
     use crate::realm::patterns::tests::{matches, pattern};
 
@@ -190,7 +190,7 @@ mod tests {
             moment: Moment::default(),
             excluded: None,
             lists: None,
-            bytes: EVENT_BYTES,
+            held: Held::new(EVENT_BYTES),
         })
     }
 

@@ -67,9 +67,9 @@ use wamp_proto::{
 use super::admission::Applicant;
 use super::recipient::CalleeFeatures;
 use super::{
-    Departure, Disclosure, Features, Full, Holdings, Identity, Moment, Outgoing, QueueLimits, RankedPatterns,
-    Realm, RealmSettings, RecipientKey, Request, Role, Rule, Ruling, Rulings, StoreLimits, Subject, Verdict,
-    World,
+    Departure, Disclosure, Features, Full, Holdings, Identity, Limit, Moment, Outgoing, QueueLimits,
+    RankedPatterns, Realm, RealmSettings, RecipientKey, Request, Role, Rule, Ruling, Rulings, StoreLimits,
+    Subject, Verdict, World,
 };
 
 static NO_RULINGS: Rulings = Rulings::NONE;
@@ -478,7 +478,7 @@ impl World for Cast {
         self.write(to, message);
     }
 
-    fn refused(&self, _: RecipientKey, _: &'static str) {
+    fn refused(&self, _: RecipientKey, _: &'static str, _: Option<Limit>) {
         // For logs and counters; transcripts show what peers see.
     }
 
