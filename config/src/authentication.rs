@@ -49,6 +49,19 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// Somebody without any credential yet.
+    pub fn new(authid: &str, role: &str) -> Self {
+        Self {
+            authid: authid.to_owned(),
+            role: role.to_owned(),
+            tickets: Vec::new(),
+            wampcra: Vec::new(),
+            scram: Vec::new(),
+            cryptosign: Vec::new(),
+            certificates: Vec::new(),
+        }
+    }
+
     /// The methods by which it can log in.
     pub fn methods(&self) -> impl Iterator<Item = AuthMethod> {
         let methods = [

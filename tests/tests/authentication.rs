@@ -25,15 +25,7 @@ const ARGON2: Kdf = Kdf::Argon2id13 { iterations: 4, memory: 1024 };
 const SEED: [u8; 32] = [7; 32];
 
 fn principal(authid: &str) -> Principal {
-    Principal {
-        authid: authid.to_owned(),
-        role: "user".to_owned(),
-        tickets: Vec::new(),
-        wampcra: Vec::new(),
-        scram: Vec::new(),
-        cryptosign: Vec::new(),
-        certificates: Vec::new(),
-    }
+    Principal::new(authid, "user")
 }
 
 fn hash(ticket: &str) -> Secret {

@@ -619,7 +619,7 @@ async fn pid_02_disclosure_that_the_authorizer_refuses_is_refused() {
     let [_, _] = bob.expect(&format!(r#"[36,{subscription},#,{{"publisher":#,"publisher_authid":"…"#)).await;
 }
 
-/// Conformance: URI-05
+/// Conformance: URI-05, R2R-02
 #[tokio::test]
 async fn authz_01_what_routers_alone_may_say_cannot_be_forged() {
     let router = start().await;

@@ -562,13 +562,9 @@ fn with_certified_principals(scratch: &Scratch, issuer: &Issuer, known: &Identit
     config.listeners[0].tls = Some(tls);
     let fingerprint = sha256(&known.certificate);
     let principal = |authid: &str, certificates, cryptosign| Principal {
-        authid: authid.to_owned(),
-        role: "anonymous".to_owned(),
-        tickets: Vec::new(),
-        wampcra: Vec::new(),
-        scram: Vec::new(),
         cryptosign,
         certificates,
+        ..Principal::new(authid, "anonymous")
     };
     config.realms[0].rules.principals = vec![
         principal("fred", vec![CertificateName::Fingerprint(fingerprint)], Vec::new()),

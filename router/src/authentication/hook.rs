@@ -109,15 +109,8 @@ fn understand(answer: &Value, authid: Option<String>, method: AuthMethod) -> Res
         Value::Dict(_) => text("role")?.ok_or("the authenticator's answer names no role")?,
         _ => return Err("the authenticator's answer is neither a role nor a dict".to_owned()),
     };
-    let mut principal = Principal {
-        authid: text("authid")?.or(authid).unwrap_or_default(),
-        role,
-        tickets: Vec::new(),
-        wampcra: Vec::new(),
-        scram: Vec::new(),
-        cryptosign: Vec::new(),
-        certificates: Vec::new(),
-    };
+    let authid = text("authid")?.or(authid).unwrap_or_default();
+    let mut principal = Principal::new(&authid, &role);
     match method {
         AuthMethod::Wampcra => {
             let secret = Secret(text("secret")?.ok_or("the authenticator's answer has no secret")?);

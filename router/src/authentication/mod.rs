@@ -443,19 +443,6 @@ impl Candidate<'_> {
     }
 }
 
-/// A principal without credentials.
-fn principal(authid: String, role: String) -> Arc<Principal> {
-    Arc::new(Principal {
-        authid,
-        role,
-        tickets: Vec::new(),
-        wampcra: Vec::new(),
-        scram: Vec::new(),
-        cryptosign: Vec::new(),
-        certificates: Vec::new(),
-    })
-}
-
 /// Two dicts in one; the first counts where both say something.
 fn merged(first: Option<Value>, second: Option<Value>) -> Option<Value> {
     match (first, second) {
