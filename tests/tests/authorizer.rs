@@ -52,13 +52,10 @@ fn with(authorizer: &Authorizer) -> Config {
     for realm in &mut config.realms {
         realm.rules.anonymous_role = Some("guest".to_owned());
         realm.rules.authorizer = Some(authorizer.clone());
+        let open = &realm.rules.roles[0];
         realm.rules.roles = vec![
-            Role { name: "guest".to_owned(), trustlevel: None, permissions: guest.clone() },
-            Role {
-                name: "backend".to_owned(),
-                trustlevel: None,
-                permissions: vec![Permission::everything()],
-            },
+            Role { name: "guest".to_owned(), permissions: guest.clone(), ..open.clone() },
+            Role { name: "backend".to_owned(), ..open.clone() },
         ];
     }
     config

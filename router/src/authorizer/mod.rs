@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(read(true.into()), Ok((Ruling::Allowed(None), None)));
         assert_eq!(read(false.into()), Ok((Ruling::Denied, None)));
         let allow = ("allow", Value::from(true));
-        assert_eq!(read(dict(&[allow.clone()])), Ok((Ruling::Allowed(None), None)));
+        assert_eq!(read(dict(std::slice::from_ref(&allow))), Ok((Ruling::Allowed(None), None)));
         let with = |key, value: Value| read(dict(&[allow.clone(), (key, value)]));
         assert_eq!(with("disclose", true.into()), Ok((Ruling::Allowed(Some(Disclosure::Forced)), None)));
         assert_eq!(with("disclose", false.into()), Ok((Ruling::Allowed(Some(Disclosure::Refused)), None)));
