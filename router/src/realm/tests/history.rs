@@ -250,16 +250,16 @@ fn his_04_an_argument_that_does_not_fit_is_named() {
     let mut stage = five();
     let found: String = wrong.iter().map(|query| find_events(&mut stage, "alice", "sub#1", query)).collect();
     expect![[r#"
-        Refusal { error: "wamp.error.invalid_argument", explanation: "reverse has to be a boolean" }
-        Refusal { error: "wamp.error.invalid_argument", explanation: "limit has to be a positive integer" }
-        Refusal { error: "wamp.error.invalid_argument", explanation: "limit has to be a positive integer" }
-        Refusal { error: "wamp.error.invalid_argument", explanation: "limit has to be a positive integer" }
-        Refusal { error: "wamp.error.invalid_argument", explanation: "topic has to be a URI" }
-        Refusal { error: "wamp.error.invalid_argument", explanation: "from_time has to be a time as in RFC 3339" }
-        Refusal { error: "wamp.error.invalid_argument", explanation: "until_time has to be a time as in RFC 3339" }
-        Refusal { error: "wamp.error.invalid_argument", explanation: "after_publication has to be a publication ID" }
-        Refusal { error: "wamp.error.invalid_argument", explanation: "until_publication has to be a publication ID" }
-        Refusal { error: "wamp.error.invalid_argument", explanation: "before_publication has to be a publication ID" }
+        Refusal { error: "wamp.error.invalid_argument", explanation: "reverse has to be a boolean", over: None }
+        Refusal { error: "wamp.error.invalid_argument", explanation: "limit has to be a positive integer", over: None }
+        Refusal { error: "wamp.error.invalid_argument", explanation: "limit has to be a positive integer", over: None }
+        Refusal { error: "wamp.error.invalid_argument", explanation: "limit has to be a positive integer", over: None }
+        Refusal { error: "wamp.error.invalid_argument", explanation: "topic has to be a URI", over: None }
+        Refusal { error: "wamp.error.invalid_argument", explanation: "from_time has to be a time as in RFC 3339", over: None }
+        Refusal { error: "wamp.error.invalid_argument", explanation: "until_time has to be a time as in RFC 3339", over: None }
+        Refusal { error: "wamp.error.invalid_argument", explanation: "after_publication has to be a publication ID", over: None }
+        Refusal { error: "wamp.error.invalid_argument", explanation: "until_publication has to be a publication ID", over: None }
+        Refusal { error: "wamp.error.invalid_argument", explanation: "before_publication has to be a publication ID", over: None }
     "#]].assert_eq(&found);
 }
 
@@ -338,10 +338,10 @@ fn his_08_who_may_not_subscribe_gets_no_history() {
     let mut stage = after(MANY, "carol is carol in role guest");
     name_them(&mut stage);
     expect![[r#"
-        Refusal { error: "wamp.error.not_authorized", explanation: "role \"guest\" may not subscribe \"com.acme.tick\"" }
+        Refusal { error: "wamp.error.not_authorized", explanation: "role \"guest\" may not subscribe \"com.acme.tick\"", over: None }
     "#]].assert_eq(&find_events(&mut stage, "carol", "sub#1", "{}"));
     expect![[r#"
-        Refusal { error: "wamp.error.not_authorized", explanation: "role \"guest\" may not subscribe \"com.acme.\"" }
+        Refusal { error: "wamp.error.not_authorized", explanation: "role \"guest\" may not subscribe \"com.acme.\"", over: None }
     "#]].assert_eq(&find_events(&mut stage, "carol", "sub#2", "{}"));
     stage.play("who> SUBSCRIBE 4 {} com.other.tock");
     stage.play("who> leave");
