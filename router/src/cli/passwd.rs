@@ -104,7 +104,9 @@ impl Arguments {
             "--iterations is not about wampcra: its secret is kept as it is"
         );
         match self.method {
-            Method::Ticket => drop(self.argon2()?),
+            Method::Ticket => {
+                self.argon2()?;
+            }
             Method::WampcraSalted => {
                 let iterations = self.iterations.unwrap_or(WAMPCRA_ITERATIONS);
                 ensure!(
