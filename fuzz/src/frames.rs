@@ -147,7 +147,25 @@ pub(crate) fn transcode(octets: &[u8]) {
     }
 }
 
-/// What these values are in that serializer.
-fn carried((args, kwargs): Values, _to: SerializerId) -> Values {
-    (args, kwargs)
+/// What these values are in that serializer (SER-06).
+fn carried((args, kwargs): Values, to: SerializerId) -> Values {
+    let kwargs = kwargs.into_iter().map(|(key, value)| (key, carried_value(value, to)));
+    let kwargs = kwargs.collect();
+    (args.into_iter().map(|value| carried_value(value, to)).collect(), kwargs)
+}
+
+fn carried_value(value: Value, to: SerializerId) -> Value {
+    const BOUND: i128 = 1 << 64;
+    let integers = match to {
+        SerializerId::Json => -BOUND..BOUND,
+        SerializerId::MsgPack => i64::MIN.into()..BOUND,
+        SerializerId::Cbor => i128::MIN..i128::MAX,
+    };
+    match value {
+        Value::Integer(number) if !integers.contains(&number) => Value::String(number.to_string()),
+        Value::Float(number) if !number.is_finite() && to == SerializerId::Json => Value::Null,
+        Value::List(items) => Value::List(items.into_iter().map(|item| carried_value(item, to)).collect()),
+        Value::Dict(entries) => Value::Dict(carried((Vec::new(), entries), to).1),
+        other => other,
+    }
 }

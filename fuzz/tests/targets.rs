@@ -9,7 +9,7 @@ mod changes;
 use std::path::Path;
 
 use changes::changed;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, TestError, TestRunner};
 use trunkline_fuzz::{TARGETS, target};
 
 /// What lies in the corpora of a target.
@@ -33,8 +33,10 @@ fn run(name: &str, cases: u32) {
         (target.run)(&octets);
         Ok(())
     });
-    if let Err(error) = result {
-        panic!("{error}");
+    match result {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, octets)) => panic!("{reason}\nof octets: \"{}\"", octets.escape_ascii()),
+        Err(error) => panic!("{error}"),
     }
 }
 
