@@ -10,6 +10,7 @@ mod command;
 mod conformance;
 mod deny;
 mod examples;
+mod fuzz;
 mod interop;
 mod path;
 mod tidy;
@@ -74,6 +75,12 @@ const TASKS: &[Task] = &[
         about: "the programs that the documentation shows [WORD: pages with it in their path]",
         run: examples::run,
         in_ci: true,
+    },
+    Task {
+        name: "fuzz",
+        about: "what strangers send, made by libFuzzer [TARGET] [SECONDS for each]",
+        run: fuzz::run,
+        in_ci: false,
     },
     Task {
         name: "vectors",
