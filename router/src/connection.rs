@@ -561,6 +561,7 @@ impl<'a> OpenSession<'a> {
             return is_backed_up;
         }
         if self.paused_since.is_none() {
+            self.session.counters().reading_paused.increment();
             let now = Instant::now();
             self.paused_since = Some(now);
             let stalled_at = now + self.outbox_stall;

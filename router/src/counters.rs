@@ -52,6 +52,10 @@ counters! {
     authenticators_failed,
     /// HELLOs answered with ABORT because the router had as many sessions as it may have; among those above.
     sessions_over_limit,
+    /// Times that reading from a session paused, since as many of its requests waited for the authorizer as may.
+    authorizations_backed_up,
+    /// Times that reading from a session paused, since it left answers to its own requests unread.
+    reading_paused,
     /// Times that an authorizer could not say whether something is allowed.
     authorizers_failed,
     /// HELLOs answered with ABORT because more memory was taken than may be; among those above.

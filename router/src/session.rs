@@ -191,6 +191,9 @@ impl Session {
             return driver.handle(membership.key, request, &rulings);
         }
         pending.push(request, consultations, frame_bytes);
+        if pending.is_full() {
+            driver.counters().authorizations_backed_up.increment();
+        }
         Ok(())
     }
 

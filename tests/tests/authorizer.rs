@@ -451,6 +451,7 @@ async fn authz_03_reading_pauses_while_as_much_waits_as_may_and_goes_on() {
                 expect_published(&mut guest, request).await;
             }
         }
+        assert!(router.router().counters().authorizations_backed_up.value() >= 2);
     }
 }
 

@@ -47,7 +47,7 @@ fn a_principal_has_the_credentials_that_it_is_given() {
          wampcra = [{{ {DERIVED} }}, {{ {DERIVED}, iterations = 1000, keylen = 32 }}]\n\
          scram = [\n\
          {{ dialect = 'wamp-scram', kdf = 'argon2id13', iterations = 2, memory = 64, {KEYS} }},\n\
-         {{ dialect = 'scram', kdf = 'pbkdf2', iterations = 4096, {KEYS} }},\n]\n\
+         {{ dialect = 'scram', kdf = 'argon2id13', iterations = 3, memory = 64, {KEYS} }},\n]\n\
          cryptosign = ['{PUBLIC_KEY}', '{OTHER_PUBLIC_KEY}']\n\
          certificates = ['dns:Joe.Example.COM', 'uri:spiffe://Example/joe', 'email:joe@example.com', 'ip:0:0::1']\n"
     ));
@@ -61,7 +61,10 @@ fn a_principal_has_the_credentials_that_it_is_given() {
     assert_eq!(joe.wampcra[0], joe.wampcra[1]);
     let [wamp, autobahn] = &joe.scram[..] else { panic!("{joe:?}") };
     assert_eq!((wamp.dialect, wamp.kdf), (Dialect::Wamp, Kdf::Argon2id13 { iterations: 2, memory: 64 }));
-    assert_eq!((autobahn.dialect, autobahn.kdf), (Dialect::Autobahn, Kdf::Pbkdf2 { iterations: 4096 }));
+    assert_eq!(
+        (autobahn.dialect, autobahn.kdf),
+        (Dialect::Autobahn, Kdf::Argon2id13 { iterations: 3, memory: 64 })
+    );
     assert_eq!((&wamp.salt[..], wamp.stored_key, wamp.server_key), (&b"somesalt"[..], [0; 32], [1; 32]));
     assert_eq!(joe.cryptosign[0][..4], [0x4d, 0x00, 0x90, 0x94]);
     let names = ["dns:joe.example.com", "uri:spiffe://Example/joe", "email:joe@example.com", "ip:::1"];
@@ -262,13 +265,13 @@ cryptosign = ["{}"]
 certificates = ["dns:JOE.example.com"]
 
 [[realms.principals.scram]]
-dialect = "scram"
+dialect = "wamp-scram"
 kdf = "pbkdf2"
 iterations = 4096
 {}
 
 [[realms.principals.scram]]
-dialect = "scram"
+dialect = "wamp-scram"
 kdf = "pbkdf2"
 iterations = 5000
 {}
@@ -344,11 +347,11 @@ iterations = 5000
         error: two passwords of one principal for the same dialect
           --> etc/trunkline.toml:32:11
            |
-        24 | dialect = "scram"
-           |           ------- first here
+        24 | dialect = "wamp-scram"
+           |           ------------ first here
         ...
-        32 | dialect = "scram"
-           |           ^^^^^^^ here again
+        32 | dialect = "wamp-scram"
+           |           ^^^^^^^^^^^^ here again
            |
            = help: a dialect has one: leave one out
 

@@ -39,3 +39,22 @@ impl Hashing {
         computed.await.or(Err(Unhashed))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_hashes_than_allowed_are_computed_at_a_time() {
+        let hashing = Hashing::new(1);
+        let one = hashing.0.acquire().await.unwrap();
+        let mut other = pin!(hashing.fits_any("ticket".to_owned(), Vec::new()));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert_eq!(other.as_mut().poll(&mut cx), Poll::Pending);
+        drop(one);
+        assert_eq!(other.await, Ok(false));
+    }
+}
