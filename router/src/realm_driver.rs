@@ -357,13 +357,9 @@ impl RealmDriver {
         slots.map(load).collect()
     }
 
-    /// Ends the session of a member as if its outbox had overflowed.
-    pub(crate) fn overflow(&self, of: RecipientKey) {
-        self.step(|_, out| {
-            if let Some(member) = out.members.member(of) {
-                out.overflow(of, member);
-            }
-        });
+    /// Ends the session of a member as if its outbox had overflowed. Returns whether it was to go on until now.
+    pub(crate) fn overflow(&self, of: RecipientKey) -> bool {
+        self.step(|_, out| out.members.member(of).is_some_and(|member| out.overflow(of, member)))
     }
 
     /// How many sessions are members.
@@ -441,13 +437,15 @@ impl Step<'_> {
         }
     }
 
-    /// A session that cannot keep up is better gone than silently short.
-    fn overflow(&self, of: RecipientKey, member: &Member) {
+    /// A session that cannot keep up is better gone than silently short. Returns whether it was to go on until now.
+    fn overflow(&self, of: RecipientKey, member: &Member) -> bool {
         // Another publisher may have met the same overflow: one of them counts it.
-        if member.outbox.close(Closed::Overflow) {
+        let was_open = member.outbox.close(Closed::Overflow);
+        if was_open {
             self.driver.counters.slow_consumers.increment();
         }
         self.leaving.borrow_mut().push((of, Departure::Announced));
+        was_open
     }
 }
 

@@ -181,14 +181,12 @@ impl Router {
             if !relief.is_needed() {
                 break;
             }
-            realm.overflow(key);
-            self.counters.outboxes_over_budget.increment();
-            ended += 1;
+            if realm.overflow(key) {
+                self.counters.outboxes_over_budget.increment();
+                ended += 1;
+            }
         }
-        tracing::warn!(
-            ended,
-            "more waits and is kept than `memory_budget_bytes`: the fullest outboxes overflowed"
-        );
+        tracing::warn!(ended, "over `memory_budget_bytes`: sessions with the fullest outboxes were ended");
     }
 
     /// The places of all sessions.

@@ -189,3 +189,30 @@ fn unfit(hash: &Secret) -> Secret {
     // Forty-three digits of zeros: 32 octets, the length that PHC strings of argon2 usually have.
     Secret(format!("{head}${}", "A".repeat(43)))
 }
+
+#[cfg(test)]
+mod tests {
+    use argon2::password_hash::phc::PasswordHash;
+
+    use super::*;
+
+    /// A hash that cannot be read would be compared in no time.
+    #[test]
+    fn auth_tkt_01_the_hash_that_no_ticket_has_costs_as_much_as_the_one_that_it_stands_in_for() {
+        let own =
+            "$argon2id$v=19$m=64,t=1,p=1$c2l4dGVlbiBvY3RldHMuLg$DGgcIzHBsdXFxOBgDGnTbRBMVpsQk6JVHtlTN57mKBM";
+        let principals = Principals::new(&[Principal {
+            tickets: vec![Secret(own.to_owned())],
+            ..Principal::new("joe", "user")
+        }]);
+        let read = |secret: &Secret| {
+            let hash = PasswordHash::new(&secret.0).unwrap();
+            (hash.algorithm.to_string(), hash.params.to_string(), hash.salt, hash.hash.map(|hash| hash.len()))
+        };
+        let (known, unknown) =
+            (principals.hashes(principals.named("joe").map(|joe| &**joe)), principals.hashes(None));
+        assert_eq!((known.len(), unknown.len()), (1, 1));
+        assert_ne!(known, unknown);
+        assert_eq!(read(&known[0]), read(&unknown[0]));
+    }
+}
