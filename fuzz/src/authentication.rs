@@ -26,12 +26,9 @@ pub(crate) fn authentication(octets: &[u8]) {
 }
 
 fn keys(text: &str) {
-    for octets in
-        [cryptosign::parse_public_key(text), cryptosign::parse_seed(text), cryptosign::parse_challenge(text)]
-    {
-        if let Ok(octets) = octets {
-            assert!(cryptosign::to_hex(&octets).eq_ignore_ascii_case(text));
-        }
+    let parsers = [cryptosign::parse_public_key, cryptosign::parse_seed, cryptosign::parse_challenge];
+    for octets in parsers.iter().filter_map(|parse| parse(text).ok()) {
+        assert!(cryptosign::to_hex(&octets).eq_ignore_ascii_case(text));
     }
 }
 

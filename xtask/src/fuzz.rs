@@ -80,7 +80,7 @@ fn fuzz(
     let mut fuzzer = workspace.command(executable);
     fuzzer.arg(&grown).args(corpora.iter().map(|corpus| Path::new("fuzz/corpus").join(corpus)));
     fuzzer.arg(format!("-max_total_time={seconds}")).arg(format!("-artifact_prefix={}/", found.display()));
-    fuzzer.args(["-max_len=4096", "-timeout=30", "-print_final_stats=1", "-verbosity=0"]);
+    fuzzer.args(["-max_len=4096", "-timeout=30", "-print_final_stats=1", "-print_funcs=0", "-verbosity=0"]);
     run_command(fuzzer.env("FUZZ_TARGET", target))
         .with_context(|| format!("target `{target}` failed; its input lies in {}", found.display()))
 }
