@@ -237,8 +237,9 @@ fn with_a_ticket() -> Config {
     let rules = &mut config.realms[0].rules;
     rules.roles.push(Role {
         name: "user".to_owned(),
-        trustlevel: None,
+
         permissions: vec![Permission::everything()],
+        ..Role::default()
     });
     let costs = argon2::Params::new(64, 1, 1, None).unwrap();
     let argon2 = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, costs);
