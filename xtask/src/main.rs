@@ -12,6 +12,7 @@ mod deny;
 mod examples;
 mod interop;
 mod path;
+mod storm;
 mod tidy;
 mod vectors;
 mod venv;
@@ -74,6 +75,12 @@ const TASKS: &[Task] = &[
         about: "the programs that the documentation shows [WORD: pages with it in their path]",
         run: examples::run,
         in_ci: true,
+    },
+    Task {
+        name: "storm",
+        about: "latency beside 10,000 connections that come and go [--release]",
+        run: storm::run,
+        in_ci: false,
     },
     Task {
         name: "vectors",
