@@ -1,8 +1,8 @@
 //! Opens and drops thousands of connections beside a steady workload, and says what that does to its latency. The only
 //! argument is the router's executable.
 //!
-//! One session calls another a thousand times a second, each on a thread of its own. Latency counts from the moment at
-//! which a call was due, so that a router which stands still does not hide the calls that it delays. Linux only.
+//! One session calls another 200 times a second, each on a thread of its own. Latency counts from the moment at which a
+//! call was due, so that a router which stands still does not hide the calls that it delays. Linux only.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "the report goes to stdout")]
 
@@ -10,7 +10,8 @@ use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,7 @@ const OPENERS: usize = 4;
 const HELD: usize = 2_250;
 
 /// Between two calls of the steady workload.
-const INTERVAL: Duration = Duration::from_millis(1);
+const INTERVAL: Duration = Duration::from_millis(5);
 
 /// Octets of a call's argument.
 const PAYLOAD_BYTES: usize = 64;
@@ -55,18 +56,18 @@ fn main() -> anyhow::Result<()> {
     let caller = router.join(TransportKind::WebSocket)?;
     let sockets = sockets_of(router.process.id())?;
     let before = Memory::of(router.process.id())?;
-    let phase = AtomicUsize::new(0);
+    let (begin, end) = (OnceLock::new(), OnceLock::new());
     let is_over = AtomicBool::new(false);
 
     // It ends with the router.
     std::thread::spawn(|| answer(callee));
     let (storm, latencies) = scope(|scope| {
-        let calling = scope.spawn(|| call(caller, &phase, &is_over));
+        let calling = scope.spawn(|| call(caller, [&begin, &end], &is_over));
         sleep(CALM);
-        phase.store(1, Ordering::Relaxed);
+        begin.get_or_init(Instant::now);
         let storm = rage(&router);
         let recovered = router.wait_for_sockets(sockets);
-        phase.store(2, Ordering::Relaxed);
+        end.get_or_init(Instant::now);
         sleep(CALM);
         is_over.store(true, Ordering::Relaxed);
         let latencies = calling.join().map_err(|_| anyhow::anyhow!("the caller panicked"))?;
@@ -110,10 +111,11 @@ fn answer(mut callee: SocketPeer) {
     }
 }
 
-/// Calls at a steady rate; returns the latencies of each phase in microseconds.
+/// Calls at a steady rate; returns the latencies in microseconds of the calls that were due before the first of these
+/// moments, between them, and after the last.
 fn call(
     mut caller: SocketPeer,
-    phase: &AtomicUsize,
+    moments: [&OnceLock<Instant>; 2],
     is_over: &AtomicBool,
 ) -> anyhow::Result<Vec<Histogram<u64>>> {
     let mut latencies = PHASES.iter().map(|_| Histogram::new(3)).collect::<Result<Vec<_>, _>>()?;
@@ -133,7 +135,8 @@ fn call(
             "another answer came than that of {number}"
         );
         let latency = due.elapsed().as_micros().try_into()?;
-        if let Some(latencies) = latencies.get_mut(phase.load(Ordering::Relaxed)) {
+        let phase = moments.iter().filter(|moment| moment.get().is_some_and(|moment| *moment <= due)).count();
+        if let Some(latencies) = latencies.get_mut(phase) {
             latencies.record(latency)?;
         }
     }
