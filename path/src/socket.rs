@@ -89,7 +89,7 @@ impl SocketPeer {
             }
         };
         let mut peer = Self { transport, serializer };
-        let hello = r#"[1,"realm1",{"roles":{"publisher":{},"subscriber":{}}}]"#;
+        let hello = r#"[1,"realm1",{"roles":{"caller":{},"callee":{},"publisher":{},"subscriber":{}}}]"#;
         peer.send(encoded(serializer, hello)?)?;
         peer.expect(MessageCode::Welcome)?;
         Ok(peer)
@@ -100,9 +100,29 @@ impl SocketPeer {
     /// # Errors
     /// If the router does not acknowledge it.
     pub fn subscribe(&mut self) -> anyhow::Result<()> {
-        self.send(work_message(Work::Subscribe, &Payload::EMPTY)?.encode(self.serializer)?)?;
-        self.expect(MessageCode::Subscribed)?;
+        self.ask(Work::Subscribe, MessageCode::Subscribed)
+    }
+
+    /// Registers the procedure of the calls.
+    ///
+    /// # Errors
+    /// If the router does not acknowledge it.
+    pub fn register(&mut self) -> anyhow::Result<()> {
+        self.ask(Work::Register, MessageCode::Registered)
+    }
+
+    fn ask(&mut self, work: Work, answer: MessageCode) -> anyhow::Result<()> {
+        self.send(work_message(work, &Payload::EMPTY)?.encode(self.serializer)?)?;
+        self.expect(answer)?;
         Ok(())
+    }
+
+    /// The bare socket, for a session that only has to stay open.
+    pub fn into_stream(self) -> TcpStream {
+        match self.transport {
+            Transport::WebSocket(websocket) => websocket.into_inner(),
+            Transport::RawSocket(stream) => stream.into_inner(),
+        }
     }
 
     /// Sends one message.

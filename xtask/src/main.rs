@@ -13,6 +13,7 @@ mod examples;
 mod fuzz;
 mod interop;
 mod path;
+mod storm;
 mod tidy;
 mod vectors;
 mod venv;
@@ -80,6 +81,12 @@ const TASKS: &[Task] = &[
         name: "fuzz",
         about: "what strangers send, made by libFuzzer [TARGET] [SECONDS for each]",
         run: fuzz::run,
+        in_ci: false,
+    },
+    Task {
+        name: "storm",
+        about: "latency beside 10,000 connections that come and go [--release]",
+        run: storm::run,
         in_ci: false,
     },
     Task {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 use trunkline::Server;
 use trunkline::config::{Address, Config, Limits, Listener};
-use trunkline_path::{Check, SocketPeer, TransportKind, name, published, report};
+use trunkline_path::{Check, Memory, SocketPeer, TransportKind, name, published, report, sockets_of};
 use wamp_proto::{Message, MessageCode, Payload, SerializerId, Value};
 
 /// Octets of one event's payload, about.
@@ -244,13 +244,6 @@ struct RouterProcess {
     address: SocketAddr,
 }
 
-/// Octets of a process in memory, now and at most so far.
-#[derive(Clone, Copy)]
-struct Memory {
-    resident: usize,
-    peak: usize,
-}
-
 impl RouterProcess {
     fn start() -> anyhow::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
@@ -269,26 +262,11 @@ impl RouterProcess {
     }
 
     fn memory(&self) -> anyhow::Result<Memory> {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {path}: this is measured on Linux only"))?;
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<usize>().ok());
-            kibibytes.map(|kibibytes| kibibytes * 1024).with_context(|| format!("no {name} in {path}"))
-        };
-        Ok(Memory { resident: field("VmRSS:")?, peak: field("VmHWM:")? })
+        Memory::of(self.child.id())
     }
 
-    /// How many sockets the router has open.
     fn sockets(&self) -> anyhow::Result<usize> {
-        let mut count = 0;
-        for entry in std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))? {
-            // A descriptor that was closed meanwhile has no link any more.
-            let link = std::fs::read_link(entry?.path()).unwrap_or_default();
-            count += usize::from(link.to_string_lossy().starts_with("socket:"));
-        }
-        Ok(count)
+        sockets_of(self.child.id())
     }
 
     /// Waits until one socket less is open.
