@@ -62,7 +62,9 @@ async function join(url, serializer, realm, login) {
         onClose: () => end(),
         ...(login && authentication(login)),
     });
-    const { authid, authrole } = await wampy.connect();
+    const { authid, authrole } = await wampy.connect().catch((error) => {
+        throw new Error(`not welcome: ${error.errorUri ?? error.message}`);
+    });
     return {
         id: wampy.getSessionId(),
         authid,
