@@ -2,10 +2,13 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::{Sink, Stream};
 use trunkline_config::AuthMethod;
 use wamp_proto::message::{Abort, Hello, Welcome};
 use wamp_proto::{Message, SerializerId, error_uri};
@@ -224,6 +227,40 @@ impl InProcess {
         if let Some(message) = last_words {
             self.say(message);
         }
+    }
+}
+
+/// Encoded messages for this peer. One task polls both directions.
+impl Stream for InProcess {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_receive(cx).map(|message| message.map(Ok))
+    }
+}
+
+/// Encoded messages of this peer, as [`InProcess::send`] takes them; except that it is not ready for more while the
+/// realm's authorizer has to be asked about too many.
+impl Sink<Bytes> for InProcess {
+    type Error = io::Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.go_on(cx);
+        let is_backed_up = self.session.as_ref().is_some_and(Session::is_backed_up);
+        if is_backed_up { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, frame: Bytes) -> io::Result<()> {
+        self.send(&frame).map_err(|over| io::Error::new(io::ErrorKind::BrokenPipe, over))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end(None);
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -19,6 +19,7 @@ use crate::session::abort;
 use crate::value::Value;
 
 /// One way in which a client can prove who it is.
+#[derive(Clone)]
 pub enum Credential {
     /// None: whoever connects is somebody (AUTH-ANON-01).
     Anonymous,

@@ -67,6 +67,13 @@ impl ClientSession {
         request
     }
 
+    /// The ID that was taken last is free again: the request was not sent after all, and IDs have no gaps (ID-04).
+    pub fn take_back(&mut self, request: RequestId) {
+        if request.next() == self.next_request {
+            self.next_request = request;
+        }
+    }
+
     /// The client sends GOODBYE. Returns whether it may: only an open session is closed, and only once.
     pub fn goodbye(&mut self) -> bool {
         let may = self.state == State::Open;

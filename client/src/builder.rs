@@ -1,0 +1,171 @@
+//! How a client is to connect.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use wamp_proto::SerializerId;
+
+use crate::address::Address;
+use crate::client::Client;
+use crate::connector::Connector;
+use crate::credential::Credential;
+use crate::driver;
+use crate::error::ConnectError;
+use crate::login::Identity;
+use crate::reconnect::Reconnect;
+use crate::transport::{Transport, TransportSettings};
+
+/// A client that is still to be connected. [`Client::builder`] makes one.
+#[must_use = "nothing is connected before `connect`"]
+pub struct Builder {
+    way: Way,
+    pub(crate) identity: Identity,
+    settings: TransportSettings,
+    reconnect: Reconnect,
+    waits_for_router: bool,
+    timeout: Duration,
+}
+
+enum Way {
+    Url(String),
+    Own(Connector),
+}
+
+impl Builder {
+    pub(crate) fn new(url: &str, realm: &str) -> Self {
+        Self::on(Way::Url(url.to_owned()), realm)
+    }
+
+    fn on(way: Way, realm: &str) -> Self {
+        Self {
+            way,
+            identity: Identity::new(realm),
+            settings: TransportSettings::default(),
+            reconnect: Reconnect::default(),
+            waits_for_router: false,
+            timeout: Duration::from_secs(20),
+        }
+    }
+
+    /// A client over transports that the application opens itself, each time that the client connects: to a router in
+    /// the same process, through a proxy, …
+    ///
+    /// ```
+    /// # async fn example(router: std::sync::Arc<trunkline::Router>) -> Result<(), trunkline_client::ConnectError> {
+    /// use trunkline_client::{Builder, SerializerId};
+    ///
+    /// let open = move || {
+    ///     let router = router.clone();
+    ///     async move { Ok(router.connect(SerializerId::Cbor)) }
+    /// };
+    /// let client = Builder::over(SerializerId::Cbor, open, "realm1").connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn over<F, Fut, T>(serializer: SerializerId, open: F, realm: &str) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = io::Result<T>> + Send + 'static,
+        T: Transport + 'static,
+    {
+        Self::on(Way::Own(Connector::own(serializer, open)), realm)
+    }
+
+    /// Who the client claims to be.
+    pub fn authid(mut self, authid: impl Into<String>) -> Self {
+        self.identity.authid = Some(authid.into());
+        self
+    }
+
+    /// A way to prove that. Several are offered in their order; without any, the client is anonymous.
+    pub fn credential(mut self, credential: Credential) -> Self {
+        self.identity.credentials.push(credential);
+        self
+    }
+
+    /// Name and version of the application, for the router's log (SES-04).
+    pub fn agent(mut self, agent: impl Into<String>) -> Self {
+        self.identity.agent = agent.into();
+        self
+    }
+
+    /// The serializers to offer, the preferred first: CBOR, MessagePack, JSON, unless one says otherwise. Over RawSocket,
+    /// the first one is asked for.
+    pub fn serializers(mut self, serializers: impl IntoIterator<Item = SerializerId>) -> Self {
+        self.settings.serializers = serializers.into_iter().collect();
+        self
+    }
+
+    /// Octets of the longest message that the client takes, 16 MiB unless one says otherwise. A longer one ends the
+    /// connection.
+    pub fn message_max_bytes(mut self, octets: usize) -> Self {
+        self.settings.message_max_bytes = octets;
+        self
+    }
+
+    /// After how long a silence the router is asked for a sign of life, 30 s unless one says otherwise. After as long
+    /// again without one, the connection is lost.
+    pub fn keep_alive(mut self, silence: Duration) -> Self {
+        self.settings.keep_alive = Some(silence);
+        self
+    }
+
+    /// A header of the HTTP upgrade of WebSocket connections, such as `Origin`, or what a proxy wants to see.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// How TLS verifies the router, and what certificate the client shows.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: crate::transport::Tls) -> Self {
+        self.settings.tls = Some(tls.into());
+        self
+    }
+
+    /// What to do when the session ends.
+    pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
+        self.reconnect = reconnect;
+        self
+    }
+
+    /// Whether the first attempt to connect, too, is repeated as [`reconnect`](Self::reconnect) says, if the router
+    /// cannot be reached: it may start later than the component.
+    pub fn wait_for_router(mut self) -> Self {
+        self.waits_for_router = true;
+        self
+    }
+
+    /// How long one attempt may take from the first octet to WELCOME, 20 s unless one says otherwise.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Connects, and joins the realm.
+    ///
+    /// # Errors
+    /// If the session cannot be opened. An answer of the router is final, whatever
+    /// [`wait_for_router`](Self::wait_for_router) says.
+    pub async fn connect(self) -> Result<Client, ConnectError> {
+        let connector = match self.way {
+            Way::Url(url) => Connector::to(url.parse::<Address>()?, self.settings),
+            Way::Own(connector) => connector,
+        };
+        let plan = driver::Plan {
+            connector,
+            identity: self.identity,
+            reconnect: self.reconnect,
+            waits_for_router: self.waits_for_router,
+            timeout: self.timeout,
+        };
+        driver::start(plan).await
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}

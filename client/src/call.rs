@@ -1,0 +1,313 @@
+//! Calls: the request, its progressive results as a stream, its progressive invocation as a sink.
+
+use std::future::IntoFuture;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, Sink, Stream, StreamExt as _};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::time::Sleep;
+use tokio_util::sync::PollSemaphore;
+use wamp_proto::dict::CallOptions;
+use wamp_proto::{EncodeError, Payload};
+
+use crate::client::{Shared, checked};
+use crate::command::{Command, Key, NewCall};
+use crate::error::Error;
+use crate::guard::Guard;
+use crate::payload::{FromPayload, IntoPayload};
+
+/// Progressive results that wait to be taken; if there are more, the call is canceled ([`Error::Overrun`]).
+const PROGRESS_MAX: usize = 1024;
+
+/// A call that is made when it is awaited. Its result is taken as a `T`.
+///
+/// Whoever drops it before it is done cancels the call.
+#[must_use = "a call is made when it is awaited"]
+pub struct Call<T> {
+    shared: Arc<Shared>,
+    procedure: String,
+    payload: Result<Payload, EncodeError>,
+    options: CallOptions,
+    timeout: Option<Duration>,
+    type_of_result: PhantomData<fn() -> T>,
+}
+
+impl<T: FromPayload> Call<T> {
+    pub(crate) fn new(shared: Arc<Shared>, procedure: &str, args: impl IntoPayload) -> Self {
+        let payload = args.into_payload(shared.serializer());
+        Self {
+            shared,
+            procedure: procedure.to_owned(),
+            payload,
+            options: CallOptions::default(),
+            timeout: None,
+            type_of_result: PhantomData,
+        }
+    }
+
+    /// How long the call may take, the wait for a session included: then it is canceled, and fails with
+    /// [`Error::Timeout`]. Both the router and the client mind it (TMO-01, TMO-06).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        // 0 would stand for none.
+        self.options.timeout = Some(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).max(1));
+        self
+    }
+
+    /// Asks the router to disclose the caller to the callee (CID-01).
+    pub fn disclose_me(mut self) -> Self {
+        self.options.disclose_me = Some(true);
+        self
+    }
+
+    /// Sets options for which there is no method of its own, such as routing keys and those of payload passthru mode.
+    pub fn options(mut self, set: impl FnOnce(&mut CallOptions)) -> Self {
+        set(&mut self.options);
+        self
+    }
+
+    /// Makes the call, and asks for progressive results (PCR-01), taken as `P`.
+    ///
+    /// ```no_run
+    /// # async fn example(client: trunkline_client::Client) -> Result<(), trunkline_client::Error> {
+    /// use futures_util::StreamExt as _;
+    ///
+    /// let mut results = client.call::<u64>("com.example.count", (10,)).progressive_results::<u64>().await?;
+    /// while let Some(number) = results.next().await {
+    ///     println!("{}", number?);
+    /// }
+    /// let last = results.result().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the call cannot be made. What becomes of it, the stream says.
+    pub async fn progressive_results<P: FromPayload>(mut self) -> Result<Results<P, T>, Error> {
+        self.options.receive_progress = Some(true);
+        let (progress, receiver) = mpsc::channel(PROGRESS_MAX);
+        let deadline = self.timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout)));
+        let open = self.open(Some(progress)).await?;
+        Ok(Results {
+            progress: receiver,
+            open,
+            deadline,
+            outcome: None,
+            is_reported: false,
+            types: PhantomData,
+        })
+    }
+
+    /// Makes the call in parts (PCI-01): its arguments so far are the first one, the sink takes the rest, as `C`. What
+    /// comes back is taken as in [`progressive_results`](Self::progressive_results).
+    ///
+    /// ```no_run
+    /// # async fn example(client: trunkline_client::Client) -> Result<(), trunkline_client::Error> {
+    /// use futures_util::SinkExt as _;
+    ///
+    /// let call = client.call::<u64>("com.example.upload", ("first line",));
+    /// let (mut lines, results) = call.progressive_invocation::<(&str,), ()>().await?;
+    /// lines.send(("second line",)).await?;
+    /// lines.finish(("last line",)).await?;
+    /// let total = results.result().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the call cannot be made. A router without the feature is reported by the results, as
+    /// [`Error::Feature`].
+    pub async fn progressive_invocation<C: IntoPayload, P: FromPayload>(
+        mut self,
+    ) -> Result<(ChunkSink<C>, Results<P, T>), Error> {
+        self.options.progress = Some(true);
+        let results = self.progressive_results().await?;
+        let Guard { shared, key, .. } = &results.open.guard;
+        let sink = ChunkSink {
+            guard: Guard::new(shared.clone(), *key, cancel),
+            places: PollSemaphore::new(shared.places.clone()),
+            place: None,
+            type_of_chunks: PhantomData,
+        };
+        Ok((sink, results))
+    }
+
+    async fn open(self, progress: Option<mpsc::Sender<Payload>>) -> Result<OpenCall, Error> {
+        let procedure = checked(&self.procedure)?;
+        let (answer, receiver) = oneshot::channel();
+        let key = self.shared.new_key();
+        let options = self.options.into();
+        let call = NewCall { key, procedure, options, payload: self.payload?, answer, progress };
+        self.shared.send(Command::Call(Box::new(call))).await?;
+        Ok(OpenCall { answer: receiver, guard: Guard::new(self.shared, key, cancel) })
+    }
+
+    async fn make(self) -> Result<T, Error> {
+        let timeout = self.timeout;
+        let answer = async {
+            let OpenCall { answer, mut guard } = self.open(None).await?;
+            let payload = answer.await.unwrap_or(Err(Error::Closed));
+            guard.disarm();
+            payload
+        };
+        let payload = match timeout {
+            None => answer.await?,
+            Some(timeout) => tokio::time::timeout(timeout, answer).await.or(Err(Error::Timeout))??,
+        };
+        Ok(T::from_payload(&payload)?)
+    }
+}
+
+impl<T: FromPayload + 'static> IntoFuture for Call<T> {
+    type Output = Result<T, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.make().boxed()
+    }
+}
+
+/// A call that was made.
+struct OpenCall {
+    answer: oneshot::Receiver<Result<Payload, Error>>,
+    guard: Guard,
+}
+
+/// Nobody waits for that call any more.
+fn cancel(call: Key) -> Command {
+    Command::Cancel { call }
+}
+
+/// The progressive results of a call, taken as `P`, and its result, taken as `T`.
+///
+/// The stream ends before the result, which [`result`](Self::result) has. If the call fails, its last item is the
+/// error. Whoever drops it before the call is done cancels the call.
+#[must_use = "dropping it cancels the call"]
+pub struct Results<P, T> {
+    progress: mpsc::Receiver<Payload>,
+    open: OpenCall,
+    deadline: Option<Pin<Box<Sleep>>>,
+    outcome: Option<Result<Payload, Error>>,
+    is_reported: bool,
+    types: PhantomData<fn() -> (P, T)>,
+}
+
+impl<P: FromPayload, T: FromPayload> Results<P, T> {
+    /// Waits for the result, and passes over the progressive ones that were not taken.
+    ///
+    /// # Errors
+    /// If the call fails.
+    pub async fn result(mut self) -> Result<T, Error> {
+        while self.next().await.is_some() {}
+        let payload = self.outcome.take().unwrap_or(Err(Error::Closed))?;
+        Ok(T::from_payload(&payload)?)
+    }
+
+    fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<Payload, Error>> {
+        let answer = ready!(Pin::new(&mut self.open.answer).poll(cx));
+        self.open.guard.disarm();
+        Poll::Ready(answer.unwrap_or(Err(Error::Closed)))
+    }
+}
+
+impl<P: FromPayload, T: FromPayload> Stream for Results<P, T> {
+    type Item = Result<P, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if this.outcome.is_none() {
+            if let Poll::Ready(Some(payload)) = this.progress.poll_recv(cx) {
+                return Poll::Ready(Some(P::from_payload(&payload).map_err(Error::from)));
+            }
+            // The queue closes with the answer, so that nothing is left in it then.
+            let is_late = this.deadline.as_mut().is_some_and(|deadline| deadline.poll_unpin(cx).is_ready());
+            let outcome = match this.poll_outcome(cx) {
+                Poll::Ready(outcome) => outcome,
+                Poll::Pending if is_late => Err(Error::Timeout),
+                Poll::Pending => return Poll::Pending,
+            };
+            if let Ok(payload) = this.progress.try_recv() {
+                this.outcome = Some(outcome);
+                return Poll::Ready(Some(P::from_payload(&payload).map_err(Error::from)));
+            }
+            this.outcome = Some(outcome);
+        } else if let Ok(payload) = this.progress.try_recv() {
+            return Poll::Ready(Some(P::from_payload(&payload).map_err(Error::from)));
+        }
+        match &this.outcome {
+            Some(Err(error)) if !this.is_reported => {
+                this.is_reported = true;
+                Poll::Ready(Some(Err(error.clone())))
+            }
+            _ => Poll::Ready(None),
+        }
+    }
+}
+
+/// Takes the parts of a progressive invocation. [`finish`](Self::finish) sends the last one; closing the sink ends
+/// the invocation with a part without arguments. Dropping it before that cancels the call.
+#[must_use = "dropping it cancels the call"]
+pub struct ChunkSink<C> {
+    guard: Guard,
+    places: PollSemaphore,
+    place: Option<OwnedSemaphorePermit>,
+    type_of_chunks: PhantomData<fn(C)>,
+}
+
+impl<C: IntoPayload> ChunkSink<C> {
+    /// Sends the last part, of whatever type.
+    ///
+    /// # Errors
+    /// If it cannot be encoded, or the client is closed.
+    pub async fn finish(mut self, last: impl IntoPayload) -> Result<(), Error> {
+        let payload = last.into_payload(self.guard.shared.serializer())?;
+        std::future::poll_fn(|cx| self.poll_place(cx)).await?;
+        self.send(payload, true);
+        Ok(())
+    }
+
+    fn poll_place(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.place.is_none() {
+            let place = ready!(self.places.poll_acquire(cx));
+            self.place = Some(place.ok_or(Error::Closed)?);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn send(&mut self, payload: Payload, is_last: bool) {
+        if is_last {
+            self.guard.disarm();
+        }
+        let chunk = Command::Chunk { call: self.guard.key, payload, is_last };
+        self.guard.shared.send_in(chunk, self.place.take());
+    }
+}
+
+impl<C: IntoPayload> Sink<C> for ChunkSink<C> {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_place(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, chunk: C) -> Result<(), Error> {
+        let payload = chunk.into_payload(self.guard.shared.serializer())?;
+        self.send(payload, false);
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.poll_place(cx))?;
+        self.send(Payload::EMPTY, true);
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,120 @@
+//! What handles ask of the connection's task. One queue keeps their order, which is that of the wire (ID-04).
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use wamp_proto::dict::{CallOptions, Dict, PublishOptions, RegisterOptions, SubscribeOptions};
+use wamp_proto::{Payload, PublicationId, RequestId, Uri};
+
+use crate::error::{Error, WampError};
+use crate::event::EventSender;
+use crate::invocation::Run;
+
+/// Where the answer to a request goes.
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// A call, a subscriber or a procedure, as the handles of one client know it; never used twice.
+pub(crate) type Key = u64;
+
+/// A command, with its place in the queue: whoever waits for a place is slowed down to the pace of the connection.
+pub(crate) struct Envelope {
+    pub(crate) command: Command,
+    pub(crate) _place: Option<OwnedSemaphorePermit>,
+}
+
+pub(crate) enum Command {
+    Call(Box<NewCall>),
+    /// More of a progressive call.
+    Chunk {
+        call: Key,
+        payload: Payload,
+        is_last: bool,
+    },
+    /// Nobody waits for that call any more.
+    Cancel {
+        call: Key,
+    },
+    Publish(Box<NewPublication>),
+    Subscribe(Box<NewSubscriber>),
+    Unsubscribe {
+        subscriber: Key,
+        done: Option<Reply<()>>,
+    },
+    Register(Box<NewProcedure>),
+    Unregister {
+        procedure: Key,
+        done: Option<Reply<()>>,
+    },
+    /// What a procedure says to an invocation of the session that has this token.
+    Answer {
+        token: SessionToken,
+        request: RequestId,
+        answer: Answer,
+    },
+}
+
+/// Tells the sessions of one client apart: request IDs begin anew with each.
+pub(crate) type SessionToken = u64;
+
+pub(crate) enum Answer {
+    /// A progressive result.
+    Progress(Payload),
+    /// The result, or the error.
+    Final(Result<Payload, WampError>),
+}
+
+pub(crate) struct NewCall {
+    pub(crate) key: Key,
+    pub(crate) procedure: Uri,
+    pub(crate) options: Dict<CallOptions>,
+    pub(crate) payload: Payload,
+    pub(crate) answer: Reply<Payload>,
+    /// Where progressive results go, if the caller wants them.
+    pub(crate) progress: Option<mpsc::Sender<Payload>>,
+}
+
+pub(crate) struct NewPublication {
+    pub(crate) topic: Uri,
+    pub(crate) options: Dict<PublishOptions>,
+    pub(crate) payload: Payload,
+    /// Told the publication, if it is to be acknowledged.
+    pub(crate) published: Option<Reply<PublicationId>>,
+}
+
+pub(crate) struct NewSubscriber {
+    pub(crate) key: Key,
+    pub(crate) topic: Uri,
+    pub(crate) options: Dict<SubscribeOptions>,
+    pub(crate) events: EventSender,
+    pub(crate) ready: Reply<()>,
+}
+
+pub(crate) struct NewProcedure {
+    pub(crate) key: Key,
+    pub(crate) procedure: Uri,
+    pub(crate) options: Dict<RegisterOptions>,
+    pub(crate) run: Run,
+    pub(crate) ready: Reply<()>,
+}
+
+impl Command {
+    /// The client takes no more requests.
+    pub(crate) fn refuse(self) {
+        fn tell<T>(reply: Reply<T>) {
+            // Whoever waited may have gone.
+            reply.send(Err(Error::Closed)).ok();
+        }
+        match self {
+            Self::Call(call) => tell(call.answer),
+            Self::Publish(publication) => {
+                publication.published.map(tell);
+            }
+            Self::Subscribe(subscriber) => tell(subscriber.ready),
+            Self::Register(procedure) => tell(procedure.ready),
+            Self::Unsubscribe { done: Some(done), .. } | Self::Unregister { done: Some(done), .. } => tell(done),
+            Self::Chunk { .. }
+            | Self::Cancel { .. }
+            | Self::Answer { .. }
+            | Self::Unsubscribe { done: None, .. }
+            | Self::Unregister { done: None, .. } => {}
+        }
+    }
+}

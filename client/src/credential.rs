@@ -1,0 +1,168 @@
+//! Who a client is, and how it proves that, each time that it joins.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use wamp_proto::auth::client as proto;
+use wamp_proto::auth::cryptosign::{self, CryptosignError};
+use wamp_proto::auth::scram::Dialect;
+
+use crate::error::ConnectError;
+
+type Ask = Arc<dyn Fn() -> BoxFuture<'static, Result<String, String>> + Send + Sync>;
+type Sign = Arc<dyn Fn(String) -> BoxFuture<'static, Result<String, String>> + Send + Sync>;
+
+/// One way in which a client proves who it is. A client may have several; the router takes the first that it can.
+///
+/// Secrets are not shown by `Debug`.
+#[derive(Clone)]
+pub struct Credential(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Given(proto::Credential),
+    Cryptosign { seed: [u8; 32], is_bound: bool, router: Option<[u8; 32]> },
+    TicketFrom(Ask),
+    WampcraSigner(Sign),
+}
+
+impl Credential {
+    /// A ticket. The router sees it: use TLS (AUTH-TKT-01).
+    pub fn ticket(ticket: impl Into<String>) -> Self {
+        Self(Kind::Given(proto::Credential::Ticket(ticket.into())))
+    }
+
+    /// A ticket that is asked for each time that the client joins, such as a token that expires.
+    pub fn ticket_from<F, Fut, E>(ask: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<String, E>> + Send + 'static,
+        E: fmt::Display,
+    {
+        Self(Kind::TicketFrom(Arc::new(move || {
+            let ticket = ask();
+            Box::pin(async move { ticket.await.map_err(|error| error.to_string()) })
+        })))
+    }
+
+    /// The secret of WAMP-CRA, which is never sent (AUTH-CRA-02). The same for routers that keep a salted key of it.
+    pub fn wampcra(secret: impl Into<String>) -> Self {
+        Self(Kind::Given(proto::Credential::Wampcra { secret: secret.into() }))
+    }
+
+    /// WAMP-CRA where somebody else has the secret: `sign` is given the challenge, and answers with the signature
+    /// (AUTH-CRA-05).
+    pub fn wampcra_signer<F, Fut, E>(sign: F) -> Self
+    where
+        F: Fn(String) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<String, E>> + Send + 'static,
+        E: fmt::Display,
+    {
+        Self(Kind::WampcraSigner(Arc::new(move |challenge| {
+            let signature = sign(challenge);
+            Box::pin(async move { signature.await.map_err(|error| error.to_string()) })
+        })))
+    }
+
+    /// A password for WAMP-SCRAM, which is never sent, as the specification has it (AUTH-SCRAM-01).
+    pub fn scram(password: impl Into<String>) -> Self {
+        Self(Kind::Given(proto::Credential::Scram { dialect: Dialect::Wamp, password: password.into() }))
+    }
+
+    /// A password for SCRAM as Autobahn and Crossbar.io have it, method `scram`.
+    pub fn autobahn_scram(password: impl Into<String>) -> Self {
+        Self(Kind::Given(proto::Credential::Scram { dialect: Dialect::Autobahn, password: password.into() }))
+    }
+
+    /// An Ed25519 key by its seed (AUTH-CS-01).
+    pub fn cryptosign(seed: [u8; 32]) -> Self {
+        Self(Kind::Cryptosign { seed, is_bound: false, router: None })
+    }
+
+    /// An Ed25519 key by its seed in 64 hexadecimal digits, as `trunkline keygen` prints it.
+    ///
+    /// # Errors
+    /// If these are no 64 hexadecimal digits.
+    pub fn cryptosign_hex(seed: &str) -> Result<Self, CryptosignError> {
+        cryptosign::parse_seed(seed).map(Self::cryptosign)
+    }
+
+    /// The same key, with a signature that is valid on this TLS connection only (`tls-exporter`, AUTH-CB-01). Without
+    /// TLS there is nothing to bind to, and the client does not log in.
+    #[must_use]
+    pub fn bound_to_channel(mut self) -> Self {
+        if let Kind::Cryptosign { is_bound, .. } = &mut self.0 {
+            *is_bound = true;
+        }
+        self
+    }
+
+    /// The same key, for the router that has this public key only: any other is left (AUTH-RTR-01).
+    #[must_use]
+    pub fn expecting_router(mut self, public_key: [u8; 32]) -> Self {
+        if let Kind::Cryptosign { router, .. } = &mut self.0 {
+            *router = Some(public_key);
+        }
+        self
+    }
+
+    /// The certificate of the TLS client (AUTH-TRN-02).
+    pub fn tls() -> Self {
+        Self(Kind::Given(proto::Credential::Tls))
+    }
+
+    /// The cookie that the router set on an earlier connection of this client (AUTH-TRN-02).
+    pub fn cookie() -> Self {
+        Self(Kind::Given(proto::Credential::Cookie))
+    }
+
+    /// None: whoever connects is somebody (AUTH-ANON-01). What a client without credentials offers.
+    pub fn anonymous() -> Self {
+        Self(Kind::Given(proto::Credential::Anonymous))
+    }
+
+    /// What the protocol needs of it for one log-in over that TLS channel.
+    pub(crate) async fn prepare(&self, channel: Option<[u8; 32]>) -> Result<proto::Credential, ConnectError> {
+        Ok(match &self.0 {
+            Kind::Given(credential) => credential.clone(),
+            Kind::TicketFrom(ask) => {
+                proto::Credential::Ticket(ask().await.map_err(ConnectError::Credential)?)
+            }
+            Kind::WampcraSigner(_) => proto::Credential::WampcraSigner,
+            Kind::Cryptosign { seed, is_bound, router } => {
+                let channel = match (is_bound, channel) {
+                    (false, _) => None,
+                    (true, Some(id)) => Some(proto::Channel { binding: "tls-exporter".to_owned(), id }),
+                    (true, None) => {
+                        return Err(ConnectError::Credential("there is no TLS channel to bind to".to_owned()));
+                    }
+                };
+                let router =
+                    router.map(|public_key| proto::ExpectedRouter { public_key, challenge: rand::random() });
+                proto::Credential::Cryptosign { seed: *seed, channel, router }
+            }
+        })
+    }
+
+    /// Has the challenge of WAMP-CRA signed by somebody else, if this is for that.
+    pub(crate) async fn sign(&self, challenge: &str) -> Option<Result<String, ConnectError>> {
+        match &self.0 {
+            Kind::WampcraSigner(sign) => {
+                Some(sign(challenge.to_owned()).await.map_err(ConnectError::Credential))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Given(credential) => credential.fmt(f),
+            Kind::Cryptosign { .. } => f.write_str("Credential(cryptosign)"),
+            Kind::TicketFrom(_) => f.write_str("Credential(ticket)"),
+            Kind::WampcraSigner(_) => f.write_str("Credential(wampcra)"),
+        }
+    }
+}

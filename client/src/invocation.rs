@@ -1,0 +1,341 @@
+//! Invocations and the procedures that answer them: what a procedure can take as its parameters, and return.
+
+use std::any::Any;
+use std::marker::PhantomData;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, Stream};
+use serde::de::DeserializeOwned;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use wamp_proto::dict::{Dict, InvocationDetails};
+use wamp_proto::{Payload, RequestId, SerializerId, SessionId, Uri, error_uri};
+
+use crate::client::Shared;
+use crate::command::{Answer, Command, SessionToken};
+use crate::error::{Error, WampError};
+use crate::payload::{ArgsKwargs, FromPayload, IntoPayload, Kwargs, NotDecoded, Raw};
+
+/// One invocation of a procedure; parameters of handlers are taken out of it by [`FromInvocation`].
+pub struct Invocation {
+    pub(crate) procedure: Uri,
+    pub(crate) details: Dict<InvocationDetails>,
+    pub(crate) payload: Payload,
+    pub(crate) serializer: SerializerId,
+    pub(crate) port: Port,
+    pub(crate) control: Arc<Control>,
+    /// What follows the first part of a progressive invocation.
+    pub(crate) chunks: Option<mpsc::Receiver<Payload>>,
+}
+
+/// Where the answers to one invocation go.
+#[derive(Clone)]
+pub(crate) struct Port {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) token: SessionToken,
+    pub(crate) request: RequestId,
+}
+
+impl Port {
+    pub(crate) fn command(&self, answer: Answer) -> Command {
+        Command::Answer { token: self.token, request: self.request, answer }
+    }
+}
+
+/// How an invocation is told to stop.
+#[derive(Default)]
+pub(crate) struct Control {
+    pub(crate) cancellation: CancellationToken,
+    /// The procedure minds being told itself; any other is just dropped.
+    is_cooperative: AtomicBool,
+}
+
+impl Control {
+    pub(crate) fn is_cooperative(&self) -> bool {
+        self.is_cooperative.load(Ordering::Acquire)
+    }
+}
+
+/// A procedure: what is run for an invocation.
+///
+/// Implemented for asynchronous functions and closures of up to eight parameters, each [`FromInvocation`], that return
+/// what is [`IntoAnswer`].
+pub trait Handler<Parameters>: Send + Sync + 'static {
+    /// Answers one invocation.
+    fn handle(&self, invocation: Invocation) -> BoxFuture<'static, Result<Payload, WampError>>;
+}
+
+/// What a handler can have as a parameter.
+pub trait FromInvocation: Sized {
+    /// Takes it out of the invocation.
+    ///
+    /// # Errors
+    /// If it is not in there: the invocation is answered with that error, and the handler not run.
+    fn from_invocation(invocation: &mut Invocation) -> Result<Self, WampError>;
+}
+
+/// What a handler can return: `Result<T, E>`, where `T` is [`IntoPayload`] and `E` becomes a [`WampError`]; or
+/// [`Reply`], which cannot fail.
+pub trait IntoAnswer {
+    /// The result, or the error.
+    ///
+    /// # Errors
+    /// The error that the caller gets.
+    fn into_answer(self, serializer: SerializerId) -> Result<Payload, WampError>;
+}
+
+impl<T: IntoPayload, E: Into<WampError>> IntoAnswer for Result<T, E> {
+    fn into_answer(self, serializer: SerializerId) -> Result<Payload, WampError> {
+        let result = self.map_err(Into::into)?;
+        result.into_payload(serializer).map_err(WampError::runtime)
+    }
+}
+
+/// The result of a procedure that cannot fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reply<T>(pub T);
+
+impl<T: IntoPayload> IntoAnswer for Reply<T> {
+    fn into_answer(self, serializer: SerializerId) -> Result<Payload, WampError> {
+        self.0.into_payload(serializer).map_err(WampError::runtime)
+    }
+}
+
+macro_rules! handlers {
+    ($(($($parameter:ident)*))*) => {
+        $(
+            #[allow(non_snake_case, unused_mut, unused_variables, reason = "a parameter is named as its type")]
+            impl<F, Fut, R, $($parameter,)*> Handler<($($parameter,)*)> for F
+            where
+                F: Fn($($parameter),*) -> Fut + Send + Sync + 'static,
+                Fut: Future<Output = R> + Send + 'static,
+                R: IntoAnswer + 'static,
+                $($parameter: FromInvocation + 'static,)*
+            {
+                fn handle(&self, mut invocation: Invocation) -> BoxFuture<'static, Result<Payload, WampError>> {
+                    let serializer = invocation.serializer;
+                    $(let $parameter = match $parameter::from_invocation(&mut invocation) {
+                        Ok(parameter) => parameter,
+                        Err(error) => return std::future::ready(Err(error)).boxed(),
+                    };)*
+                    let answer = self($($parameter),*);
+                    async move { answer.await.into_answer(serializer) }.boxed()
+                }
+            }
+        )*
+    };
+}
+
+handlers! {
+    ()
+    (A)
+    (A B)
+    (A B C)
+    (A B C D)
+    (A B C D E)
+    (A B C D E G)
+    (A B C D E G H)
+    (A B C D E G H I)
+}
+
+/// The positional arguments: a tuple takes all of them, any other type the first one. See [`FromPayload`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Args<T>(pub T);
+
+fn taken<T>(result: Result<T, NotDecoded>) -> Result<T, WampError> {
+    result.map_err(WampError::invalid_argument)
+}
+
+impl<T: DeserializeOwned> FromInvocation for Args<T> {
+    fn from_invocation(invocation: &mut Invocation) -> Result<Self, WampError> {
+        taken(T::from_payload(&invocation.payload)).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned> FromInvocation for Kwargs<T> {
+    fn from_invocation(invocation: &mut Invocation) -> Result<Self, WampError> {
+        taken(Self::from_payload(&invocation.payload))
+    }
+}
+
+impl<A: DeserializeOwned, K: DeserializeOwned> FromInvocation for ArgsKwargs<A, K> {
+    fn from_invocation(invocation: &mut Invocation) -> Result<Self, WampError> {
+        taken(Self::from_payload(&invocation.payload))
+    }
+}
+
+impl FromInvocation for Raw {
+    fn from_invocation(invocation: &mut Invocation) -> Result<Self, WampError> {
+        Ok(Self(invocation.payload.clone()))
+    }
+}
+
+/// Who called, as far as the router discloses it (CID-01).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// The caller's session.
+    pub session: Option<SessionId>,
+    /// The caller's authid.
+    pub authid: Option<String>,
+    /// The caller's role.
+    pub authrole: Option<String>,
+}
+
+impl FromInvocation for Caller {
+    fn from_invocation(invocation: &mut Invocation) -> Result<Self, WampError> {
+        let details = &invocation.details;
+        let authid = details.caller_authid.as_ref().map(ToString::to_string);
+        let authrole = details.caller_authrole.as_ref().map(ToString::to_string);
+        Ok(Self { session: details.caller, authid, authrole })
+    }
+}
+
+/// INVOCATION.Details.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Details(pub InvocationDetails);
+
+impl FromInvocation for Details {
+    fn from_invocation(invocation: &mut Invocation) -> Result<Self, WampError> {
+        Ok(Self((*invocation.details).clone()))
+    }
+}
+
+/// The procedure that was called: of interest where the registration is a pattern (PBR-05).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Procedure(pub String);
+
+impl FromInvocation for Procedure {
+    fn from_invocation(invocation: &mut Invocation) -> Result<Self, WampError> {
+        let procedure = invocation.details.procedure.as_ref().unwrap_or(&invocation.procedure);
+        Ok(Self(procedure.to_string()))
+    }
+}
+
+/// Sends progressive results of type `T` before the result (PCR-02).
+pub struct Progress<T> {
+    port: Port,
+    serializer: SerializerId,
+    is_wanted: bool,
+    type_of_results: PhantomData<fn(T)>,
+}
+
+impl<T> FromInvocation for Progress<T> {
+    fn from_invocation(invocation: &mut Invocation) -> Result<Self, WampError> {
+        Ok(Self {
+            port: invocation.port.clone(),
+            serializer: invocation.serializer,
+            is_wanted: invocation.details.receive_progress == Some(true),
+            type_of_results: PhantomData,
+        })
+    }
+}
+
+impl<T: IntoPayload> Progress<T> {
+    /// Whether the caller takes progressive results. If not, sending one does nothing (PCR-05).
+    pub fn is_wanted(&self) -> bool {
+        self.is_wanted
+    }
+
+    /// Sends a progressive result; waits as long as more is to be written than the connection takes.
+    ///
+    /// # Errors
+    /// If the result cannot be encoded, or the client is closed.
+    pub async fn send(&self, result: T) -> Result<(), Error> {
+        if !self.is_wanted {
+            return Ok(());
+        }
+        let payload = result.into_payload(self.serializer)?;
+        self.port.shared.send(self.port.command(Answer::Progress(payload))).await
+    }
+}
+
+/// Tells a procedure that nobody wants its result any more (CAN-08).
+///
+/// A procedure that does not have it as a parameter is dropped where it awaits when its call is canceled. One that
+/// does runs on, and its result counts.
+#[derive(Clone, Debug)]
+pub struct Cancellation(pub CancellationToken);
+
+impl FromInvocation for Cancellation {
+    fn from_invocation(invocation: &mut Invocation) -> Result<Self, WampError> {
+        invocation.control.is_cooperative.store(true, Ordering::Release);
+        Ok(Self(invocation.control.cancellation.clone()))
+    }
+}
+
+/// The parts of a progressive invocation, the first one included (PCI-01). An ordinary call has one.
+pub struct Chunks<T> {
+    first: Option<Payload>,
+    rest: Option<mpsc::Receiver<Payload>>,
+    type_of_chunks: PhantomData<fn() -> T>,
+}
+
+impl<T> FromInvocation for Chunks<T> {
+    fn from_invocation(invocation: &mut Invocation) -> Result<Self, WampError> {
+        let (first, rest) = (Some(invocation.payload.clone()), invocation.chunks.take());
+        Ok(Self { first, rest, type_of_chunks: PhantomData })
+    }
+}
+
+impl<T: FromPayload> Stream for Chunks<T> {
+    type Item = Result<T, NotDecoded>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(T::from_payload(&first)));
+        }
+        match &mut self.rest {
+            None => Poll::Ready(None),
+            Some(rest) => rest.poll_recv(cx).map(|chunk| chunk.map(|chunk| T::from_payload(&chunk))),
+        }
+    }
+}
+
+/// A registered procedure, as invocations need it.
+#[derive(Clone)]
+pub(crate) struct Run {
+    pub(crate) procedure: Uri,
+    pub(crate) handler: Arc<dyn Fn(Invocation) -> BoxFuture<'static, Result<Payload, WampError>> + Send + Sync>,
+    /// How many run at once, where that is limited (CON-01): the router may not know, or not mind.
+    pub(crate) places: Option<Arc<Semaphore>>,
+}
+
+impl Run {
+    /// Answers one invocation, whatever becomes of the handler.
+    pub(crate) async fn run(self, invocation: Invocation) {
+        let port = invocation.port.clone();
+        let timeout = invocation.details.timeout.filter(|&timeout| timeout > 0).map(Duration::from_millis);
+        let work = async {
+            // A semaphore that nobody closes.
+            let _place = match &self.places {
+                Some(places) => places.acquire().await.ok(),
+                None => None,
+            };
+            let handler = AssertUnwindSafe(async { (self.handler)(invocation).await });
+            handler.catch_unwind().await.unwrap_or_else(|panic| Err(failed(&self.procedure, &*panic)))
+        };
+        let answer = match timeout {
+            None => work.await,
+            // The callee minds the time where it asked to (TMO-04).
+            Some(timeout) => match tokio::time::timeout(timeout, work).await {
+                Ok(answer) => answer,
+                Err(_) => Err(WampError::new(error_uri::TIMEOUT)),
+            },
+        };
+        port.shared.send_now(port.command(Answer::Final(answer)));
+    }
+}
+
+/// What a caller learns of a panic: nothing that is in it.
+fn failed(procedure: &str, panic: &(dyn Any + Send)) -> WampError {
+    let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    tracing::error!(procedure, message, "a procedure panicked");
+    WampError::runtime("the procedure failed")
+}

@@ -1,0 +1,100 @@
+//! Application data: what Rust values are as positional and keyword arguments, and back.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wamp_proto::{DecodeValueError, EncodeError, Payload, SerializerId};
+
+/// What can be sent as the arguments of a call, an event, a result or an error.
+///
+/// - A tuple is the list of positional arguments: `(2, 3)`; so is an array.
+/// - `()` is no argument at all.
+/// - Any other value is the one positional argument: `5`, a struct (a dict on the wire), a `Vec` (a list).
+/// - [`Kwargs`] is keyword arguments, [`ArgsKwargs`] both.
+/// - [`Raw`] is a payload that is encoded already.
+pub trait IntoPayload {
+    /// Encodes the arguments, in that serializer if they are not encoded yet.
+    ///
+    /// # Errors
+    /// If a value cannot be encoded.
+    fn into_payload(self, serializer: SerializerId) -> Result<Payload, EncodeError>;
+}
+
+/// What arguments that came can be taken as; the mirror of [`IntoPayload`].
+///
+/// - A tuple takes the list of positional arguments, which has to be as long.
+/// - `()` takes anything.
+/// - Any other type takes the first positional argument, and leaves more unread.
+/// - `Option` is `None` if there is no argument.
+/// - [`Kwargs`] takes the keyword arguments, [`ArgsKwargs`] both, [`Raw`] the payload as it came.
+pub trait FromPayload: Sized {
+    /// Decodes the arguments.
+    ///
+    /// # Errors
+    /// If they are something else.
+    fn from_payload(payload: &Payload) -> Result<Self, NotDecoded>;
+}
+
+/// Arguments are not of the type that they were to be taken as.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub struct NotDecoded(#[from] pub(crate) DecodeValueError);
+
+impl<T: Serialize> IntoPayload for T {
+    fn into_payload(self, serializer: SerializerId) -> Result<Payload, EncodeError> {
+        Payload::from_args(serializer, &self)
+    }
+}
+
+impl<T: DeserializeOwned> FromPayload for T {
+    fn from_payload(payload: &Payload) -> Result<Self, NotDecoded> {
+        Ok(payload.to_args()?)
+    }
+}
+
+/// Keyword arguments: a struct, or a map with text as keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kwargs<T>(pub T);
+
+impl<T: Serialize> IntoPayload for Kwargs<T> {
+    fn into_payload(self, serializer: SerializerId) -> Result<Payload, EncodeError> {
+        Payload::from_args_kwargs(serializer, &(), &self.0)
+    }
+}
+
+impl<T: DeserializeOwned> FromPayload for Kwargs<T> {
+    fn from_payload(payload: &Payload) -> Result<Self, NotDecoded> {
+        Ok(Self(payload.to_kwargs()?))
+    }
+}
+
+/// Positional arguments and keyword arguments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ArgsKwargs<A, K>(pub A, pub K);
+
+impl<A: Serialize, K: Serialize> IntoPayload for ArgsKwargs<A, K> {
+    fn into_payload(self, serializer: SerializerId) -> Result<Payload, EncodeError> {
+        Payload::from_args_kwargs(serializer, &self.0, &self.1)
+    }
+}
+
+impl<A: DeserializeOwned, K: DeserializeOwned> FromPayload for ArgsKwargs<A, K> {
+    fn from_payload(payload: &Payload) -> Result<Self, NotDecoded> {
+        Ok(Self(payload.to_args()?, payload.to_kwargs()?))
+    }
+}
+
+/// A payload as it is on the wire. Passing one on costs no decoding.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Raw(pub Payload);
+
+impl IntoPayload for Raw {
+    fn into_payload(self, _: SerializerId) -> Result<Payload, EncodeError> {
+        Ok(self.0)
+    }
+}
+
+impl FromPayload for Raw {
+    fn from_payload(payload: &Payload) -> Result<Self, NotDecoded> {
+        Ok(Self(payload.clone()))
+    }
+}

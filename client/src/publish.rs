@@ -1,0 +1,140 @@
+//! Publishing, acknowledged or not.
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+use wamp_proto::dict::PublishOptions;
+use wamp_proto::{EncodeError, Payload, PublicationId, SessionId};
+
+use crate::client::{Shared, checked};
+use crate::command::{Command, NewPublication, Reply};
+use crate::error::Error;
+use crate::payload::IntoPayload;
+
+/// A publication that is made when it is awaited. Without [`acknowledge`](Self::acknowledge), that only waits until the
+/// event is on its way to the router, and does not learn what becomes of it.
+#[must_use = "an event is published when this is awaited"]
+pub struct Publish {
+    shared: Arc<Shared>,
+    topic: String,
+    payload: Result<Payload, EncodeError>,
+    options: PublishOptions,
+}
+
+impl Publish {
+    pub(crate) fn new(shared: Arc<Shared>, topic: &str, args: impl IntoPayload) -> Self {
+        let payload = args.into_payload(shared.serializer());
+        Self { shared, topic: topic.to_owned(), payload, options: PublishOptions::default() }
+    }
+
+    /// Waits until the router took the event, and learns its publication ID, or why it did not take it (PUB-02).
+    pub fn acknowledge(mut self) -> AcknowledgedPublish {
+        self.options.acknowledge = Some(true);
+        AcknowledgedPublish(self)
+    }
+
+    /// Whether this session is left out, if it is subscribed itself; it is unless one says `false` (EXC-01).
+    pub fn exclude_me(mut self, exclude_me: bool) -> Self {
+        self.options.exclude_me = Some(exclude_me);
+        self
+    }
+
+    /// Leaves these sessions out.
+    pub fn exclude(mut self, sessions: impl IntoIterator<Item = SessionId>) -> Self {
+        self.options.exclude = Some(sessions.into_iter().map(SessionId::value).collect());
+        self
+    }
+
+    /// Leaves the sessions of these authids out.
+    pub fn exclude_authid<S: Into<String>>(mut self, authids: impl IntoIterator<Item = S>) -> Self {
+        self.options.exclude_authid = Some(texts(authids));
+        self
+    }
+
+    /// Leaves the sessions of these roles out.
+    pub fn exclude_authrole<S: Into<String>>(mut self, authroles: impl IntoIterator<Item = S>) -> Self {
+        self.options.exclude_authrole = Some(texts(authroles));
+        self
+    }
+
+    /// Only for these sessions.
+    pub fn eligible(mut self, sessions: impl IntoIterator<Item = SessionId>) -> Self {
+        self.options.eligible = Some(sessions.into_iter().map(SessionId::value).collect());
+        self
+    }
+
+    /// Only for sessions of these authids.
+    pub fn eligible_authid<S: Into<String>>(mut self, authids: impl IntoIterator<Item = S>) -> Self {
+        self.options.eligible_authid = Some(texts(authids));
+        self
+    }
+
+    /// Only for sessions of these roles.
+    pub fn eligible_authrole<S: Into<String>>(mut self, authroles: impl IntoIterator<Item = S>) -> Self {
+        self.options.eligible_authrole = Some(texts(authroles));
+        self
+    }
+
+    /// Has the router keep the event for whoever subscribes later and asks for it (RET-01).
+    pub fn retain(mut self) -> Self {
+        self.options.retain = Some(true);
+        self
+    }
+
+    /// Asks the router to disclose the publisher to subscribers (PID-01).
+    pub fn disclose_me(mut self) -> Self {
+        self.options.disclose_me = Some(true);
+        self
+    }
+
+    /// Sets options for which there is no method of its own, such as routing keys and those of payload passthru mode.
+    pub fn options(mut self, set: impl FnOnce(&mut PublishOptions)) -> Self {
+        set(&mut self.options);
+        self
+    }
+
+    async fn make(self, published: Option<Reply<PublicationId>>) -> Result<(), Error> {
+        let (topic, payload) = (checked(&self.topic)?, self.payload?);
+        // Nobody is told later.
+        let (octets, limit) = (payload.raw().len(), self.shared.send_max_bytes());
+        if octets > limit {
+            return Err(Error::TooLarge { octets, limit });
+        }
+        let publication = NewPublication { topic, options: self.options.into(), payload, published };
+        self.shared.send(Command::Publish(Box::new(publication))).await
+    }
+}
+
+fn texts<S: Into<String>>(texts: impl IntoIterator<Item = S>) -> Vec<bytestring::ByteString> {
+    texts.into_iter().map(|text| text.into().into()).collect()
+}
+
+impl IntoFuture for Publish {
+    type Output = Result<(), Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.make(None).boxed()
+    }
+}
+
+/// A publication of which the router says that it took it.
+#[must_use = "an event is published when this is awaited"]
+pub struct AcknowledgedPublish(Publish);
+
+impl IntoFuture for AcknowledgedPublish {
+    type Output = Result<PublicationId, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        async move {
+            let (published, answer) = oneshot::channel();
+            self.0.make(Some(published)).await?;
+            answer.await.unwrap_or(Err(Error::Closed))
+        }
+        .boxed()
+    }
+}

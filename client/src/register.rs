@@ -1,0 +1,134 @@
+//! Registering procedures.
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::{Semaphore, oneshot};
+use wamp_proto::MatchPolicy;
+use wamp_proto::dict::{InvocationPolicy, RegisterOptions};
+
+use crate::client::{Shared, checked_pattern};
+use crate::command::{Command, Key, NewProcedure};
+use crate::error::Error;
+use crate::guard::Guard;
+use crate::invocation::{Handler, Run};
+
+/// A registration that is made when it is awaited.
+#[must_use = "a registration is made when it is awaited"]
+pub struct Register {
+    shared: Arc<Shared>,
+    procedure: String,
+    options: RegisterOptions,
+    run: Run,
+}
+
+impl Register {
+    pub(crate) fn new<Parameters>(
+        shared: Arc<Shared>,
+        procedure: &str,
+        handler: impl Handler<Parameters>,
+    ) -> Self {
+        let handler = Arc::new(move |invocation| handler.handle(invocation));
+        let run = Run { procedure: procedure.into(), handler, places: None };
+        Self { shared, procedure: procedure.to_owned(), options: RegisterOptions::default(), run }
+    }
+
+    /// All procedures that begin with this one, as plain text (PBR-02).
+    pub fn prefix(mut self) -> Self {
+        self.options.match_policy = Some(MatchPolicy::Prefix);
+        self
+    }
+
+    /// All procedures with as many components, of which an empty one stands for any (PBR-03).
+    pub fn wildcard(mut self) -> Self {
+        self.options.match_policy = Some(MatchPolicy::Wildcard);
+        self
+    }
+
+    /// How the router chooses among several callees of the procedure (SHR-01); one only, unless one says otherwise.
+    pub fn invoke(mut self, policy: InvocationPolicy) -> Self {
+        self.options.invoke = Some(policy);
+        self
+    }
+
+    /// How many invocations of the procedure run at once here, at least 1 (CON-01). The router gives no more to this
+    /// session; if it does nevertheless, they wait. Any number, unless one says otherwise.
+    pub fn concurrency(mut self, invocations: usize) -> Self {
+        let invocations = invocations.clamp(1, Semaphore::MAX_PERMITS);
+        self.options.concurrency = Some(invocations as u64);
+        self.run.places = Some(Arc::new(Semaphore::new(invocations)));
+        self
+    }
+
+    /// Asks the router to disclose every caller (CID-02).
+    pub fn disclose_caller(mut self) -> Self {
+        self.options.disclose_caller = Some(true);
+        self
+    }
+
+    /// Has the router leave time-outs to this callee: the procedure is stopped here when the time of its caller is
+    /// over (TMO-03, TMO-04).
+    pub fn forward_timeout(mut self) -> Self {
+        self.options.forward_timeout = Some(true);
+        self
+    }
+
+    /// Takes the procedure over from whoever has it, where the router permits that (CON-08).
+    pub fn force_reregister(mut self) -> Self {
+        self.options.force_reregister = Some(true);
+        self
+    }
+
+    /// Sets options for which there is no method of its own.
+    pub fn options(mut self, set: impl FnOnce(&mut RegisterOptions)) -> Self {
+        set(&mut self.options);
+        self
+    }
+
+    async fn make(self) -> Result<Registration, Error> {
+        let policy = self.options.match_policy.unwrap_or_default();
+        let procedure = checked_pattern(&self.procedure, policy)?;
+        let (ready, answer) = oneshot::channel();
+        let (shared, key) = (self.shared.clone(), self.shared.new_key());
+        let options = self.options.into();
+        let new = NewProcedure { key, procedure, options, run: self.run, ready };
+        shared.send(Command::Register(Box::new(new))).await?;
+        let take_back = |procedure| Command::Unregister { procedure, done: None };
+        let mut guard = Guard::new(self.shared, key, take_back);
+        let answer = answer.await;
+        guard.disarm();
+        answer.unwrap_or(Err(Error::Closed))?;
+        Ok(Registration { shared, procedure: key })
+    }
+}
+
+impl IntoFuture for Register {
+    type Output = Result<Registration, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.make().boxed()
+    }
+}
+
+/// A registered procedure. It lasts as long as the client, whether or not this is kept, unless it is
+/// [taken back](Self::unregister).
+#[derive(Clone)]
+pub struct Registration {
+    shared: Arc<Shared>,
+    procedure: Key,
+}
+
+impl Registration {
+    /// Takes the procedure back, and waits until the router did. Invocations that run are finished.
+    ///
+    /// # Errors
+    /// If the client is closed.
+    pub async fn unregister(self) -> Result<(), Error> {
+        let (done, answer) = oneshot::channel();
+        self.shared.send_now(Command::Unregister { procedure: self.procedure, done: Some(done) });
+        answer.await.unwrap_or(Err(Error::Closed))
+    }
+}

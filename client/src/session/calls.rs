@@ -1,0 +1,166 @@
+//! Callers and publishers: requests that are under way, and whom their answers are for.
+
+use std::collections::HashMap;
+
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use wamp_proto::dict::{CallOptions, CancelMode, CancelOptions, Dict};
+use wamp_proto::message::{self, Call, CallResult, Cancel, MessageCode, Publish, Published};
+use wamp_proto::{ClientSession, Payload, PublicationId, RequestId, Uri};
+
+use super::Wire;
+use crate::command::{Key, NewCall, NewPublication, Reply};
+use crate::error::{Error, WampError};
+
+/// Requests of callers and publishers that wait for their answer.
+#[derive(Default)]
+pub(super) struct Calls {
+    call_by_request: HashMap<RequestId, OpenCall>,
+    request_by_key: HashMap<Key, RequestId>,
+    publication_by_request: HashMap<RequestId, Reply<PublicationId>>,
+}
+
+struct OpenCall {
+    key: Key,
+    /// For the chunks that follow the first one.
+    procedure: Uri,
+    /// Nobody waits any more if there is none; the router still has to answer.
+    answer: Option<Reply<Payload>>,
+    progress: Option<mpsc::Sender<Payload>>,
+}
+
+impl Calls {
+    pub(super) fn call(&mut self, call: NewCall, protocol: &mut ClientSession, wire: &mut Wire) {
+        let NewCall { key, procedure, options, payload, answer, progress } = call;
+        if answer.is_closed() {
+            return;
+        }
+        if options.progress == Some(true) && !wire.dealer_has(|dealer| dealer.progressive_call_invocations) {
+            answer.send(Err(Error::Feature("progressive_call_invocations"))).ok();
+            return;
+        }
+        let request = protocol.next_request();
+        let message = Call { request, options, procedure: procedure.clone(), payload };
+        match wire.send(message) {
+            Ok(()) => {
+                let open = OpenCall { key, procedure, answer: Some(answer), progress };
+                self.call_by_request.insert(request, open);
+                self.request_by_key.insert(key, request);
+            }
+            Err(error) => {
+                protocol.take_back(request);
+                answer.send(Err(error)).ok();
+            }
+        }
+    }
+
+    /// A chunk of a progressive call repeats nothing but `progress` (PCI-02, PCI-07).
+    pub(super) fn chunk(&mut self, key: Key, payload: Payload, is_last: bool, wire: &mut Wire) {
+        let Some(&request) = self.request_by_key.get(&key) else { return };
+        let Some(call) = self.call_by_request.get_mut(&request) else { return };
+        let options = CallOptions { progress: (!is_last).then_some(true), ..CallOptions::default() };
+        let options = if is_last { Dict::new() } else { options.into() };
+        let message = Call { request, options, procedure: call.procedure.clone(), payload };
+        if let Err(error) = wire.send(message) {
+            if let Some(answer) = call.answer.take() {
+                answer.send(Err(error)).ok();
+            }
+            self.cancel(key, wire);
+        }
+    }
+
+    /// The caller has gone: the callee need not go on (CAN-08). The router's answer is still to come.
+    pub(super) fn cancel(&mut self, key: Key, wire: &mut Wire) {
+        let Some(&request) = self.request_by_key.get(&key) else { return };
+        let Some(call) = self.call_by_request.get_mut(&request) else { return };
+        call.answer = None;
+        call.progress = None;
+        if wire.dealer_has(|dealer| dealer.call_canceling) {
+            let options = CancelOptions { mode: Some(CancelMode::KillNoWait), ..CancelOptions::default() };
+            wire.tell(Cancel { request, options: options.into() });
+        }
+    }
+
+    pub(super) fn result(&mut self, result: CallResult, wire: &mut Wire) {
+        if result.details.progress != Some(true) {
+            if let Some(answer) = self.finish(result.request) {
+                answer.send(Ok(result.payload)).ok();
+            }
+            return;
+        }
+        let Some(call) = self.call_by_request.get_mut(&result.request) else { return };
+        let key = call.key;
+        let Some(progress) = &call.progress else { return };
+        match progress.try_send(result.payload) {
+            Ok(()) => {}
+            Err(TrySendError::Closed(_)) => call.progress = None,
+            Err(TrySendError::Full(_)) => {
+                if let Some(answer) = call.answer.take() {
+                    answer.send(Err(Error::Overrun)).ok();
+                }
+                self.cancel(key, wire);
+            }
+        }
+    }
+
+    pub(super) fn publish(
+        &mut self,
+        publication: NewPublication,
+        protocol: &mut ClientSession,
+        wire: &mut Wire,
+    ) {
+        let NewPublication { topic, options, payload, published } = publication;
+        let request = protocol.next_request();
+        match (wire.send(Publish { request, options, topic, payload }), published) {
+            (Ok(()), Some(published)) => {
+                self.publication_by_request.insert(request, published);
+            }
+            (Ok(()), None) => {}
+            (Err(error), published) => {
+                protocol.take_back(request);
+                tracing::warn!(%error, "an event could not be sent");
+                published.map(|published| published.send(Err(error)));
+            }
+        }
+    }
+
+    pub(super) fn published(&mut self, answer: &Published) {
+        if let Some(published) = self.publication_by_request.remove(&answer.request) {
+            published.send(Ok(answer.publication)).ok();
+        }
+    }
+
+    /// Takes an ERROR, or gives it back if it is not for a call or a publication.
+    pub(super) fn error(&mut self, error: message::Error) -> Option<message::Error> {
+        let request = error.request;
+        if error.request_type == MessageCode::Call as u64 {
+            if let Some(answer) = self.finish(request) {
+                answer.send(Err(WampError::from_parts(error.error, error.payload).into())).ok();
+            }
+        } else if error.request_type == MessageCode::Publish as u64 {
+            if let Some(published) = self.publication_by_request.remove(&request) {
+                published.send(Err(WampError::from_parts(error.error, error.payload).into())).ok();
+            }
+        } else {
+            return Some(error);
+        }
+        None
+    }
+
+    /// The call has its answer. Returns who waits for it.
+    fn finish(&mut self, request: RequestId) -> Option<Reply<Payload>> {
+        let call = self.call_by_request.remove(&request)?;
+        self.request_by_key.remove(&call.key);
+        call.answer
+    }
+
+    pub(super) fn end(self, error: &Error) {
+        let calls = self.call_by_request.into_values().filter_map(|call| call.answer);
+        for answer in calls {
+            answer.send(Err(error.clone())).ok();
+        }
+        for published in self.publication_by_request.into_values() {
+            published.send(Err(error.clone())).ok();
+        }
+    }
+}

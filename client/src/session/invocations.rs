@@ -1,0 +1,204 @@
+//! Callees: invocations that run, their answers, and what stops them.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use futures_util::FutureExt as _;
+use futures_util::future::{AbortHandle, BoxFuture, abortable};
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use wamp_proto::dict::{CancelMode, Dict, YieldOptions};
+use wamp_proto::message::{self, Interrupt, MessageCode, Yield};
+use wamp_proto::{Payload, RequestId, SerializerId, error_uri};
+
+use super::Wire;
+use crate::client::Shared;
+use crate::command::{Answer, SessionToken};
+use crate::error::{Error, WampError};
+use crate::invocation::{Control, Invocation, Port, Run};
+
+/// Invocations that run or wait for their place at once. More are answered with `wamp.error.unavailable`: not to
+/// read on instead would keep the answers away that procedures wait for.
+const INVOCATIONS_MAX: usize = 16_384;
+
+/// Parts of a progressive invocation that wait for their procedure.
+const CHUNKS_MAX: usize = 1024;
+
+/// Progressive invocations that ended before their last part came, of which more parts may come.
+const CUT_SHORT_MAX: usize = 1024;
+
+pub(super) struct Invocations {
+    token: SessionToken,
+    shared: Weak<Shared>,
+    serializer: SerializerId,
+    running: HashMap<RequestId, Running>,
+    cut_short: VecDeque<RequestId>,
+    to_run: Vec<BoxFuture<'static, ()>>,
+}
+
+struct Running {
+    control: Arc<Control>,
+    task: AbortHandle,
+    /// Where further parts go, until the last one came.
+    chunks: Option<mpsc::Sender<Payload>>,
+}
+
+impl Invocations {
+    pub(super) fn new(shared: Weak<Shared>, serializer: SerializerId) -> Self {
+        static TOKENS: AtomicU64 = AtomicU64::new(0);
+        Self {
+            token: TOKENS.fetch_add(1, Ordering::Relaxed),
+            shared,
+            serializer,
+            running: HashMap::new(),
+            cut_short: VecDeque::new(),
+            to_run: Vec::new(),
+        }
+    }
+
+    pub(super) fn invoke(
+        &mut self,
+        invocation: message::Invocation,
+        procedure: Option<&Run>,
+        wire: &mut Wire,
+    ) {
+        let request = invocation.request;
+        let is_last = invocation.details.progress != Some(true);
+        if self.running.contains_key(&request) {
+            return self.chunk(request, invocation.payload, is_last, wire);
+        }
+        if let Some(position) = self.cut_short.iter().position(|&other| other == request) {
+            // It was answered before it was complete (PCI-13).
+            if is_last {
+                self.cut_short.remove(position);
+            }
+            return;
+        }
+        // The registration may just have been taken back: another callee can be asked (RRT-01, RPC-12).
+        let (Some(run), Some(shared)) = (procedure, self.shared.upgrade()) else {
+            return refuse(request, WampError::new(error_uri::UNAVAILABLE), wire);
+        };
+        if self.running.len() == INVOCATIONS_MAX {
+            return refuse(request, WampError::new(error_uri::UNAVAILABLE), wire);
+        }
+        let control = Arc::new(Control::default());
+        let (chunks, rest) =
+            if is_last { (None, None) } else { Some(mpsc::channel(CHUNKS_MAX)).unzip() };
+        let port = Port { shared, token: self.token, request };
+        let run = run.clone();
+        let work = run.clone().run(Invocation {
+            procedure: run.procedure,
+            details: invocation.details,
+            payload: invocation.payload,
+            serializer: self.serializer,
+            port,
+            control: control.clone(),
+            chunks: rest,
+        });
+        let (work, task) = abortable(work);
+        self.to_run.push(work.map(drop).boxed());
+        self.running.insert(request, Running { control, task, chunks });
+    }
+
+    fn chunk(&mut self, request: RequestId, payload: Payload, is_last: bool, wire: &mut Wire) {
+        let Some(running) = self.running.get_mut(&request) else { return };
+        let Some(chunks) = &running.chunks else { return };
+        let sent = chunks.try_send(payload);
+        if is_last {
+            running.chunks = None;
+        }
+        // A procedure that takes no more parts may still have a result.
+        if let Err(TrySendError::Full(_)) = sent {
+            let error = WampError::with_message(error_uri::UNAVAILABLE, "the parts come too fast");
+            self.stop(request);
+            refuse(request, error, wire);
+        }
+    }
+
+    pub(super) fn answer(&mut self, token: SessionToken, request: RequestId, answer: Answer, wire: &mut Wire) {
+        if token != self.token || !self.running.contains_key(&request) {
+            return;
+        }
+        let (options, payload) = match answer {
+            Answer::Progress(payload) => {
+                (YieldOptions { progress: Some(true), ..YieldOptions::default() }.into(), payload)
+            }
+            Answer::Final(answer) => {
+                self.forget(request);
+                match answer {
+                    Ok(payload) => (Dict::new(), payload),
+                    Err(error) => return refuse(request, error, wire),
+                }
+            }
+        };
+        if let Err(error) = wire.send(Yield { request, options, payload }) {
+            self.stop(request);
+            let uri = match error {
+                Error::TooLarge { .. } => error_uri::PAYLOAD_SIZE_EXCEEDED,
+                _ => error_uri::INVALID_ARGUMENT,
+            };
+            refuse(request, WampError::with_message(uri, error), wire);
+        }
+    }
+
+    pub(super) fn interrupt(&mut self, interrupt: &Interrupt, wire: &mut Wire) {
+        let Some(running) = self.running.get(&interrupt.request) else { return };
+        running.control.cancellation.cancel();
+        if running.control.is_cooperative() {
+            return;
+        }
+        self.stop(interrupt.request);
+        if interrupt.options.mode != Some(CancelMode::KillNoWait) {
+            let reason = interrupt.options.reason.as_deref();
+            let reason = reason.filter(|&reason| reason == error_uri::TIMEOUT).unwrap_or(error_uri::CANCELED);
+            refuse(interrupt.request, WampError::new(reason), wire);
+        }
+    }
+
+    fn stop(&mut self, request: RequestId) {
+        if let Some(running) = self.forget(request) {
+            running.task.abort();
+        }
+    }
+
+    fn forget(&mut self, request: RequestId) -> Option<Running> {
+        let running = self.running.remove(&request)?;
+        if running.chunks.is_some() {
+            if self.cut_short.len() == CUT_SHORT_MAX {
+                self.cut_short.pop_front();
+            }
+            self.cut_short.push_back(request);
+        }
+        Some(running)
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    pub(super) fn to_run(&mut self) -> impl Iterator<Item = BoxFuture<'static, ()>> {
+        self.to_run.drain(..)
+    }
+
+    /// Nobody waits for what runs any more.
+    pub(super) fn end(self) {
+        for running in self.running.into_values() {
+            running.control.cancellation.cancel();
+            if !running.control.is_cooperative() {
+                running.task.abort();
+            }
+        }
+    }
+}
+
+/// Answers an invocation with ERROR.
+fn refuse(request: RequestId, error: WampError, wire: &mut Wire) {
+    let (error, payload) = error.into_parts();
+    let request_type = MessageCode::Invocation as u64;
+    let message = message::Error { request_type, request, details: Dict::new(), error, payload };
+    // What cannot be said in full is said in short.
+    if wire.send(message.clone()).is_err() {
+        wire.tell(message::Error { payload: Payload::EMPTY, ..message });
+    }
+}

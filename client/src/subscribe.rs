@@ -1,0 +1,191 @@
+//! Subscribing: a stream of events, or a handler that is given each.
+
+use std::future::IntoFuture;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, Stream};
+use tokio::sync::oneshot;
+use wamp_proto::dict::SubscribeOptions;
+use wamp_proto::{MatchPolicy, Uri};
+
+use crate::client::{Shared, checked_pattern};
+use crate::command::{Command, Key, NewSubscriber};
+use crate::error::Error;
+use crate::guard::Guard;
+use crate::event::{Event, EventError, EventReceiver, buffer};
+use crate::payload::FromPayload;
+
+/// Events that wait for their subscriber, unless it says otherwise.
+const CAPACITY: usize = 1024;
+
+/// A subscription that is made when it is awaited. The arguments of its events are taken as a `T`.
+#[must_use = "a subscription is made when it is awaited"]
+pub struct Subscribe<T> {
+    shared: Arc<Shared>,
+    topic: String,
+    options: SubscribeOptions,
+    capacity: usize,
+    type_of_args: PhantomData<fn() -> T>,
+}
+
+impl<T: FromPayload> Subscribe<T> {
+    pub(crate) fn new(shared: Arc<Shared>, topic: &str) -> Self {
+        Self {
+            shared,
+            topic: topic.to_owned(),
+            options: SubscribeOptions::default(),
+            capacity: CAPACITY,
+            type_of_args: PhantomData,
+        }
+    }
+
+    /// All topics that begin with this one, as plain text (PBS-02).
+    pub fn prefix(mut self) -> Self {
+        self.options.match_policy = Some(MatchPolicy::Prefix);
+        self
+    }
+
+    /// All topics with as many components, of which an empty one stands for any (PBS-03).
+    pub fn wildcard(mut self) -> Self {
+        self.options.match_policy = Some(MatchPolicy::Wildcard);
+        self
+    }
+
+    /// Asks for the event that the router keeps of the topic, if there is one (RET-02).
+    pub fn get_retained(mut self) -> Self {
+        self.options.get_retained = Some(true);
+        self
+    }
+
+    /// How many events wait for the subscriber, 1,024 unless one says otherwise. When the buffer is full, newer events
+    /// are left out, and [`EventError::Lagged`] comes in their place.
+    pub fn capacity(mut self, events: usize) -> Self {
+        self.capacity = events;
+        self
+    }
+
+    /// Sets options for which there is no method of its own.
+    pub fn options(mut self, set: impl FnOnce(&mut SubscribeOptions)) -> Self {
+        set(&mut self.options);
+        self
+    }
+
+    /// Subscribes, and has `handler` called for each event, one after the other in their order. The subscription lasts as
+    /// long as the client, unless it is [stopped](Handling::unsubscribe).
+    ///
+    /// ```no_run
+    /// # async fn example(client: trunkline_client::Client) -> Result<(), trunkline_client::Error> {
+    /// client
+    ///     .subscribe::<(String, f64)>("com.example.temperature")
+    ///     .handle(async |event| match event {
+    ///         Ok(event) => println!("{:?}", event.args),
+    ///         Err(error) => eprintln!("{error}"),
+    ///     })
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the router refuses the subscription.
+    pub async fn handle<F, Fut>(self, mut handler: F) -> Result<Handling, Error>
+    where
+        T: Send + 'static,
+        F: FnMut(Result<Event<T>, EventError>) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let Subscription { topic, mut events, mut guard, .. } = self.make().await?;
+        guard.disarm();
+        let handling = Handling { shared: guard.shared.clone(), subscriber: guard.key };
+        tokio::spawn(async move {
+            while let Some(event) = std::future::poll_fn(|cx| events.poll_next(cx, &topic)).await {
+                handler(event).await;
+            }
+        });
+        Ok(handling)
+    }
+
+    async fn make(self) -> Result<Subscription<T>, Error> {
+        let topic = checked_pattern(&self.topic, self.options.match_policy.unwrap_or_default())?;
+        let (sender, receiver) = buffer(self.capacity);
+        let (ready, answer) = oneshot::channel();
+        let (shared, key) = (self.shared.clone(), self.shared.new_key());
+        let options = self.options.into();
+        let new = NewSubscriber { key, topic: topic.clone(), options, events: sender, ready };
+        shared.send(Command::Subscribe(Box::new(new))).await?;
+        let guard = Guard::new(shared, key, |subscriber| Command::Unsubscribe { subscriber, done: None });
+        answer.await.unwrap_or(Err(Error::Closed))?;
+        Ok(Subscription { topic, events: receiver, guard, type_of_args: PhantomData })
+    }
+}
+
+impl<T: FromPayload + 'static> IntoFuture for Subscribe<T> {
+    type Output = Result<Subscription<T>, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.make().boxed()
+    }
+}
+
+/// The events of a topic, as a stream. It outlives sessions; events between two sessions are lost. Dropping it
+/// unsubscribes.
+#[must_use = "dropping it unsubscribes"]
+pub struct Subscription<T> {
+    topic: Uri,
+    events: EventReceiver,
+    guard: Guard,
+    type_of_args: PhantomData<fn() -> T>,
+}
+
+impl<T: FromPayload> Subscription<T> {
+    /// The topic, or the pattern, that is subscribed.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Unsubscribes, and waits until the router did.
+    ///
+    /// # Errors
+    /// If the client is closed.
+    pub async fn unsubscribe(mut self) -> Result<(), Error> {
+        self.guard.disarm();
+        unsubscribe(&self.guard.shared, self.guard.key).await
+    }
+}
+
+impl<T: FromPayload> Stream for Subscription<T> {
+    type Item = Result<Event<T>, EventError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Self { events, topic, .. } = &mut *self;
+        events.poll_next(cx, topic)
+    }
+}
+
+/// A subscription whose events go to a handler. Dropping it changes nothing.
+#[derive(Clone)]
+pub struct Handling {
+    shared: Arc<Shared>,
+    subscriber: Key,
+}
+
+impl Handling {
+    /// Unsubscribes, and waits until the router did. Events that are there already are still handled.
+    ///
+    /// # Errors
+    /// If the client is closed.
+    pub async fn unsubscribe(self) -> Result<(), Error> {
+        unsubscribe(&self.shared, self.subscriber).await
+    }
+}
+
+async fn unsubscribe(shared: &Shared, subscriber: Key) -> Result<(), Error> {
+    let (done, answer) = oneshot::channel();
+    shared.send_now(Command::Unsubscribe { subscriber, done: Some(done) });
+    answer.await.unwrap_or(Err(Error::Closed))
+}
