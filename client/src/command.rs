@@ -105,11 +105,15 @@ impl Command {
         match self {
             Self::Call(call) => tell(call.answer),
             Self::Publish(publication) => {
-                publication.published.map(tell);
+                if let Some(published) = publication.published {
+                    tell(published);
+                }
             }
             Self::Subscribe(subscriber) => tell(subscriber.ready),
             Self::Register(procedure) => tell(procedure.ready),
-            Self::Unsubscribe { done: Some(done), .. } | Self::Unregister { done: Some(done), .. } => tell(done),
+            Self::Unsubscribe { done: Some(done), .. } | Self::Unregister { done: Some(done), .. } => {
+                tell(done)
+            }
             Self::Chunk { .. }
             | Self::Cancel { .. }
             | Self::Answer { .. }

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use wamp_proto::auth::client as proto;
 use wamp_proto::auth::cryptosign::{self, CryptosignError};
 use wamp_proto::auth::scram::Dialect;
+use zeroize::Zeroizing;
 
 use crate::error::ConnectError;
 
@@ -22,7 +23,7 @@ pub struct Credential(Kind);
 #[derive(Clone)]
 enum Kind {
     Given(proto::Credential),
-    Cryptosign { seed: [u8; 32], is_bound: bool, router: Option<[u8; 32]> },
+    Cryptosign { seed: Zeroizing<[u8; 32]>, is_bound: bool, router: Option<[u8; 32]> },
     TicketFrom(Ask),
     WampcraSigner(Sign),
 }
@@ -77,7 +78,7 @@ impl Credential {
 
     /// An Ed25519 key by its seed (AUTH-CS-01).
     pub fn cryptosign(seed: [u8; 32]) -> Self {
-        Self(Kind::Cryptosign { seed, is_bound: false, router: None })
+        Self(Kind::Cryptosign { seed: Zeroizing::new(seed), is_bound: false, router: None })
     }
 
     /// An Ed25519 key by its seed in 64 hexadecimal digits, as `trunkline keygen` prints it.
@@ -135,12 +136,14 @@ impl Credential {
                     (false, _) => None,
                     (true, Some(id)) => Some(proto::Channel { binding: "tls-exporter".to_owned(), id }),
                     (true, None) => {
-                        return Err(ConnectError::Credential("there is no TLS channel to bind to".to_owned()));
+                        return Err(ConnectError::Credential(
+                            "there is no TLS channel to bind to".to_owned(),
+                        ));
                     }
                 };
                 let router =
                     router.map(|public_key| proto::ExpectedRouter { public_key, challenge: rand::random() });
-                proto::Credential::Cryptosign { seed: *seed, channel, router }
+                proto::Credential::Cryptosign { seed: **seed, channel, router }
             }
         })
     }

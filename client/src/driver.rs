@@ -55,8 +55,15 @@ pub(crate) async fn start(plan: Plan) -> Result<Client, ConnectError> {
     let (shared, commands) = Shared::new(plan.connector.serializer(), state);
     let leave = shared.leave.clone();
     let gone = shared.gone.clone();
-    let mut driver =
-        Driver { plan, shared: Arc::downgrade(&shared), commands, states, leave, gone, standing: Standing::default() };
+    let mut driver = Driver {
+        plan,
+        shared: Arc::downgrade(&shared),
+        commands,
+        states,
+        leave,
+        gone,
+        standing: Standing::default(),
+    };
     let mut attempt = 0;
     let connection = loop {
         match driver.connect().await {
@@ -244,18 +251,14 @@ enum Step {
 
 impl Connection {
     /// Moves messages in both directions until there is something that needs the clock.
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        commands: &mut mpsc::UnboundedReceiver<Envelope>,
-    ) -> Poll<Step> {
+    fn poll(&mut self, cx: &mut Context<'_>, commands: &mut mpsc::UnboundedReceiver<Envelope>) -> Poll<Step> {
         for _ in 0..ROUNDS {
             let mut moved = false;
             match self.read(cx) {
                 Ok(read) => moved |= read,
                 Err(ended) => return Poll::Ready(Step::Ended(ended)),
             }
-            for work in self.session.to_run() {
+            for work in self.session.take_work() {
                 tokio::spawn(work);
             }
             while self.session.outgoing().len() < OUTGOING_MAX {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytestring::ByteString;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use wamp_proto::dict::EventDetails;
+use wamp_proto::dict::{Dict, EventDetails};
 use wamp_proto::{PublicationId, message};
 
 use crate::payload::{FromPayload, NotDecoded};
@@ -22,7 +22,7 @@ pub struct Event<T> {
     /// The topic that was published to; the event says it itself where the subscription is a pattern (PBS-05).
     pub topic: ByteString,
     /// Publisher, trust level, whether it is a retained event, …, as far as the router says it.
-    pub details: EventDetails,
+    pub details: Dict<EventDetails>,
 }
 
 /// What comes in place of an event.
@@ -129,5 +129,5 @@ impl EventReceiver {
 fn decoded<T: FromPayload>(event: &message::Event, topic: &ByteString) -> Result<Event<T>, EventError> {
     let args = T::from_payload(&event.payload).map_err(EventError::Decode)?;
     let topic = event.details.topic.as_ref().unwrap_or(topic).clone();
-    Ok(Event { args, publication: event.publication, topic, details: (*event.details).clone() })
+    Ok(Event { args, publication: event.publication, topic, details: event.details.clone() })
 }

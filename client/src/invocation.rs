@@ -198,11 +198,11 @@ impl FromInvocation for Caller {
 
 /// INVOCATION.Details.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Details(pub InvocationDetails);
+pub struct Details(pub Dict<InvocationDetails>);
 
 impl FromInvocation for Details {
     fn from_invocation(invocation: &mut Invocation) -> Result<Self, WampError> {
-        Ok(Self((*invocation.details).clone()))
+        Ok(Self(invocation.details.clone()))
     }
 }
 
@@ -301,7 +301,8 @@ impl<T: FromPayload> Stream for Chunks<T> {
 #[derive(Clone)]
 pub(crate) struct Run {
     pub(crate) procedure: Uri,
-    pub(crate) handler: Arc<dyn Fn(Invocation) -> BoxFuture<'static, Result<Payload, WampError>> + Send + Sync>,
+    pub(crate) handler:
+        Arc<dyn Fn(Invocation) -> BoxFuture<'static, Result<Payload, WampError>> + Send + Sync>,
     /// How many run at once, where that is limited (CON-01): the router may not know, or not mind.
     pub(crate) places: Option<Arc<Semaphore>>,
 }

@@ -5,8 +5,8 @@ use std::io;
 use futures_util::{SinkExt as _, StreamExt as _};
 use wamp_proto::auth::client::{Answer, Login, Refusal};
 use wamp_proto::dict::{
-    CalleeFeatures, CalleeRole, CallerFeatures, CallerRole, ClientRoles, Dict, HelloDetails, PublisherFeatures,
-    PublisherRole, SubscriberFeatures, SubscriberRole,
+    CalleeFeatures, CalleeRole, CallerFeatures, CallerRole, ClientRoles, Dict, HelloDetails,
+    PublisherFeatures, PublisherRole, SubscriberFeatures, SubscriberRole,
 };
 use wamp_proto::message::{Challenge, Hello, Message, Welcome};
 use wamp_proto::session::{ClientInput, Violation};
@@ -36,10 +36,7 @@ impl Identity {
     }
 
     /// Opens a session on that transport.
-    pub(crate) async fn log_in(
-        &self,
-        opened: &mut Opened,
-    ) -> Result<(ClientSession, Welcome), ConnectError> {
+    pub(crate) async fn log_in(&self, opened: &mut Opened) -> Result<(ClientSession, Welcome), ConnectError> {
         let mut prepared = Vec::with_capacity(self.credentials.len());
         for credential in &self.credentials {
             prepared.push(credential.prepare(opened.channel).await?);
@@ -48,8 +45,11 @@ impl Identity {
             prepared.push(wamp_proto::auth::client::Credential::Anonymous);
         }
         let mut login = Login::new(self.authid.as_deref(), prepared, rand::random());
-        let mut details =
-            HelloDetails { agent: Some(self.agent.as_str().into()), roles: Some(roles()), ..HelloDetails::default() };
+        let mut details = HelloDetails {
+            agent: Some(self.agent.as_str().into()),
+            roles: Some(roles()),
+            ..HelloDetails::default()
+        };
         login.hello(&mut details);
         let mut line = Line { transport: &mut *opened.transport, serializer: opened.serializer };
         line.say(Hello { realm: self.realm.as_str().into(), details: details.into() }).await?;
@@ -181,8 +181,12 @@ fn roles() -> Dict<ClientRoles> {
         ..CalleeFeatures::default()
     };
     ClientRoles {
-        publisher: Some(PublisherRole { features: Some(publisher.into()), ..PublisherRole::default() }.into()),
-        subscriber: Some(SubscriberRole { features: Some(subscriber.into()), ..SubscriberRole::default() }.into()),
+        publisher: Some(
+            PublisherRole { features: Some(publisher.into()), ..PublisherRole::default() }.into(),
+        ),
+        subscriber: Some(
+            SubscriberRole { features: Some(subscriber.into()), ..SubscriberRole::default() }.into(),
+        ),
         caller: Some(CallerRole { features: Some(caller.into()), ..CallerRole::default() }.into()),
         callee: Some(CalleeRole { features: Some(callee.into()), ..CalleeRole::default() }.into()),
         ..ClientRoles::default()

@@ -15,8 +15,8 @@ use wamp_proto::{MatchPolicy, Uri};
 use crate::client::{Shared, checked_pattern};
 use crate::command::{Command, Key, NewSubscriber};
 use crate::error::Error;
-use crate::guard::Guard;
 use crate::event::{Event, EventError, EventReceiver, buffer};
+use crate::guard::Guard;
 use crate::payload::FromPayload;
 
 /// Events that wait for their subscriber, unless it says otherwise.

@@ -142,7 +142,7 @@ impl Wire {
             }
             Self::InProcess(peer) => {
                 for body in messages {
-                    peer.send(&body).expect("the session is open");
+                    (**peer).send(&body).expect("the session is open");
                 }
             }
         }

@@ -41,7 +41,7 @@ mod action;
 mod payload;
 mod serializer;
 mod subprotocol;
-#[cfg(feature="serde")]
+#[cfg(feature = "serde")]
 mod typed;
 mod value;
 
@@ -55,7 +55,7 @@ pub use serializer::token::SyntaxError;
 pub use serializer::transcode::RecodeError;
 pub use session::{ClientSession, Profile, RouterSession, Violation};
 pub use subprotocol::Subprotocol;
-#[cfg(feature="serde")]
+#[cfg(feature = "serde")]
 pub use typed::{DecodeValueError, EncodeError};
 pub use uri::{MatchPolicy, Uri};
 pub use value::Value;

@@ -29,12 +29,12 @@ const CHUNKS_MAX: usize = 1024;
 const CUT_SHORT_MAX: usize = 1024;
 
 pub(super) struct Invocations {
-    token: SessionToken,
+    pub(super) token: SessionToken,
     shared: Weak<Shared>,
     serializer: SerializerId,
     running: HashMap<RequestId, Running>,
     cut_short: VecDeque<RequestId>,
-    to_run: Vec<BoxFuture<'static, ()>>,
+    work: Vec<BoxFuture<'static, ()>>,
 }
 
 struct Running {
@@ -53,7 +53,7 @@ impl Invocations {
             serializer,
             running: HashMap::new(),
             cut_short: VecDeque::new(),
-            to_run: Vec::new(),
+            work: Vec::new(),
         }
     }
 
@@ -83,8 +83,7 @@ impl Invocations {
             return refuse(request, WampError::new(error_uri::UNAVAILABLE), wire);
         }
         let control = Arc::new(Control::default());
-        let (chunks, rest) =
-            if is_last { (None, None) } else { Some(mpsc::channel(CHUNKS_MAX)).unzip() };
+        let (chunks, rest) = if is_last { (None, None) } else { Some(mpsc::channel(CHUNKS_MAX)).unzip() };
         let port = Port { shared, token: self.token, request };
         let run = run.clone();
         let work = run.clone().run(Invocation {
@@ -97,7 +96,7 @@ impl Invocations {
             chunks: rest,
         });
         let (work, task) = abortable(work);
-        self.to_run.push(work.map(drop).boxed());
+        self.work.push(work.map(drop).boxed());
         self.running.insert(request, Running { control, task, chunks });
     }
 
@@ -116,7 +115,13 @@ impl Invocations {
         }
     }
 
-    pub(super) fn answer(&mut self, token: SessionToken, request: RequestId, answer: Answer, wire: &mut Wire) {
+    pub(super) fn answer(
+        &mut self,
+        token: SessionToken,
+        request: RequestId,
+        answer: Answer,
+        wire: &mut Wire,
+    ) {
         if token != self.token || !self.running.contains_key(&request) {
             return;
         }
@@ -177,8 +182,8 @@ impl Invocations {
         self.running.is_empty()
     }
 
-    pub(super) fn to_run(&mut self) -> impl Iterator<Item = BoxFuture<'static, ()>> {
-        self.to_run.drain(..)
+    pub(super) fn take_work(&mut self) -> impl Iterator<Item = BoxFuture<'static, ()>> {
+        self.work.drain(..)
     }
 
     /// Nobody waits for what runs any more.

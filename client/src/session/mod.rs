@@ -7,6 +7,8 @@
 mod calls;
 mod invocations;
 mod standing;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Weak;
@@ -208,7 +210,8 @@ impl Session {
 
     /// Says GOODBYE as soon as nothing runs any more, if the application wants to leave; at once if `now`.
     pub(crate) fn say_goodbye(&mut self, now: bool) {
-        let is_time = now || (self.is_leaving && self.invocations.is_idle() && !self.standing.is_unregistering());
+        let is_time =
+            now || (self.is_leaving && self.invocations.is_idle() && !self.standing.is_unregistering());
         if is_time && self.protocol.goodbye() {
             self.wire.tell(Goodbye { details: Dict::new(), reason: error_uri::CLOSE_REALM.into() });
             self.is_closing = true;
@@ -226,8 +229,8 @@ impl Session {
     }
 
     /// Procedures that are to run, each in a task of its own.
-    pub(crate) fn to_run(&mut self) -> impl Iterator<Item = BoxFuture<'static, ()>> {
-        self.invocations.to_run()
+    pub(crate) fn take_work(&mut self) -> impl Iterator<Item = BoxFuture<'static, ()>> {
+        self.invocations.take_work()
     }
 
     /// Ends the session: whoever waits for an answer gets `error`, what runs is stopped. Returns what outlives it.

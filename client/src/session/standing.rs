@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bytestring::ByteString;
 use wamp_proto::dict::{Dict, RegisterOptions, SubscribeOptions};
 use wamp_proto::message::{
-    self, Answered, Event, MessageCode, Register, Registered, Subscribe, Subscribed, Unregister, Unregistered,
-    Unsubscribe, Unsubscribed,
+    self, Answered, Event, MessageCode, Register, Registered, Subscribe, Subscribed, Unregister,
+    Unregistered, Unsubscribe, Unsubscribed,
 };
 use wamp_proto::{ClientSession, MatchPolicy, RegistrationId, RequestId, SubscriptionId, Uri};
 
@@ -156,14 +156,17 @@ impl Standing {
         protocol: &mut ClientSession,
         wire: &mut Wire,
     ) {
-        let Some(Subscribing { topic: key, subscriber }) = self.subscribing.remove(&subscribed.request) else {
+        let Some(Subscribing { topic: key, subscriber }) = self.subscribing.remove(&subscribed.request)
+        else {
             return;
         };
         if let Some(topic) = self.topics.get_mut(&key) {
             topic.requests -= 1;
             topic.subscription = Some(subscribed.subscription);
             self.key_by_subscription.insert(subscribed.subscription, key.clone());
-            for asked in topic.subscribers.iter_mut().filter(|other| subscriber.is_none_or(|key| key == other.key)) {
+            for asked in
+                topic.subscribers.iter_mut().filter(|other| subscriber.is_none_or(|key| key == other.key))
+            {
                 accomplished(asked.ready.take());
             }
         }

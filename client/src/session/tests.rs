@@ -1,0 +1,305 @@
+//! Sessions without IO: what goes out for what comes in, octet by octet.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper fails the test that uses it")]
+
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use tokio::sync::{oneshot, watch};
+use wamp_proto::dict::{BrokerRole, DealerFeatures, DealerRole, Dict, RouterRoles, SubscribeOptions};
+use wamp_proto::message::Welcome;
+use wamp_proto::{ClientSession, Message, Payload, SerializerId, SessionId};
+
+use super::{Session, Standing, Terms};
+use crate::client::Shared;
+use crate::command::{Answer, Command, Key, NewCall, NewProcedure, NewSubscriber};
+use crate::error::Error;
+use crate::event::{EventReceiver, buffer};
+use crate::invocation::{Invocation, Run};
+use crate::state::{Ended, State};
+
+/// A session, and the handles that keep its client alive.
+struct Scene {
+    session: Option<Session>,
+    shared: Arc<Shared>,
+}
+
+type Answered<T> = oneshot::Receiver<Result<T, Error>>;
+
+impl Scene {
+    fn new() -> Self {
+        let (_, state) = watch::channel(State::Connecting);
+        let (shared, _) = Shared::new(SerializerId::Json, state);
+        let mut scene = Self { session: None, shared };
+        scene.begin(Standing::default());
+        scene
+    }
+
+    fn begin(&mut self, standing: Standing) {
+        let mut protocol = ClientSession::new();
+        let features = DealerFeatures {
+            call_canceling: Some(true),
+            progressive_call_invocations: Some(true),
+            ..DealerFeatures::default()
+        };
+        let dealer = DealerRole { features: Some(features.into()), ..DealerRole::default() };
+        let roles = RouterRoles {
+            dealer: Some(dealer.into()),
+            broker: Some(BrokerRole::default().into()),
+            ..RouterRoles::default()
+        };
+        let session = SessionId::new(7).unwrap();
+        let welcome = Welcome { session, details: Dict::new() };
+        protocol.receive(Message::Welcome(welcome)).unwrap();
+        let terms = Terms { serializer: SerializerId::Json, send_max_bytes: 1000 };
+        let shared: Weak<Shared> = Arc::downgrade(&self.shared);
+        self.session = Some(Session::new(protocol, terms, roles.into(), standing, shared));
+    }
+
+    /// Another session takes the place of this one.
+    fn begin_again(&mut self) {
+        let standing = self.session.take().unwrap().end(&Error::Disconnected);
+        self.begin(standing);
+    }
+
+    fn session(&mut self) -> &mut Session {
+        self.session.as_mut().unwrap()
+    }
+
+    /// The router says that.
+    fn hear(&mut self, message: &str) -> Result<(), Ended> {
+        self.session().receive(&Bytes::copy_from_slice(message.as_bytes()))
+    }
+
+    /// Exactly this was said since one asked last.
+    #[track_caller]
+    fn said(&mut self, expected: &[&str]) {
+        let said = self.session().outgoing().drain(..);
+        let said: Vec<_> = said.map(|body| String::from_utf8(body.to_vec()).unwrap()).collect();
+        assert_eq!(said, expected);
+    }
+
+    fn subscribe(&mut self, key: Key, topic: &str) -> (EventReceiver, Answered<()>) {
+        self.subscribe_with(key, topic, SubscribeOptions::default())
+    }
+
+    fn subscribe_with(
+        &mut self,
+        key: Key,
+        topic: &str,
+        options: SubscribeOptions,
+    ) -> (EventReceiver, Answered<()>) {
+        let (events, receiver) = buffer(8);
+        let (ready, answer) = oneshot::channel();
+        let options = if options == SubscribeOptions::default() { Dict::new() } else { options.into() };
+        let subscriber = NewSubscriber { key, topic: topic.into(), options, events, ready };
+        self.session().command(Command::Subscribe(Box::new(subscriber)));
+        (receiver, answer)
+    }
+
+    fn unsubscribe(&mut self, subscriber: Key) -> Answered<()> {
+        let (done, answer) = oneshot::channel();
+        self.session().command(Command::Unsubscribe { subscriber, done: Some(done) });
+        answer
+    }
+
+    fn register(&mut self, key: Key, procedure: &str) -> Answered<()> {
+        let (ready, answer) = oneshot::channel();
+        let handler = Arc::new(|_: Invocation| -> futures_util::future::BoxFuture<'static, _> {
+            Box::pin(std::future::ready(Ok(Payload::EMPTY)))
+        });
+        let run = Run { procedure: procedure.into(), handler, places: None };
+        let options = Dict::new();
+        let procedure = NewProcedure { key, procedure: procedure.into(), options, run, ready };
+        self.session().command(Command::Register(Box::new(procedure)));
+        answer
+    }
+
+    fn call(&mut self, key: Key, procedure: &str, payload: Payload) -> Answered<Payload> {
+        let (answer, receiver) = oneshot::channel();
+        let (procedure, options) = (procedure.into(), Dict::new());
+        let call = NewCall { key, procedure, options, payload, answer, progress: None };
+        self.session().command(Command::Call(Box::new(call)));
+        receiver
+    }
+}
+
+/// What an answer is, if it is there.
+fn answered<T>(answer: &mut Answered<T>) -> Option<Result<T, Error>> {
+    answer.try_recv().ok()
+}
+
+#[test]
+fn sub_03_unsubscribe_goes_out_with_the_last_subscriber() {
+    let mut scene = Scene::new();
+    let (_first, mut ready) = scene.subscribe(1, "com.example.tick");
+    scene.said(&[r#"[32,1,{},"com.example.tick"]"#]);
+    assert_eq!(answered(&mut ready), None);
+    scene.hear("[33,1,5]").unwrap();
+    assert_eq!(answered(&mut ready), Some(Ok(())));
+    let (_second, mut ready) = scene.subscribe(2, "com.example.tick");
+    scene.said(&[]);
+    assert_eq!(answered(&mut ready), Some(Ok(())));
+    assert_eq!(answered(&mut scene.unsubscribe(1)), Some(Ok(())));
+    scene.said(&[]);
+    let mut done = scene.unsubscribe(2);
+    scene.said(&["[34,2,5]"]);
+    assert_eq!(answered(&mut done), None);
+    scene.hear("[35,2]").unwrap();
+    assert_eq!(answered(&mut done), Some(Ok(())));
+}
+
+#[test]
+fn sub_03_a_subscriber_that_is_about_to_come_keeps_the_subscription() {
+    let mut scene = Scene::new();
+    let (_first, mut first) = scene.subscribe(1, "com.example.tick");
+    let (_second, mut second) = scene.subscribe(2, "com.example.tick");
+    scene.said(&[r#"[32,1,{},"com.example.tick"]"#, r#"[32,2,{},"com.example.tick"]"#]);
+    scene.hear("[33,1,5]").unwrap();
+    assert_eq!((answered(&mut first), answered(&mut second)), (Some(Ok(())), None));
+    // The router has subscribed the second by now: UNSUBSCRIBE would take its subscription too.
+    assert_eq!(answered(&mut scene.unsubscribe(1)), Some(Ok(())));
+    scene.said(&[]);
+    scene.hear("[33,2,5]").unwrap();
+    assert_eq!(answered(&mut second), Some(Ok(())));
+    scene.unsubscribe(2);
+    scene.said(&["[34,3,5]"]);
+}
+
+#[test]
+fn sub_05_a_subscriber_that_goes_before_the_router_answers_leaves_nothing_behind() {
+    let mut scene = Scene::new();
+    drop(scene.subscribe(1, "com.example.tick"));
+    scene.unsubscribe(1);
+    scene.said(&[r#"[32,1,{},"com.example.tick"]"#]);
+    scene.hear("[33,1,5]").unwrap();
+    scene.said(&["[34,2,5]"]);
+    // In flight, and nobody's.
+    scene.hear(r#"[36,5,9,{},[1]]"#).unwrap();
+    drop(scene.register(3, "com.example.add"));
+    scene.session().command(Command::Unregister { procedure: 3, done: None });
+    scene.said(&[r#"[64,3,{},"com.example.add"]"#]);
+    scene.hear("[65,3,6]").unwrap();
+    scene.said(&["[66,4,6]"]);
+}
+
+#[test]
+fn the_next_session_has_what_the_last_one_had() {
+    let mut scene = Scene::new();
+    let (_tick, _) = scene.subscribe(1, "com.example.tick");
+    let retained = SubscribeOptions { get_retained: Some(true), ..SubscribeOptions::default() };
+    let (_kept, _) = scene.subscribe_with(2, "com.example.kept", retained.clone());
+    let _ = (scene.register(3, "com.example.a"), scene.register(4, "com.example.b"));
+    for answer in ["[33,1,5]", "[33,2,6]", "[65,3,7]", "[65,4,8]"] {
+        scene.hear(answer).unwrap();
+    }
+    let mut call = scene.call(5, "com.example.c", Payload::EMPTY);
+    // Not answered yet: it still wants the retained event.
+    let (_late, mut late) = scene.subscribe_with(6, "com.example.late", retained);
+    scene.begin_again();
+    assert_eq!(answered(&mut call), Some(Err(Error::Disconnected)));
+    let mut said: Vec<_> = scene.session().outgoing().drain(..).map(|body| body.to_vec()).collect();
+    // Topics come in any order, procedures in that in which they were registered.
+    let mut topics: Vec<_> =
+        said.drain(..3).map(|body| String::from_utf8(body).unwrap().split_off(6)).collect();
+    topics.sort();
+    assert_eq!(
+        topics,
+        [
+            r#"{"get_retained":true},"com.example.late"]"#,
+            r#"{},"com.example.kept"]"#,
+            r#"{},"com.example.tick"]"#
+        ]
+    );
+    let procedures: Vec<_> = said.into_iter().map(|body| String::from_utf8(body).unwrap()).collect();
+    assert_eq!(procedures, [r#"[64,4,{},"com.example.a"]"#, r#"[64,5,{},"com.example.b"]"#]);
+    for answer in ["[33,1,15]", "[33,2,16]", "[33,3,17]"] {
+        scene.hear(answer).unwrap();
+    }
+    assert_eq!(answered(&mut late), Some(Ok(())));
+    // The router still has an earlier session of this client.
+    scene.hear(r#"[8,64,4,{},"wamp.error.procedure_already_exists"]"#).unwrap();
+    assert!(scene.session().is_to_restore());
+    scene.session().restore();
+    scene.said(&[r#"[64,6,{},"com.example.a"]"#]);
+    assert!(!scene.session().is_to_restore());
+}
+
+#[test]
+fn srv_02_rrv_02_what_the_router_takes_back_is_gone_and_not_answered() {
+    let mut scene = Scene::new();
+    let (_tick, _) = scene.subscribe(1, "com.example.tick");
+    let _ = scene.register(2, "com.example.a");
+    scene.hear("[33,1,5]").unwrap();
+    scene.hear("[65,2,6]").unwrap();
+    scene.session().outgoing().clear();
+    scene.hear(r#"[35,0,{"subscription":5,"reason":"com.example.because"}]"#).unwrap();
+    scene.hear(r#"[67,0,{"registration":6}]"#).unwrap();
+    scene.hear(r#"[35,0,{"subscription":99}]"#).unwrap();
+    scene.said(&[]);
+    scene.begin_again();
+    scene.said(&[]);
+}
+
+#[test]
+fn id_04_a_request_that_is_not_sent_takes_no_id() {
+    let mut scene = Scene::new();
+    let long = Payload::new(SerializerId::Json, &["x".repeat(1000).into()], &[]);
+    let mut call = scene.call(1, "com.example.a", long);
+    assert_eq!(answered(&mut call), Some(Err(Error::TooLarge { octets: 1030, limit: 1000 })));
+    let _call = scene.call(2, "com.example.a", Payload::EMPTY);
+    scene.said(&[r#"[48,1,{},"com.example.a"]"#]);
+}
+
+#[tokio::test]
+async fn rpc_12_pci_13_an_invocation_is_answered_once_whatever_it_is_for() {
+    let mut scene = Scene::new();
+    scene.hear(r#"[68,1,99,{}]"#).unwrap();
+    scene.said(&[r#"[8,68,1,{},"wamp.error.unavailable"]"#]);
+    let _ = scene.register(1, "com.example.a");
+    scene.hear("[65,1,6]").unwrap();
+    scene.session().outgoing().clear();
+    // Its first part is answered; the parts behind it are ignored.
+    scene.hear(r#"[68,2,6,{"progress":true}]"#).unwrap();
+    assert_eq!(scene.session().take_work().count(), 1);
+    let token = scene.session().invocations.token;
+    let answer = || Answer::Final(Ok(Payload::EMPTY));
+    scene.session().command(Command::Answer {
+        token,
+        request: wamp_proto::RequestId::new(2).unwrap(),
+        answer: answer(),
+    });
+    scene.said(&["[70,2,{}]"]);
+    scene.hear(r#"[68,2,6,{"progress":true}]"#).unwrap();
+    scene.hear(r#"[68,2,6,{}]"#).unwrap();
+    assert_eq!(scene.session().take_work().count(), 0);
+    // A late answer, or one to an earlier session, is nobody's.
+    scene.session().command(Command::Answer {
+        token,
+        request: wamp_proto::RequestId::new(2).unwrap(),
+        answer: answer(),
+    });
+    scene.hear(r#"[68,3,6,{}]"#).unwrap();
+    let earlier = Command::Answer {
+        token: token + 1,
+        request: wamp_proto::RequestId::new(3).unwrap(),
+        answer: answer(),
+    };
+    scene.session().command(earlier);
+    scene.said(&[]);
+}
+
+#[test]
+fn ses_07_goodbye_is_answered_and_pv_08_a_violation_aborted() {
+    let mut scene = Scene::new();
+    let _call = scene.call(1, "com.example.a", Payload::EMPTY);
+    let ended = scene.hear(r#"[6,{},"wamp.close.system_shutdown"]"#).unwrap_err();
+    assert!(matches!(ended, Ended::Goodbye(reason) if reason.uri() == "wamp.close.system_shutdown"));
+    scene.said(&[r#"[6,{},"wamp.close.goodbye_and_out"]"#]);
+
+    let mut scene = Scene::new();
+    let _call = scene.call(1, "com.example.a", Payload::EMPTY);
+    assert!(matches!(scene.hear("[2,7,{}]").unwrap_err(), Ended::Protocol(_)));
+    let out: Vec<_> = scene.session().outgoing().drain(..).collect();
+    let [abort] = &*out else { panic!("{out:?}") };
+    assert!(String::from_utf8_lossy(abort).contains("wamp.error.protocol_violation"));
+}
