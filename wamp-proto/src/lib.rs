@@ -6,6 +6,7 @@
 //! - [`session`] says which message is legal when, for either peer.
 //! - [`rawsocket`] is the handshake and the framing of the RawSocket transport, [`batch`] what WebSocket peers may put
 //!   around messages.
+//! - With the feature `serde`, payloads are encoded from Rust values, and decoded to them, without a tree in between.
 //! - [`uri`], [`id`] and [`error_uri`] are the vocabulary.
 //!
 //! What this crate does not do: move octets, keep time, route.

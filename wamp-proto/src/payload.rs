@@ -94,6 +94,12 @@ impl Payload {
         Self { serializer, arity, raw: raw.into() }
     }
 
+    /// Octets that were just encoded.
+    #[cfg(feature = "serde")]
+    pub(crate) fn from_encoded(serializer: SerializerId, arity: Arity, raw: Bytes) -> Self {
+        Self { serializer, arity, raw }
+    }
+
     /// Octets in the place of Arguments, for a message with `enc_algo`.
     pub fn opaque(serializer: SerializerId, octets: &[u8]) -> Self {
         fn build<W: Writer>(octets: &[u8]) -> Vec<u8> {
@@ -246,7 +252,7 @@ fn build<W: Writer>(args: &[Value], kwargs: &[(String, Value)]) -> (Vec<u8>, Ari
 }
 
 /// Passes over what separates Arguments from ArgumentsKw where the raw octets stand alone.
-fn separator<'a, R: Reader<'a>>(reader: &mut R) -> Result<(), SyntaxError> {
+pub(crate) fn pass_separator<'a, R: Reader<'a>>(reader: &mut R) -> Result<(), SyntaxError> {
     // Inside a list, a reader finds the comma itself; `more` on a list that is not at its first item does.
     let remaining = if R::SERIALIZER.is_text() { None } else { Some(1) };
     let mut list = Items { is_first: false, ..Items::new(remaining, false) };
@@ -269,7 +275,7 @@ fn values<'a, R: Reader<'a>>(reader: &mut R, arity: Arity) -> Result<Values, Syn
         }
     }
     if arity == Arity::ArgsKwargs {
-        separator(reader)?;
+        pass_separator(reader)?;
         kwargs = read_entries(reader)?;
     }
     Ok((args, kwargs))
@@ -282,7 +288,7 @@ fn transcode<'a, R: Reader<'a>, W: Writer>(
 ) -> Result<(), RecodeError> {
     copy(reader, writer)?;
     if arity == Arity::ArgsKwargs {
-        separator(reader)?;
+        pass_separator(reader)?;
         copy_kwargs(reader, writer)?;
     }
     Ok(())
