@@ -45,7 +45,7 @@ impl Connector {
     pub(crate) fn serializer(&self) -> SerializerId {
         match self {
             Self::Address { settings, .. } => {
-                settings.serializers.first().copied().unwrap_or(SerializerId::Json)
+                settings.serializers.first().copied().unwrap_or(SerializerId::ALL[0])
             }
             Self::Own { serializer, .. } => *serializer,
         }

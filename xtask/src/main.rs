@@ -64,7 +64,7 @@ const TASKS: &[Task] = &[
     Task { name: "clippy", about: "lints, warnings denied", run: cargo_checks::clippy, in_ci: Ci::Yes },
     Task {
         name: "minimal",
-        about: "the library without its features",
+        about: "the libraries without some of their features",
         run: cargo_checks::minimal,
         in_ci: Ci::Yes,
     },
