@@ -61,7 +61,7 @@ impl Connector {
                 Ok(opened)
             }
             Self::Own { serializer, open } => Ok(Opened {
-                transport: open().await?,
+                transport: open().await.map_err(transport::lost)?,
                 serializer: *serializer,
                 channel: None,
                 cookie: None,
