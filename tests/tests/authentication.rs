@@ -723,6 +723,182 @@ async fn auth_cs_01_an_authenticator_gives_what_the_proof_is_checked_with() {
     }
 }
 
+/// An authenticator's answer about somebody whose password is `hers`.
+fn scram_credential(dialect: Dialect, salt: &[u8], kdf: Kdf) -> String {
+    let verifier = Verifier::derive(dialect, "hers", salt, kdf).unwrap();
+    let written = |octets: &[u8]| match dialect {
+        Dialect::Wamp => {
+            use base64::Engine as _;
+            base64::engine::general_purpose::STANDARD.encode(octets)
+        }
+        Dialect::Autobahn => octets.iter().map(|octet| format!("{octet:02x}")).collect(),
+    };
+    let costs = match kdf {
+        Kdf::Argon2id13 { iterations, memory } => format!(r#""iterations":{iterations},"memory":{memory}"#),
+        Kdf::Pbkdf2 { iterations } => format!(r#""iterations":{iterations}"#),
+    };
+    format!(
+        r#"{{"role":"user","kdf":"{}",{costs},"salt":"{}","stored-key":"{}","server-key":"{}"}}"#,
+        kdf.name(dialect),
+        written(&verifier.salt),
+        written(&verifier.stored_key),
+        written(&verifier.server_key)
+    )
+}
+
+/// The CHALLENGE for that name, about which the authenticator says this, or that it knows nobody.
+async fn challenged_through(
+    router: &TestRouter,
+    authenticator: &mut Peer,
+    method: &str,
+    authid: &str,
+    answer: Option<&str>,
+) -> (Peer, Challenge) {
+    let mut peer = Peer::connect(router, "client", VIA).await;
+    peer.send(&hello(STRICT, &[method], authid, r#"{"nonce":"Y2xpZW50"}"#)).await;
+    match answer {
+        Some(answer) => {
+            answer_next(authenticator, answer).await;
+        }
+        None => {
+            let request = authenticator.expect_invocation().await.request;
+            authenticator.send(&format!(r#"[8,68,{request},{{}},"com.example.no_such_user"]"#)).await;
+        }
+    }
+    let Message::Challenge(challenge) = peer.receive().await else { panic!("no CHALLENGE for {authid}") };
+    (peer, challenge)
+}
+
+/// What of a CHALLENGE is to be the same for everybody: its keys in their order, and the values of all that is not drawn
+/// anew. Of the texts, the length is to be the same.
+fn shape(challenge: &Challenge) -> Vec<(String, Value)> {
+    let mut shape = Vec::new();
+    for (key, value) in &challenge.extra.extra {
+        let of_text = || Value::from(value.as_str().expect("a text").len() as u64);
+        match key.as_str() {
+            "nonce" | "salt" => shape.push((key.clone(), of_text())),
+            "challenge" => {
+                let signed = serde_json::from_str(value.as_str().unwrap());
+                let signed: serde_json::Map<String, serde_json::Value> = signed.unwrap();
+                for (key, value) in signed {
+                    let is_fresh = ["authid", "nonce", "timestamp", "session"].contains(&key.as_str());
+                    let value = if is_fresh { Value::Null } else { value.to_string().into() };
+                    shape.push((key, value));
+                }
+            }
+            _ => shape.push((key.clone(), value.clone())),
+        }
+    }
+    shape
+}
+
+/// [`with_procedure`] without anybody whom the configuration knows.
+fn with_procedure_alone(methods: &[AuthMethod]) -> Config {
+    let mut config = with_procedure(methods);
+    config.realms[0].rules.principals.clear();
+    config.authentication.router_key = None;
+    config
+}
+
+const BY_PROCEDURE: [AuthMethod; 3] = [AuthMethod::Wampcra, AuthMethod::WampScram, AuthMethod::Scram];
+
+/// Conformance: AUTH-SCRAM-03, AUTH-CRA-01, AUTH-CRA-04
+#[tokio::test]
+async fn auth_gen_04_strangers_are_challenged_as_those_whom_the_authenticator_knows() {
+    let argon2 = Kdf::Argon2id13 { iterations: 3, memory: 2048 };
+    let salted = |salt, more| format!(r#"{{"role":"guest","secret":"x","salt":"{salt}"{more}}}"#);
+    for (method, answer) in [
+        ("wampcra", r#"{"role":"guest","secret":"x"}"#.to_owned()),
+        ("wampcra", salted("salt123", "")),
+        ("wampcra", salted("FCtbRLI8kUMIMF9Pc8JHGg==", r#","iterations":5000,"keylen":24"#)),
+        ("wamp-scram", scram_credential(Dialect::Wamp, &[0xFF; 12], argon2)),
+        ("wamp-scram", scram_credential(Dialect::Wamp, &[0xFF; 40], Kdf::Pbkdf2 { iterations: 5000 })),
+        ("scram", scram_credential(Dialect::Autobahn, &[0xFF; 12], argon2)),
+    ] {
+        let router = TestRouter::with(&with_procedure_alone(&BY_PROCEDURE)).await;
+        let mut authenticator = Peer::connect(&router, "authenticator", VIA).await;
+        authenticator.hello(OTHER).await;
+        authenticator.register("com.example.authenticate").await;
+        let mut refusals = Vec::new();
+        let mut salts = Vec::new();
+        let (peer, known) =
+            challenged_through(&router, &mut authenticator, method, "ann", Some(&answer)).await;
+        refusals.push(aborted(peer, "wrong", "{}").await);
+        for authid in ["bob", "eve", "bob"] {
+            let (peer, stranger) =
+                challenged_through(&router, &mut authenticator, method, authid, None).await;
+            assert_eq!(shape(&stranger), shape(&known), "{method}: {answer}");
+            let salt = of_extra(&stranger, "salt").cloned();
+            assert!(salt.is_none() || salt.as_ref() != of_extra(&known, "salt"));
+            salts.push(salt);
+            refusals.push(aborted(peer, "wrong", "{}").await);
+        }
+        assert_eq!(salts[0], salts[2]);
+        assert!(salts[0].is_none() || salts[0] != salts[1]);
+        for refusal in &refusals {
+            let said =
+                |abort: &Abort| (abort.reason.clone(), abort.details.clone(), abort.payload.raw().clone());
+            assert_eq!(said(refusal), said(&refusals[0]));
+        }
+        assert_eq!(refusals[0].reason, AUTHENTICATION_DENIED);
+    }
+}
+
+/// There is nobody to imitate yet; what is likely is said, and nothing that nobody has.
+///
+/// Conformance: AUTH-SCRAM-03
+#[tokio::test]
+async fn auth_gen_04_before_its_authenticator_knew_anybody_a_realm_challenges_with_what_is_likely() {
+    let router = TestRouter::with(&with_procedure_alone(&BY_PROCEDURE)).await;
+    let mut authenticator = Peer::connect(&router, "authenticator", VIA).await;
+    authenticator.hello(OTHER).await;
+    authenticator.register("com.example.authenticate").await;
+    let (_, stranger) = challenged_through(&router, &mut authenticator, "wampcra", "bob", None).await;
+    let signed: serde_json::Value = serde_json::from_str(text(&stranger, "challenge")).unwrap();
+    assert!(
+        ["user", "guest"].contains(&signed["authrole"].as_str().unwrap()),
+        "a role of the realm: {signed}"
+    );
+    assert_eq!(of_extra(&stranger, "salt"), None);
+    for (method, function) in [("wamp-scram", "argon2id13"), ("scram", "argon2id-13")] {
+        let (_, stranger) = challenged_through(&router, &mut authenticator, method, "bob", None).await;
+        assert_eq!(text(&stranger, "kdf"), function);
+        let number = |key| of_extra(&stranger, key).and_then(Value::as_u64);
+        assert_eq!((number("iterations"), number("memory")), (Some(2), Some(19_456)));
+        assert_eq!(text(&stranger, "salt").len(), 24);
+    }
+}
+
+/// Who does not know the configuration's secrets cannot compute a stranger's salt; without any, it is drawn.
+///
+/// Conformance: AUTH-GEN-04
+#[tokio::test]
+async fn auth_scram_03_a_strangers_salt_outlives_a_restart_where_the_configuration_has_a_secret() {
+    let with_key = || {
+        let mut config = with_procedure_alone(&BY_PROCEDURE);
+        config.authentication.router_key = Some(Secret(cryptosign::to_hex(&[9; 32])));
+        config
+    };
+    let with_secrets = || {
+        let mut config = with_procedure(&BY_PROCEDURE);
+        config.authentication.router_key = None;
+        config
+    };
+    let without = || with_procedure_alone(&BY_PROCEDURE);
+    for (config, is_kept) in [(with_key as fn() -> Config, true), (with_secrets, true), (without, false)] {
+        let mut salts = Vec::new();
+        for _ in 0..2 {
+            let router = TestRouter::with(&config()).await;
+            let mut authenticator = Peer::connect(&router, "authenticator", VIA).await;
+            authenticator.hello(OTHER).await;
+            authenticator.register("com.example.authenticate").await;
+            let (_, stranger) = challenged_through(&router, &mut authenticator, "scram", "bob", None).await;
+            salts.push(text(&stranger, "salt").to_owned());
+        }
+        assert_eq!(salts[0] == salts[1], is_kept);
+    }
+}
+
 #[tokio::test]
 async fn an_authenticator_that_takes_too_long_denies() {
     let mut config = with_procedure(&[AuthMethod::Ticket]);
