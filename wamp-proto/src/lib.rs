@@ -41,6 +41,8 @@ mod action;
 mod payload;
 mod serializer;
 mod subprotocol;
+#[cfg(feature = "serde")]
+mod typed;
 mod value;
 
 pub use action::Action;
@@ -53,5 +55,7 @@ pub use serializer::token::SyntaxError;
 pub use serializer::transcode::RecodeError;
 pub use session::{ClientSession, Profile, RouterSession, Violation};
 pub use subprotocol::Subprotocol;
+#[cfg(feature = "serde")]
+pub use typed::{DecodeValueError, EncodeError};
 pub use uri::{MatchPolicy, Uri};
 pub use value::Value;

@@ -59,9 +59,9 @@ impl Arity {
 /// Cloning costs a reference count.
 #[derive(Clone, Debug)]
 pub struct Payload {
-    serializer: SerializerId,
-    arity: Arity,
-    raw: Bytes,
+    pub(crate) serializer: SerializerId,
+    pub(crate) arity: Arity,
+    pub(crate) raw: Bytes,
 }
 
 impl Default for Payload {
@@ -246,7 +246,7 @@ fn build<W: Writer>(args: &[Value], kwargs: &[(String, Value)]) -> (Vec<u8>, Ari
 }
 
 /// Passes over what separates Arguments from ArgumentsKw where the raw octets stand alone.
-fn separator<'a, R: Reader<'a>>(reader: &mut R) -> Result<(), SyntaxError> {
+pub(crate) fn separator<'a, R: Reader<'a>>(reader: &mut R) -> Result<(), SyntaxError> {
     // Inside a list, a reader finds the comma itself; `more` on a list that is not at its first item does.
     let remaining = if R::SERIALIZER.is_text() { None } else { Some(1) };
     let mut list = Items { is_first: false, ..Items::new(remaining, false) };
