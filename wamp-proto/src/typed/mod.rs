@@ -61,11 +61,14 @@ pub struct DecodeValueError {
 }
 
 impl DecodeValueError {
-    /// Characters of one error, and of a key in it: a payload comes from strangers, and errors go to logs.
-    const MESSAGE_MAX: usize = 300;
+    /// Characters that serde's text may have, and a key: a payload comes from strangers, and errors go to logs.
+    const TEXT_MAX: usize = 200;
     const KEY_MAX: usize = 40;
 
-    /// The same error in a larger value, unless it says enough already.
+    /// Octets from which on an error says enough, so that no further place is put in front of it.
+    const MESSAGE_MAX: usize = 1000;
+
+    /// The same error in a larger value.
     fn at(self, place: std::fmt::Arguments<'_>) -> Self {
         if self.message.len() >= Self::MESSAGE_MAX {
             return self;
@@ -86,7 +89,7 @@ impl serde::de::Error for DecodeValueError {
         let text = message.to_string();
         let mut message = String::new();
         for (index, character) in text.chars().enumerate() {
-            if index == Self::MESSAGE_MAX {
+            if index == Self::TEXT_MAX {
                 message.push_str("...");
                 break;
             }
