@@ -750,7 +750,7 @@ fn cases(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(cases(100))]
+    #![proptest_config(cases(128))]
 
     #[test]
     fn any_nested_value_comes_back_from_any_serializer(tree in trees()) {
@@ -775,6 +775,40 @@ proptest! {
             prop_assert_eq!(&typed, &Payload::new(serializer, &[first.clone(), second.clone()], &entries));
             prop_assert_eq!(typed.to_args::<(Value, Value)>().unwrap(), (first.clone(), second.clone()));
             prop_assert_eq!(typed.to_kwargs::<Value>().unwrap(), Value::Dict(entries.clone()));
+        }
+    }
+
+    #[test]
+    fn damaged_payloads_are_read_as_what_an_untyped_reader_sees_in_them(
+        tree in trees(),
+        value in values(),
+        damage in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        for serializer in SerializerId::ALL {
+            let kwargs = BTreeMap::from([("tree", &tree)]);
+            let payload = Payload::from_args_kwargs(serializer, &(&value, &tree), &kwargs).unwrap();
+            let mut frame = publish(payload).encode(serializer).unwrap().to_vec();
+            for (index, octet) in &damage {
+                *index.get_mut(&mut frame) = *octet;
+            }
+            let Ok(Message::Publish(publish)) = decode(serializer, &frame.into(), &DecodeRules::default()) else {
+                continue;
+            };
+            let payload = publish.payload;
+            // Any outcome but a panic.
+            drop(payload.to_args::<(Value, Tree)>());
+            drop(payload.to_kwargs::<BTreeMap<String, Tree>>());
+            drop(payload.to_kwargs::<Flat>());
+            if let Ok((args, kwargs)) = payload.values() {
+                // As text, because what is no number does not equal itself.
+                let first = payload.to_args::<Option<Value>>().unwrap();
+                prop_assert_eq!(
+                    format!("{:?}", first.unwrap_or(Value::Null)),
+                    format!("{:?}", args.into_iter().next().unwrap_or(Value::Null))
+                );
+                let keywords = payload.to_kwargs::<Value>().unwrap();
+                prop_assert_eq!(format!("{keywords:?}"), format!("{:?}", Value::Dict(kwargs)));
+            }
         }
     }
 }

@@ -135,8 +135,9 @@ impl Payload {
     /// a tuple struct is one list, and `Option::None` is one null.
     ///
     /// Octets are what calls `serialize_bytes`, such as the types of `serde_bytes`; a `Vec<u8>` is a list of
-    /// integers. Enums are tagged externally. A key of a dict is text, or an integer, boolean or `char` as its text.
-    /// In JSON, a float that is not finite is null.
+    /// integers. Enums are tagged externally. A key of a dict is text, or an integer, boolean or `char` as its
+    /// text. In JSON, a float that is not finite is null, and text that begins with U+0000 may come back as octets
+    /// (SER-03).
     ///
     /// # Errors
     /// If `args` says so itself, has another key in a dict, or is nested deeper than

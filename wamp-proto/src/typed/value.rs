@@ -61,7 +61,8 @@ impl<'de> Visitor<'de> for ValueVisitor {
         visit_i64(value: i64) Value::Integer(value.into());
         visit_u64(value: u64) Value::Integer(value.into());
         visit_i128(value: i128) Value::Integer(value);
-        visit_u128(value: u128) i128::try_from(value).map_or_else(|_| Value::String(value.to_string()), Value::Integer);
+        visit_u128(value: u128)
+            i128::try_from(value).map_or_else(|_| Value::String(value.to_string()), Value::Integer);
         visit_f64(value: f64) Value::Float(value);
         visit_str(value: &str) Value::String(value.to_owned());
         visit_string(value: String) Value::String(value);
