@@ -57,9 +57,9 @@ impl Arity {
 /// Cloning costs a reference count.
 #[derive(Clone, Debug)]
 pub struct Payload {
-    serializer: SerializerId,
-    arity: Arity,
-    raw: Bytes,
+    pub(crate) serializer: SerializerId,
+    pub(crate) arity: Arity,
+    pub(crate) raw: Bytes,
 }
 
 impl Default for Payload {
@@ -86,12 +86,6 @@ impl Payload {
     pub fn new(serializer: SerializerId, args: &[Value], kwargs: &[(String, Value)]) -> Self {
         let (raw, arity) = with_writer!(serializer, Serializer => build::<Serializer>(args, kwargs));
         Self { serializer, arity, raw: raw.into() }
-    }
-
-    /// Octets that were just encoded.
-    #[cfg(feature = "serde")]
-    pub(crate) fn from_encoded(serializer: SerializerId, arity: Arity, raw: Bytes) -> Self {
-        Self { serializer, arity, raw }
     }
 
     /// Octets in the place of Arguments, for a message with `enc_algo`.
@@ -224,7 +218,7 @@ fn build<W: Writer>(args: &[Value], kwargs: &[(String, Value)]) -> (Vec<u8>, Ari
 }
 
 /// Passes over what separates Arguments from ArgumentsKw where the raw octets stand alone.
-pub(crate) fn pass_separator<'a, R: Reader<'a>>(reader: &mut R) -> Result<(), SyntaxError> {
+pub(crate) fn separator<'a, R: Reader<'a>>(reader: &mut R) -> Result<(), SyntaxError> {
     // Inside a list, a reader finds the comma itself; `more` on a list that is not at its first item does.
     let remaining = if R::SERIALIZER.is_text() { None } else { Some(1) };
     let mut list = Items { is_first: false, ..Items::new(remaining, false) };
@@ -247,7 +241,7 @@ fn values<'a, R: Reader<'a>>(reader: &mut R, arity: Arity) -> Result<Values, Syn
         }
     }
     if arity == Arity::ArgsKwargs {
-        pass_separator(reader)?;
+        separator(reader)?;
         kwargs = read_entries(reader)?;
     }
     Ok((args, kwargs))
@@ -260,7 +254,7 @@ fn transcode<'a, R: Reader<'a>, W: Writer>(
 ) -> Result<(), RecodeError> {
     copy(reader, writer)?;
     if arity == Arity::ArgsKwargs {
-        pass_separator(reader)?;
+        separator(reader)?;
         copy_kwargs(reader, writer)?;
     }
     Ok(())
