@@ -286,7 +286,7 @@ async fn a_router_that_requires_a_certificate_is_shown_one() {
 fn pem_that_is_no_good_is_named() {
     let issuer = Issuer::new();
     let (alice, bob) = (issuer.issue("alice.example"), issuer.issue("bob.example"));
-    let said = |result: Result<Tls, TlsError>| result.err().expect("an error").to_string();
+    let said = |result: Result<Tls, TlsError>| result.expect_err("an error").to_string();
     assert_eq!(said(Tls::with_roots_pem(b"")), "there is no certificate in the roots");
     let broken = b"-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----\n";
     assert_eq!(said(Tls::with_roots_pem(broken)), "the roots cannot be read as PEM");
