@@ -7,13 +7,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 use wamp_proto::session::Violation;
 
 use crate::client::{Client, Shared};
-use crate::command::Envelope;
+use crate::command::Commands;
 use crate::connector::Connector;
 use crate::error::{ConnectError, Error};
 use crate::login::Identity;
@@ -105,7 +105,7 @@ impl ConnectError {
 struct Driver {
     plan: Plan,
     shared: Weak<Shared>,
-    commands: mpsc::UnboundedReceiver<Envelope>,
+    commands: Commands,
     states: watch::Sender<State>,
     /// The application wants to leave.
     leave: CancellationToken,
@@ -264,7 +264,7 @@ enum Step {
 
 impl Connection {
     /// Moves messages in both directions until there is something that needs the clock.
-    fn poll(&mut self, cx: &mut Context<'_>, commands: &mut mpsc::UnboundedReceiver<Envelope>) -> Poll<Step> {
+    fn poll(&mut self, cx: &mut Context<'_>, commands: &mut Commands) -> Poll<Step> {
         for _ in 0..ROUNDS {
             let mut moved = false;
             match self.read(cx) {
