@@ -246,6 +246,22 @@ fn raw_12_memory_is_taken_for_octets_that_came_and_not_for_those_announced() {
     assert!(taken.bytes_max < 64 << 10, "{taken:?}");
 }
 
+#[test]
+fn a_short_message_that_is_kept_keeps_no_read_buffer() {
+    let runtime = runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let (mut channel, mut far) = runtime.block_on(open_rawsocket());
+    let mut kept = Vec::new();
+    let taken = measure(|| {
+        runtime.block_on(async {
+            for _ in 0..50 {
+                write(&mut far, &frame(FrameType::Wamp, &[7; 10])).await;
+                kept.push(receive(&mut channel).await.unwrap().unwrap());
+            }
+        });
+    });
+    assert!(taken.bytes_current < 32 << 10, "{taken:?}");
+}
+
 #[tokio::test]
 async fn raw_13_a_message_above_the_routers_limit_is_an_error_and_the_transport_goes_on() {
     let (mut channel, mut far) = open_rawsocket().await;
