@@ -4,8 +4,8 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -34,10 +34,11 @@ pub struct Invocation {
     pub(crate) chunks: Option<mpsc::Receiver<Payload>>,
 }
 
-/// Where the answers to one invocation go.
+/// Where the answers to one invocation go. A procedure that runs is no handle of the client: it would keep a client that
+/// nobody has any more.
 #[derive(Clone)]
 pub(crate) struct Port {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Weak<Shared>,
     pub(crate) token: SessionToken,
     pub(crate) request: RequestId,
 }
@@ -251,7 +252,8 @@ impl<T: IntoPayload> Progress<T> {
             return Ok(());
         }
         let payload = result.into_payload(self.serializer)?;
-        self.port.shared.send(self.port.command(Answer::Progress(payload))).await
+        let shared = self.port.shared.upgrade().ok_or(Error::Closed)?;
+        shared.send(self.port.command(Answer::Progress(payload))).await
     }
 }
 
@@ -329,7 +331,9 @@ impl Run {
                 Err(_) => Err(WampError::new(error_uri::TIMEOUT)),
             },
         };
-        port.shared.send_now(port.command(Answer::Final(answer)));
+        if let Some(shared) = port.shared.upgrade() {
+            shared.send_now(port.command(Answer::Final(answer)));
+        }
     }
 }
 

@@ -396,3 +396,25 @@ async fn leaving_lets_procedures_finish_and_fails_what_comes_later() {
     drop(caller);
     within_deadline("both have left", router.wait_until_empty()).await;
 }
+
+#[tokio::test]
+async fn a_client_that_nobody_has_any_more_ends_its_session_though_a_procedure_runs() {
+    let router = TestRouter::start().await;
+    let (callee, caller) = (join(&router).await, join(&router).await);
+    let (told, mut tells) = mpsc::unbounded_channel();
+    let endless = move |progress: Progress<()>| {
+        let (told, guard) = (told.clone(), TellsWhenDropped(told.clone()));
+        async move {
+            told.send("runs").unwrap();
+            let _held = (guard, progress);
+            std::future::pending::<Reply<()>>().await
+        }
+    };
+    callee.register("com.example.endless", endless).await.unwrap();
+    let call = tokio::spawn(caller.call::<()>("com.example.endless", ()).into_future());
+    assert_eq!(within_deadline("INVOCATION", tells.recv()).await, Some("runs"));
+    drop(callee);
+    assert_eq!(within_deadline("the procedure is dropped", tells.recv()).await, Some("dropped"));
+    let error = within_deadline("ERROR", call).await.unwrap().unwrap_err();
+    assert_eq!(error.uri(), Some("wamp.error.canceled"));
+}

@@ -76,7 +76,7 @@ impl Invocations {
             return;
         }
         // The registration may just have been taken back: another callee can be asked (RRT-01, RPC-12).
-        let (Some(run), Some(shared)) = (procedure, self.shared.upgrade()) else {
+        let Some(run) = procedure else {
             return refuse(request, WampError::new(error_uri::UNAVAILABLE), wire);
         };
         if self.running.len() == INVOCATIONS_MAX {
@@ -84,7 +84,7 @@ impl Invocations {
         }
         let control = Arc::new(Control::default());
         let (chunks, rest) = if is_last { (None, None) } else { Some(mpsc::channel(CHUNKS_MAX)).unzip() };
-        let port = Port { shared, token: self.token, request };
+        let port = Port { shared: self.shared.clone(), token: self.token, request };
         let run = run.clone();
         let work = run.clone().run(Invocation {
             procedure: run.procedure,
