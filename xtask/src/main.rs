@@ -12,6 +12,7 @@ mod deny;
 mod examples;
 mod fuzz;
 mod interop;
+mod interop_full;
 mod path;
 mod storm;
 mod tidy;
@@ -92,6 +93,12 @@ const TASKS: &[Task] = &[
         about: "third-party clients against the router",
         run: interop::run,
         in_ci: Ci::Yes,
+    },
+    Task {
+        name: "interop-full",
+        about: "the Rust client against Crossbar.io from PyPI, and against the router [--write]",
+        run: interop_full::run,
+        in_ci: Ci::No,
     },
     Task {
         name: "examples",
