@@ -274,6 +274,7 @@ impl Connection {
             for work in self.session.take_work() {
                 tokio::spawn(work);
             }
+            let mut is_drained = false;
             while self.session.outgoing().len() < OUTGOING_MAX {
                 match commands.poll_recv(cx) {
                     Poll::Ready(Some(envelope)) => self.session.command(envelope.command),
@@ -281,11 +282,17 @@ impl Connection {
                         self.session.say_goodbye(true);
                         break;
                     }
-                    Poll::Pending => break,
+                    Poll::Pending => {
+                        is_drained = true;
+                        break;
+                    }
                 }
                 moved = true;
             }
-            self.session.say_goodbye(false);
+            // What was asked for before the application left still goes out.
+            if is_drained {
+                self.session.say_goodbye(false);
+            }
             match self.write(cx) {
                 Ok(wrote) => moved |= wrote,
                 Err(error) => return Poll::Ready(Step::Ended(Ended::Lost(Some(Arc::new(error))))),
