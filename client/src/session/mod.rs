@@ -142,8 +142,12 @@ impl Session {
         Ok(())
     }
 
-    /// The router broke the protocol: nothing goes out any more but ABORT (PV-08).
+    /// The router broke the protocol: nothing goes out any more but ABORT (PV-08), and that only from a session that
+    /// said no GOODBYE yet (SES-08).
     pub(crate) fn violated(&mut self, violation: &Violation) -> Ended {
+        if self.is_closing {
+            return Ended::Left;
+        }
         self.wire.out.clear();
         self.wire.tell(violation.abort());
         Ended::Protocol(violation.to_string())
