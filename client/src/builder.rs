@@ -120,7 +120,7 @@ impl Builder {
     /// How TLS verifies the router, and what certificate the client shows.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: crate::transport::Tls) -> Self {
-        self.settings.tls = Some(tls);
+        self.settings.tls = Some(tls.into_config());
         self
     }
 

@@ -230,7 +230,7 @@ impl Shared {
     /// transcoded.
     pub(crate) fn serializer(&self) -> SerializerId {
         let index = usize::from(self.serializer.load(Ordering::Relaxed));
-        SerializerId::ALL.get(index).copied().unwrap_or(SerializerId::Json)
+        SerializerId::ALL.get(index).copied().unwrap_or(SerializerId::ALL[0])
     }
 
     /// The terms of a new session.

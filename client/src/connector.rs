@@ -45,7 +45,7 @@ impl Connector {
     pub(crate) fn serializer(&self) -> SerializerId {
         match self {
             Self::Address { settings, .. } => {
-                settings.serializers.first().copied().unwrap_or(SerializerId::Json)
+                settings.serializers.first().copied().unwrap_or(SerializerId::ALL[0])
             }
             Self::Own { serializer, .. } => *serializer,
         }
@@ -61,7 +61,7 @@ impl Connector {
                 Ok(opened)
             }
             Self::Own { serializer, open } => Ok(Opened {
-                transport: open().await?,
+                transport: open().await.map_err(transport::lost)?,
                 serializer: *serializer,
                 channel: None,
                 cookie: None,

@@ -20,10 +20,14 @@ use crate::login::Identity;
 use crate::reconnect::Reconnect;
 use crate::session::{Session, Standing, Terms};
 use crate::state::{Ended, Joined, State};
-use crate::transport::{Opened, Transport};
+use crate::transport::{Opened, Transport, TransportError};
 
 /// Encoded messages that wait for the transport, beyond which no more commands are taken.
 const OUTGOING_MAX: usize = 256;
+
+/// Encoded messages that wait for the transport, beyond which nothing is read: a router that does not read must not
+/// have us fill our memory with answers to it.
+const OUTGOING_STALL: usize = 16_384;
 
 /// Messages that are read before those that wait are written.
 const READ_BURST: usize = 32;
@@ -85,7 +89,16 @@ pub(crate) async fn start(plan: Plan) -> Result<Client, ConnectError> {
 impl ConnectError {
     /// Whether the same attempt may succeed later without anybody changing anything.
     fn is_passing(&self) -> bool {
-        matches!(self, Self::Transport(_) | Self::Timeout)
+        match self {
+            Self::Transport(error) => match error {
+                TransportError::Connect { .. } | TransportError::Io(_) => true,
+                // What stands before a router that is not there yet.
+                TransportError::Http { status } => *status >= 500,
+                _ => false,
+            },
+            Self::Timeout => true,
+            _ => false,
+        }
     }
 }
 
@@ -158,7 +171,7 @@ impl Driver {
                 match next {
                     Ok(connection) => break connection,
                     Err(error) => {
-                        tracing::info!(%error, attempt, "not connected again yet");
+                        tracing::warn!(%error, attempt, "not connected again yet");
                         ended = Ended::Refused(error);
                     }
                 }
@@ -293,6 +306,9 @@ impl Connection {
 
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, Ended> {
         for count in 0..READ_BURST {
+            if self.session.outgoing().len() > OUTGOING_STALL {
+                return Ok(false);
+            }
             match self.transport.poll_next_unpin(cx) {
                 Poll::Ready(Some(Ok(frame))) => self.session.receive(&frame)?,
                 Poll::Ready(Some(Err(error))) if error.kind() == io::ErrorKind::InvalidData => {

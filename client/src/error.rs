@@ -14,6 +14,9 @@ use crate::address::AddressError;
 use crate::payload::{FromPayload, IntoPayload, NotDecoded};
 use crate::transport::TransportError;
 
+/// In which errors are encoded before it is known where they go.
+const SERIALIZER: SerializerId = SerializerId::ALL[SerializerId::ALL.len() - 1];
+
 /// An ERROR message: what a callee, or the router, says went wrong with a request.
 ///
 /// A procedure returns it, a caller gets it as [`Error::Wamp`]. [`ApplicationError`] turns it into a type of the
@@ -33,7 +36,7 @@ impl WampError {
     /// An error of that URI whose first argument is a message for people, as most WAMP clients show it.
     pub fn with_message(uri: impl Into<String>, message: impl fmt::Display) -> Self {
         let message = Value::String(message.to_string());
-        let payload = Payload::new(SerializerId::Cbor, &[message], &[]);
+        let payload = Payload::new(SERIALIZER, &[message], &[]);
         Self { uri: uri.into().into(), payload }
     }
 
@@ -42,7 +45,7 @@ impl WampError {
     /// # Errors
     /// If the arguments cannot be encoded.
     pub fn with(mut self, payload: impl IntoPayload) -> Result<Self, EncodeError> {
-        self.payload = payload.into_payload(SerializerId::Cbor)?;
+        self.payload = payload.into_payload(SERIALIZER)?;
         Ok(self)
     }
 
@@ -158,7 +161,7 @@ impl WampError {
     /// why in their place.
     pub fn of<T: Serialize + ?Sized>(uri: impl Into<String>, args: &T) -> Self {
         let uri = uri.into();
-        match Payload::from_args(SerializerId::Cbor, args) {
+        match Payload::from_args(SERIALIZER, args) {
             Ok(payload) => Self { uri: uri.into(), payload },
             Err(error) => Self::with_message(uri, error),
         }

@@ -257,8 +257,8 @@ impl<T: IntoPayload> Progress<T> {
 
 /// Tells a procedure that nobody wants its result any more (CAN-08).
 ///
-/// A procedure that does not have it as a parameter is dropped where it awaits when its call is canceled. One that
-/// does runs on, and its result counts.
+/// A procedure that does not have it as a parameter is dropped where it awaits when its call is canceled, or its session
+/// ends. One that does runs on, and its result counts as long as there is somebody to have it.
 #[derive(Clone, Debug)]
 pub struct Cancellation(pub CancellationToken);
 

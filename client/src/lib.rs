@@ -30,7 +30,8 @@
 //! One task per client owns the connection; handles talk to it through one queue, so that requests go out in the order
 //! in which they were made. What this crate does not do: speak the protocol's octets (that is `wamp-proto`) and route.
 //!
-//! Features, all on by default: `websocket`, `rawsocket`, `tls`. The oldest Rust that builds it stands in
+//! Features, all on by default: `websocket`, `rawsocket`, `tls`, and the serializers `cbor`, `msgpack`, `json`. The oldest
+//! Rust that builds it stands in
 //! `rust-version` of its manifest.
 #![forbid(unsafe_code)]
 

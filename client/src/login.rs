@@ -14,7 +14,7 @@ use wamp_proto::{ClientSession, DecodeRules, SerializerId, decode};
 
 use crate::credential::Credential;
 use crate::error::{ConnectError, Reason};
-use crate::transport::{Opened, Transport, TransportError};
+use crate::transport::{self, Opened, Transport};
 
 /// Whom a client says that it is, and to which realm.
 #[derive(Clone, Debug)]
@@ -132,7 +132,7 @@ impl Line<'_> {
 }
 
 fn lost(error: io::Error) -> ConnectError {
-    TransportError::from(error).into()
+    transport::lost(error).into()
 }
 
 /// The roles of this client, and the features that it has (FEAT-03 to FEAT-06).

@@ -25,7 +25,7 @@ pub struct Authentication {
     /// How long any failure shuts out at most, and how long it is remembered.
     pub failure_delay_max: Duration,
     /// Seed of the Ed25519 key, 64 hexadecimal digits, by which the router proves itself to clients of `cryptosign`
-    /// that ask for it (AUTH-RTR-01).
+    /// that ask for it (AUTH-RTR-01). The salts of names that nobody has follow from it, too (AUTH-SCRAM-03).
     pub router_key: Option<Secret>,
 }
 

@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 use wamp_proto::{
-    DecodeError, DecodeRules, Message, Payload, Profile, RecodeError, SerializerId, SyntaxError, Value,
-    decode,
+    DecodeError, DecodeRules, Message, Payload, Profile, RecodeError, RequestId, SerializerId, SyntaxError,
+    Value, decode,
 };
 
 /// Octets of memory that decoding may take for each octet of a frame: a dict of short unknown keys is made of values.
@@ -13,23 +13,29 @@ const MEMORY_FACTOR: u64 = 128;
 /// And in all cases.
 const MEMORY_BASE: u64 = 16 * 1024;
 
+/// What reads a frame.
+type Decode = fn(SerializerId, &Bytes, &DecodeRules) -> Result<Message, DecodeError>;
+
+/// What writes a message.
+type Encode = fn(&Message, SerializerId) -> Result<Bytes, RecodeError>;
+
 /// Any octets as JSON.
 pub(crate) fn decode_json(octets: &[u8]) {
-    decode_frame(SerializerId::Json, octets);
+    decode_frame(SerializerId::Json, octets, decode);
 }
 
 /// Any octets as MessagePack.
 pub(crate) fn decode_msgpack(octets: &[u8]) {
-    decode_frame(SerializerId::MsgPack, octets);
+    decode_frame(SerializerId::MsgPack, octets, decode);
 }
 
 /// Any octets as CBOR.
 pub(crate) fn decode_cbor(octets: &[u8]) {
-    decode_frame(SerializerId::Cbor, octets);
+    decode_frame(SerializerId::Cbor, octets, decode);
 }
 
 /// Memory follows what came, not what a length promises; and what was decoded can be written and read again.
-fn decode_frame(serializer: SerializerId, octets: &[u8]) {
+fn decode_frame(serializer: SerializerId, octets: &[u8], decode: Decode) {
     let frame = Bytes::copy_from_slice(octets);
     for profile in [Profile::Default, Profile::Strict] {
         let rules = DecodeRules::new(profile);
@@ -52,6 +58,11 @@ fn unlimited(rules: DecodeRules) -> DecodeRules {
 /// Any octets as the items of a list that is a keyword argument, which is scanned, and as those of an unknown key of
 /// Options, which are read: the same octets are well-formed for both or for neither, and mean the same.
 pub(crate) fn scan_against_decode(octets: &[u8]) {
+    scan_and_decode(octets, decode);
+}
+
+fn scan_and_decode(octets: &[u8], decode: Decode) {
+    let read = |serializer, frame: &[u8]| read(serializer, frame, decode);
     for serializer in SerializerId::ALL {
         let entry = dict_of_list(serializer, octets);
         let scanned = read(serializer, &publish(serializer, &entry));
@@ -107,7 +118,7 @@ fn cancel(serializer: SerializerId, options: &[u8]) -> Vec<u8> {
     }
 }
 
-fn read(serializer: SerializerId, frame: &[u8]) -> Result<Message, DecodeError> {
+fn read(serializer: SerializerId, frame: &[u8], decode: Decode) -> Result<Message, DecodeError> {
     decode(serializer, &Bytes::copy_from_slice(frame), &unlimited(DecodeRules::default()))
 }
 
@@ -125,12 +136,16 @@ fn shown(value: &impl std::fmt::Debug) -> String {
 /// Any octets as a frame in each serializer, carried to each other one: the values stay what they were, or cannot be
 /// carried.
 pub(crate) fn transcode(octets: &[u8]) {
+    carry(octets, Message::encode);
+}
+
+fn carry(octets: &[u8], encode: Encode) {
     for from in SerializerId::ALL {
-        let Ok(message) = read(from, octets) else { continue };
+        let Ok(message) = read(from, octets, decode) else { continue };
         for to in SerializerId::ALL {
-            match message.encode(to) {
+            match encode(&message, to) {
                 Ok(there) => {
-                    let there = match read(to, &there) {
+                    let there = match read(to, &there, decode) {
                         Ok(there) => there,
                         Err(error) => panic!("{from:?} to {to:?}: {error}"),
                     };
@@ -167,5 +182,68 @@ fn carried_value(value: Value, to: SerializerId) -> Value {
         Value::List(items) => Value::List(items.into_iter().map(|item| carried_value(item, to)).collect()),
         Value::Dict(entries) => Value::Dict(carried((Vec::new(), entries), to).1),
         other => other,
+    }
+}
+
+/// The same checks of decoders and encoders that are wrong.
+pub(crate) mod faulty {
+    use super::*;
+
+    /// Makes a tree with nodes of two KiB.
+    pub(crate) fn decode_json(octets: &[u8]) {
+        decode_frame(SerializerId::Json, octets, |serializer, frame, rules| {
+            let lists = frame.iter().filter(|octet| **octet == b'[');
+            let nodes: Vec<_> = lists.map(|_| Box::new([0_u8; 2048])).collect();
+            std::hint::black_box(nodes);
+            decode(serializer, frame, rules)
+        });
+    }
+
+    /// Makes room for as many items as a list promises to have.
+    pub(crate) fn decode_msgpack(octets: &[u8]) {
+        decode_frame(SerializerId::MsgPack, octets, |serializer, frame, rules| {
+            if let Some([0xDD, length @ ..]) = frame.first_chunk::<5>() {
+                let room = Vec::<u8>::with_capacity(u32::from_be_bytes(*length).min(1 << 24) as usize);
+                std::hint::black_box(room);
+            }
+            decode(serializer, frame, rules)
+        });
+    }
+
+    /// Takes a SUBSCRIBE for the one behind it.
+    pub(crate) fn decode_cbor(octets: &[u8]) {
+        decode_frame(SerializerId::Cbor, octets, |serializer, frame, rules| {
+            let mut message = decode(serializer, frame, rules)?;
+            if let Message::Subscribe(subscribe) = &mut message {
+                subscribe.request =
+                    RequestId::new(subscribe.request.value() + 1).unwrap_or(subscribe.request);
+            }
+            Ok(message)
+        });
+    }
+
+    /// Scans payloads for a null, and takes it for malformed.
+    pub(crate) fn scan_against_decode(octets: &[u8]) {
+        scan_and_decode(octets, |serializer, frame, rules| match decode(serializer, frame, rules)? {
+            Message::Publish(_) if serializer == SerializerId::Json && has_null(frame) => {
+                Err(SyntaxError::UnexpectedEnd.into())
+            }
+            message => Ok(message),
+        });
+    }
+
+    fn has_null(frame: &[u8]) -> bool {
+        frame.windows(4).any(|octets| octets == b"null")
+    }
+
+    /// Carries null to MessagePack as false.
+    pub(crate) fn transcode(octets: &[u8]) {
+        carry(octets, |message, to| {
+            let frame = message.encode(to)?;
+            if to != SerializerId::MsgPack {
+                return Ok(frame);
+            }
+            Ok(frame.iter().map(|octet| if *octet == 0xC0 { 0xC2 } else { *octet }).collect())
+        });
     }
 }

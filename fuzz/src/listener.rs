@@ -89,6 +89,9 @@ async fn write(stream: &mut UnixStream, octets: &[u8], part: usize) -> io::Resul
     stream.shutdown().await
 }
 
+/// [`Served::answer`], or something like it.
+type Answer = fn(&Served, &str, &[u8], usize) -> Option<Vec<u8>>;
+
 /// Short enough that every frame is cut.
 fn part_of(octets: &[u8]) -> usize {
     1 + octets.len() / 40
@@ -97,16 +100,20 @@ fn part_of(octets: &[u8]) -> usize {
 /// Any octets as all that a peer says over HTTP and WebSocket: the answer is HTTP or nothing, and behind an upgrade the same
 /// if it all comes in small parts.
 pub(crate) fn http_upgrade(octets: &[u8]) {
+    talk_http(octets, Served::answer);
+}
+
+fn talk_http(octets: &[u8], answer: Answer) {
     SERVED.with(|served| {
         for listener in ["router", "testee"] {
-            let whole = served.answer(listener, octets, octets.len());
+            let whole = answer(served, listener, octets, octets.len());
             if octets.first() == Some(&MAGIC) {
                 continue;
             }
             if let Some(answer) = &whole {
                 assert!(answer.is_empty() || answer.starts_with(b"HTTP/1."), "{}", answer.escape_ascii());
             }
-            let parts = served.answer(listener, octets, part_of(octets));
+            let parts = answer(served, listener, octets, part_of(octets));
             if let (Some(whole), Some(parts)) = (whole, parts)
                 && listener == "testee"
                 && undated(&whole).contains("HTTP/1.1 101 ")
@@ -126,13 +133,17 @@ fn undated(answer: &[u8]) -> String {
 /// Any octets as all that a peer says over RawSocket, behind a handshake if they do not begin with one: the router says the
 /// same if it all comes in small parts.
 pub(crate) fn rawsocket(octets: &[u8]) {
+    talk_rawsocket(octets, Served::answer);
+}
+
+fn talk_rawsocket(octets: &[u8], answer: Answer) {
     let octets = match octets.first() {
         Some(&MAGIC) => octets.to_vec(),
         _ => [&[MAGIC, 0xF1, 0, 0], octets].concat(),
     };
     SERVED.with(|served| {
-        let whole = served.answer("router", &octets, octets.len());
-        let parts = served.answer("router", &octets, part_of(&octets));
+        let whole = answer(served, "router", &octets, octets.len());
+        let parts = answer(served, "router", &octets, part_of(&octets));
         if let (Some(whole), Some(parts)) = (whole, parts) {
             Said::new(&whole).assert_like(&Said::new(&parts));
         }
@@ -187,5 +198,25 @@ impl Said {
         let id = self.handshake.get(1).map_or(0, |octet| octet & 0x0F);
         let serializer = SerializerId::from_rawsocket_id(id).expect("the handshake names a serializer");
         decode(serializer, body, &DecodeRules::default()).expect("the router writes messages")
+    }
+}
+
+/// The same checks of a listener that is wrong.
+pub(crate) mod faulty {
+    use super::*;
+
+    pub(crate) fn http_upgrade(octets: &[u8]) {
+        talk_http(octets, answer);
+    }
+
+    pub(crate) fn rawsocket(octets: &[u8]) {
+        talk_rawsocket(octets, answer);
+    }
+
+    /// Loses the last octet of what comes in parts, and is more than a handshake.
+    fn answer(served: &Served, listener: &str, octets: &[u8], part: usize) -> Option<Vec<u8>> {
+        let is_hurt = part < octets.len() && octets.len() > 4;
+        let heard = octets.get(..octets.len() - usize::from(is_hurt)).unwrap_or(octets);
+        served.answer(listener, heard, part)
     }
 }

@@ -25,6 +25,13 @@ static CONFIG: LazyLock<Config> = LazyLock::new(|| {
 ///
 /// Nothing is left when all are gone, what the router sends can be decoded, and no CALL is answered twice.
 pub(crate) fn realm_inputs(octets: &[u8]) {
+    play(octets, |transport| transport.try_receive().into_iter().collect());
+}
+
+/// What a router has for a peer: nothing, if there is nothing for now.
+type Receive = fn(&mut InProcess) -> Vec<Bytes>;
+
+fn play(octets: &[u8], receive: Receive) {
     let router = Router::with_standing_clock(&CONFIG, [7; 16]);
     let mut peers: [Peer; PEERS] = std::array::from_fn(Peer::new);
     for line in octets.split(|octet| *octet == b'\n') {
@@ -45,10 +52,10 @@ pub(crate) fn realm_inputs(octets: &[u8]) {
                 }
             }
         }
-        peers.iter_mut().for_each(Peer::receive_all);
+        peers.iter_mut().for_each(|peer| peer.receive_all(receive));
     }
     router.advance(Duration::from_secs(3600));
-    peers.iter_mut().for_each(Peer::receive_all);
+    peers.iter_mut().for_each(|peer| peer.receive_all(receive));
     drop(peers);
     assert_eq!(router.sessions(), 0);
     for realm in &CONFIG.realms {
@@ -143,11 +150,17 @@ impl Peer {
         self.has_wrapped |= request.value() == MAX_ID;
     }
 
-    fn receive_all(&mut self) {
-        while let Some(frame) = self.transport.as_mut().and_then(InProcess::try_receive) {
-            match decode(self.serializer, &frame, &unlimited()) {
-                Ok(message) => self.receive(&message),
-                Err(error) => panic!("the router sends {frame:?}: {error}"),
+    fn receive_all(&mut self, receive: Receive) {
+        loop {
+            let frames = self.transport.as_mut().map(receive).unwrap_or_default();
+            if frames.is_empty() {
+                return;
+            }
+            for frame in frames {
+                match decode(self.serializer, &frame, &unlimited()) {
+                    Ok(message) => self.receive(&message),
+                    Err(error) => panic!("the router sends {frame:?}: {error}"),
+                }
             }
         }
     }
@@ -177,4 +190,17 @@ impl Peer {
 
 fn unlimited() -> DecodeRules {
     DecodeRules { dict_max_bytes: usize::MAX, max_depth: DecodeRules::MAX_DEPTH, ..DecodeRules::default() }
+}
+
+/// The same check of a router that is wrong.
+pub(crate) mod faulty {
+    use super::*;
+
+    /// Sends errors twice.
+    pub(crate) fn realm_inputs(octets: &[u8]) {
+        play(octets, |transport| {
+            let Some(frame) = transport.try_receive() else { return Vec::new() };
+            if frame.starts_with(b"[8,") { vec![frame.clone(), frame] } else { vec![frame] }
+        });
+    }
 }

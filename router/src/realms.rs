@@ -77,12 +77,12 @@ impl Realms {
         table_key: [u8; 16],
     ) -> Self {
         let named = config.realms.iter().map(|realm| {
-            let plan = RealmPlan::new(&realm.name, &realm.rules, &config.limits, None, &table_key);
+            let plan = RealmPlan::new(&realm.name, &realm.rules, config, None, &table_key);
             (realm.name.as_str(), MatchPolicy::Exact, plan)
         });
         let templates = config.realm_templates.iter().map(|template| {
             let max = Some(template.realms_max);
-            let plan = RealmPlan::new(&template.uri, &template.rules, &config.limits, max, &table_key);
+            let plan = RealmPlan::new(&template.uri, &template.rules, config, max, &table_key);
             (template.uri.as_str(), template.match_policy, plan)
         });
         let (mut plans, mut patterns) = (Vec::new(), Vec::new());
@@ -224,10 +224,11 @@ impl RealmPlan {
     fn new(
         label: &str,
         rules: &RealmRules,
-        limits: &Limits,
+        config: &Config,
         realms_max: Option<usize>,
         table_key: &[u8; 16],
     ) -> Self {
+        let limits = &config.limits;
         let uri_rules = UriRules {
             strict: rules.strict_uris,
             max_bytes: limits.uri_max_bytes,
@@ -266,7 +267,7 @@ impl RealmPlan {
             roles: roles.collect(),
             rates: rates.filter(|(_, rate)| *rate != Rate::default()).collect(),
             anonymous_role: rules.anonymous_role.clone(),
-            principals: Principals::new(&rules.principals),
+            principals: Principals::new(label, rules, config.authentication.router_key.as_ref()),
             issuers: rules.jwt.iter().filter_map(usable).collect(),
             authorizer: rules.authorizer.clone(),
             hooks: RwLock::new(hooks.collect()),

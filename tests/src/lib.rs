@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a harness fails the test that uses it")]
 
+pub mod logins;
 mod peer;
 mod router;
 mod scratch;

@@ -1,5 +1,5 @@
-//! The router's end of a connection of the Rust client: a router that says what its test tells it to, and a pump to a
-//! real socket. Messages of scripts are JSON text.
+//! Clients of the Rust crate: at a router that says what its test tells it to, or at a real one. Messages of scripts are
+//! JSON text.
 
 use std::io;
 use std::pin::Pin;
@@ -12,8 +12,7 @@ use tokio::task::JoinHandle;
 use trunkline_client::{Builder, Client, Reconnect};
 use wamp_proto::SerializerId;
 
-use crate::wire::{Received, Wire, connect};
-use crate::{TestRouter, Via, within_deadline};
+use crate::{TestRouter, Transport, Via, within_deadline};
 
 /// The realm of clients of scripts.
 pub const SCRIPTED: &str = "com.example.scripted";
@@ -25,7 +24,7 @@ pub const WELCOME: &str = concat!(
     r#""payload_passthru_mode":true}}}}]"#
 );
 
-/// A transport of the client that ends at a [`Script`] or at a socket.
+/// A transport of the client that ends at a [`Script`].
 #[derive(Debug)]
 pub struct ClientEnd {
     incoming: mpsc::UnboundedReceiver<io::Result<Bytes>>,
@@ -160,37 +159,17 @@ impl Script {
     pub fn break_transport(&self) {
         self.outgoing.send(Err(io::ErrorKind::InvalidData.into())).ok();
     }
-
-    /// Carries messages between the client and that socket until one of them closes.
-    async fn pump(mut self, mut wire: Wire, is_text: bool) {
-        loop {
-            tokio::select! {
-                body = self.incoming.recv() => match body {
-                    Some(body) => wire.send(is_text, vec![body]).await,
-                    None => return,
-                },
-                received = wire.receive() => match received {
-                    Received::Message(body) => {
-                        self.outgoing.send(Ok(body)).ok();
-                    }
-                    Received::Closed(_) => return,
-                    Received::Ping | Received::Pong(_) => {}
-                },
-            }
-        }
-    }
 }
 
-/// A client of that router that is still to be connected, over real sockets.
-pub fn client_of(router: &TestRouter, via: Via, realm: &str) -> Builder {
+/// A client of that router that is still to be connected, over real sockets. It does not connect again.
+pub fn client_of(router: &TestRouter, Via(transport, serializer): Via, realm: &str) -> Builder {
     let address = router.address();
-    let open = move || async move {
-        let (client, script) = connection();
-        let wire = Wire::over(connect(address).await, via).await;
-        tokio::spawn(script.pump(wire, via.1.is_text()));
-        Ok(client)
+    let url = match transport {
+        Transport::WebSocket => format!("ws://{address}/ws"),
+        Transport::RawSocket => format!("rs://{address}"),
+        other => panic!("{other:?} is no transport of the client"),
     };
-    Builder::over(via.1, open, realm).reconnect(Reconnect::never())
+    Client::builder(&url, realm).serializers([serializer]).reconnect(Reconnect::never())
 }
 
 /// Begins a request: it is on its way when its message was heard.

@@ -263,7 +263,7 @@ pub fn frame(frame_type: FrameType, payload: &[u8]) -> Vec<u8> {
     [&prefix.encode(), payload].concat()
 }
 
-pub(crate) async fn connect(address: SocketAddr) -> Socket {
+async fn connect(address: SocketAddr) -> Socket {
     let stream = TcpStream::connect(address).await.expect("the router listens");
     stream.set_nodelay(true).expect("a TCP socket");
     Box::new(stream)

@@ -14,6 +14,32 @@ use trunkline_client::{
 };
 use trunkline_tests::{STRICT, TestRouter, within_deadline};
 
+/// Every way to that router that has a URL.
+fn urls(router: &TestRouter) -> [String; 2] {
+    [format!("ws://{}/ws", router.address()), format!("rs://{}", router.address())]
+}
+
+#[tokio::test]
+async fn sessions_are_the_same_over_every_transport_and_serializer() {
+    let router = TestRouter::start().await;
+    let inside = join(&router).await;
+    inside.register("com.example.echo", async |Raw(payload): Raw| Reply(Raw(payload))).await.unwrap();
+    for url in urls(&router) {
+        for serializer in SerializerId::ALL {
+            let builder = Client::builder(&url, STRICT).serializers([serializer]);
+            let client = within_deadline("WELCOME", builder.connect()).await.unwrap();
+            assert_eq!(client.joined().unwrap().serializer, serializer);
+            let sent = ("text \u{1F680}", -7, 2.5, u64::MAX, vec![Some(1), None]);
+            let echo: (String, i64, f64, u64, Vec<Option<u8>>) =
+                within_deadline("RESULT", client.call("com.example.echo", &sent).into_future())
+                    .await
+                    .unwrap();
+            assert_eq!((&*echo.0, echo.1, echo.2, echo.3, echo.4), sent, "{url} {serializer:?}");
+            within_deadline("GOODBYE", client.leave()).await;
+        }
+    }
+}
+
 /// A client of that router, in the realm without exceptions.
 async fn join(router: &TestRouter) -> Client {
     let router = router.router().clone();

@@ -2,71 +2,21 @@
 //! challenge by what was not offered, prove nothing, or prove the wrong thing.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper fails the test that uses it")]
 
-use argon2::{Argon2, PasswordHasher as _};
+use rcgen::generate_simple_self_signed;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use trunkline::config::{Authentication, Config, Permission, Principal, Role, Secret, WampcraCredential};
+use trunkline::config::{self, Certificate};
 use trunkline_client::proto::auth::client::Refusal;
-use trunkline_client::proto::auth::scram::{Dialect, Kdf, Verifier};
 use trunkline_client::proto::auth::{cryptosign, wampcra};
 use trunkline_client::proto::error_uri::CANNOT_AUTHENTICATE;
-use trunkline_client::{Builder, Client, ConnectError, Credential};
+use trunkline_client::{Builder, Client, ConnectError, Credential, Reconnect, Tls};
+use trunkline_tests::logins::{SEED, with_principals};
 use trunkline_tests::{
-    STRICT, Script, TestRouter, Via, WELCOME, answer, begin, client_of, config, scripted, within_deadline,
+    STRICT, Scratch, Script, TestRouter, Via, WELCOME, answer, begin, client_of, scripted, within_deadline,
 };
 
-const SEED: [u8; 32] = [7; 32];
+/// The seed of the key by which routers of [`with_principals`] prove themselves.
 const ROUTER_SEED: [u8; 32] = [9; 32];
-
-fn hash(ticket: &str) -> Secret {
-    let costs = argon2::Params::new(64, 1, 1, None).unwrap();
-    let argon2 = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, costs);
-    Secret(argon2.hash_password_with_salt(ticket.as_bytes(), b"sixteen octets..").unwrap().to_string())
-}
-
-/// [`STRICT`] has principals for every method and no anonymous sessions; failures are free.
-fn with_principals() -> Config {
-    let mut config = config();
-    let rules = &mut config.realms[0].rules;
-    rules.anonymous_role = None;
-    rules.roles = vec![Role {
-        name: "user".to_owned(),
-        trustlevel: None,
-        messages_per_second: None,
-        bytes_per_second: None,
-        permissions: vec![Permission::everything()],
-    }];
-    let salting = wampcra::Salting { salt: "salt123".to_owned(), iterations: 1000, keylen: 32 };
-    let derived = WampcraCredential::Derived {
-        key: Secret(wampcra::derive_key("secret123", &salting)),
-        salt: salting.salt,
-        iterations: salting.iterations,
-        keylen: salting.keylen,
-    };
-    let secret = WampcraCredential::Secret(Secret("secret".to_owned()));
-    let argon2 = Kdf::Argon2id13 { iterations: 4, memory: 1024 };
-    let pbkdf2 = Kdf::Pbkdf2 { iterations: 4096 };
-    let verifier = |dialect, kdf| Verifier::derive(dialect, "pencil", b"sixteen octets..", kdf).unwrap();
-    let principal = |authid| Principal::new(authid, "user");
-    rules.principals = vec![
-        Principal { tickets: vec![hash("ticket")], ..principal("tom") },
-        Principal { wampcra: vec![secret], ..principal("carl") },
-        Principal { wampcra: vec![derived], ..principal("salim") },
-        Principal {
-            scram: vec![verifier(Dialect::Wamp, argon2), verifier(Dialect::Autobahn, argon2)],
-            ..principal("sam")
-        },
-        Principal { scram: vec![verifier(Dialect::Wamp, pbkdf2)], ..principal("paul") },
-        Principal { cryptosign: vec![cryptosign::public_key(&SEED)], ..principal("kate") },
-    ];
-    config.authentication = Authentication {
-        failures_free: 1000,
-        failures_free_per_address: 1000,
-        router_key: Some(Secret(cryptosign::to_hex(&ROUTER_SEED))),
-        ..Authentication::default()
-    };
-    config
-}
 
 async fn log_in(
     router: &TestRouter,
@@ -90,9 +40,9 @@ async fn auth_gen_02_every_method_lets_the_client_in_and_wrong_credentials_do_no
     let key = Credential::cryptosign;
     let proven = cryptosign::public_key(&ROUTER_SEED);
     let cases = [
-        ("tom", "ticket", Credential::ticket("ticket"), Credential::ticket("another")),
+        ("tom", "ticket", Credential::ticket("new ticket"), Credential::ticket("ticket")),
         ("carl", "wampcra", Credential::wampcra("secret"), Credential::wampcra("secret123")),
-        ("carl", "wampcra", signed_with("secret"), signed_with("another")),
+        ("carl", "wampcra", signed_with("secret"), signed_with("wrong")),
         ("salim", "wampcra", Credential::wampcra("secret123"), Credential::wampcra("secret")),
         ("sam", "wamp-scram", Credential::scram("pencil"), Credential::scram("pen")),
         ("paul", "wamp-scram", Credential::scram("pencil"), Credential::scram("pen")),
@@ -127,7 +77,7 @@ async fn auth_rtr_01_a_router_with_another_key_than_the_expected_one_is_left() {
 async fn auth_gen_01_methods_are_offered_in_order_and_the_router_takes_the_first_that_it_has() {
     let router = TestRouter::with(&with_principals()).await;
     let builder = client_of(&router, Via::json()[0], STRICT).authid("tom");
-    let builder = builder.credential(Credential::tls()).credential(Credential::ticket("ticket"));
+    let builder = builder.credential(Credential::tls()).credential(Credential::ticket("old ticket"));
     let client = within_deadline("WELCOME", builder.connect()).await.unwrap();
     assert_eq!(client.joined().unwrap().authmethod.as_deref(), Some("ticket"));
 
@@ -362,4 +312,32 @@ async fn auth_tkt_01_the_ticket_is_sent_as_it_is() {
     assert_eq!(heard(&mut script).await, json!([5, " t\u{e9}\"1 ", {}]));
     script.say(WELCOME);
     answer(joining).await.unwrap();
+}
+
+/// Conformance: TLS-01
+#[tokio::test]
+async fn auth_cb_01_the_signature_is_bound_to_the_tls_channel() {
+    let (scratch, issued) = (Scratch::new(), generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap());
+    let mut config = with_principals();
+    config.listeners[0].tls = Some(config::Tls::with(Certificate {
+        certificate_file: scratch.file("certificate.pem", issued.cert.pem()),
+        key_file: scratch.file("key.pem", issued.signing_key.serialize_pem()),
+    }));
+    let router = TestRouter::with(&config).await;
+    let credential = Credential::cryptosign(SEED).expecting_router(cryptosign::public_key(&ROUTER_SEED));
+    for scheme in ["wss", "rss"] {
+        let builder = |tls| {
+            let url = format!("{scheme}://{}/ws", router.address());
+            let url = if scheme == "rss" { url.trim_end_matches("/ws") } else { &url };
+            Client::builder(url, STRICT).tls(tls).reconnect(Reconnect::never()).authid("kate")
+        };
+        let trusting = || Tls::with_roots_pem(issued.cert.pem().as_bytes()).unwrap();
+        let bound = builder(trusting()).credential(credential.clone().bound_to_channel());
+        let client = within_deadline("WELCOME", bound.connect()).await.unwrap();
+        assert_eq!(client.joined().unwrap().authmethod.as_deref(), Some("cryptosign"));
+        let other = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let distrusting = Tls::with_roots_pem(other.cert.pem().as_bytes()).unwrap();
+        let refused = within_deadline("an error", builder(distrusting).connect()).await.unwrap_err();
+        assert!(matches!(refused, ConnectError::Transport(_)), "{refused}");
+    }
 }

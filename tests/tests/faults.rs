@@ -244,20 +244,9 @@ fn with_a_ticket() -> Config {
     let costs = argon2::Params::new(64, 1, 1, None).unwrap();
     let argon2 = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, costs);
     let hash = argon2.hash_password_with_salt(b"his ticket", b"sixteen octets..").unwrap();
-    rules.principals = vec![Principal { tickets: vec![Secret(hash.to_string())], ..principal("tom") }];
+    rules.principals =
+        vec![Principal { tickets: vec![Secret(hash.to_string())], ..Principal::new("tom", "user") }];
     config
-}
-
-fn principal(authid: &str) -> Principal {
-    Principal {
-        authid: authid.to_owned(),
-        role: "user".to_owned(),
-        tickets: Vec::new(),
-        wampcra: Vec::new(),
-        scram: Vec::new(),
-        cryptosign: Vec::new(),
-        certificates: Vec::new(),
-    }
 }
 
 #[tokio::test]
@@ -605,7 +594,7 @@ impl trunkline::Authenticator for Slow {
         Box::pin(async move {
             self.asked.fetch_add(1, Ordering::Relaxed);
             self.may_answer.acquire().await.expect("never closed").forget();
-            let principal = principal(&attempt.authid.unwrap_or_default());
+            let principal = Principal::new(&attempt.authid.unwrap_or_default(), "user");
             Ok(Vouched { principal, realm: None, extra: None })
         })
     }

@@ -46,10 +46,7 @@ pub enum Mark {
 impl BatchFormat {
     /// The format of that serializer's batches; a separator is for JSON only.
     pub const fn new(serializer: SerializerId, separator: Separator) -> Self {
-        match serializer {
-            SerializerId::Json => Self::Separated(separator),
-            SerializerId::MsgPack | SerializerId::Cbor => Self::LengthPrefixed,
-        }
+        if serializer.is_text() { Self::Separated(separator) } else { Self::LengthPrefixed }
     }
 
     /// What sets off a message of `length` octets. `None`: its length is no uint32.
@@ -103,7 +100,7 @@ impl Batch {
         if octets.is_empty() {
             return Err(BatchError::Empty);
         }
-        Ok(Self { rest: octets, is_separated: serializer == SerializerId::Json })
+        Ok(Self { rest: octets, is_separated: serializer.is_text() })
     }
 
     /// The separator behind the next message, if there is one.

@@ -3,6 +3,7 @@
 //! - [`decode`] turns a frame into a [`Message`], [`Message::encode`] turns it back. Only the header is
 //!   decoded: a [`Payload`] is a slice of the frame, scanned for well-formedness and never built, spliced
 //!   unchanged between equal serializers and transcoded between unequal ones.
+//! - With the feature `serde`, `Payload::from_args` and `Payload::to_args` carry typed application data.
 //! - [`session`] says which message is legal when, for either peer.
 //! - [`rawsocket`] is the handshake and the framing of the RawSocket transport, [`batch`] what WebSocket peers may put
 //!   around messages.

@@ -17,12 +17,10 @@ use crate::dict::{
 use crate::id::{PublicationId, RegistrationId, RequestId, SessionId, SubscriptionId};
 use crate::payload::{Arity, Payload};
 use crate::serializer::SerializerId;
-use crate::serializer::cbor::CborWriter;
 use crate::serializer::decode::DecodeError;
-use crate::serializer::json::JsonWriter;
-use crate::serializer::msgpack::MsgPackWriter;
 use crate::serializer::token::{Items, Reader, SyntaxError, Writer};
 use crate::serializer::transcode::RecodeError;
+use crate::serializer::with_writer;
 use crate::uri::Uri;
 
 /// Room for what stands before the payload in nearly every message, so that encoding allocates once.
@@ -549,10 +547,6 @@ impl Message {
             let start = message.write(&mut writer)?;
             Ok((writer.into_vec(), start))
         }
-        match serializer {
-            SerializerId::Json => encode::<JsonWriter>(self),
-            SerializerId::MsgPack => encode::<MsgPackWriter>(self),
-            SerializerId::Cbor => encode::<CborWriter>(self),
-        }
+        with_writer!(serializer, Serializer => encode::<Serializer>(self))
     }
 }

@@ -5,14 +5,12 @@ use bytestring::ByteString;
 
 use crate::message::MessageCode;
 use crate::serializer::SerializerId;
-use crate::serializer::cbor::{CborReader, CborWriter};
 use crate::serializer::decode::DecodeError;
-use crate::serializer::json::{JsonReader, JsonWriter};
-use crate::serializer::msgpack::{MsgPackReader, MsgPackWriter};
 use crate::serializer::token::{Items, Kind, Reader, Scalar, SyntaxError, Writer};
 use crate::serializer::transcode::{
     RecodeError, copy, copy_kwargs, read_entries, read_value, write_entries, write_value,
 };
+use crate::serializer::{with_reader, with_writer};
 use crate::value::Value;
 
 /// Octets by which a frame may be more than twice a part of it before the part is copied out of it.
@@ -59,9 +57,9 @@ impl Arity {
 /// Cloning costs a reference count.
 #[derive(Clone, Debug)]
 pub struct Payload {
-    serializer: SerializerId,
-    arity: Arity,
-    raw: Bytes,
+    pub(crate) serializer: SerializerId,
+    pub(crate) arity: Arity,
+    pub(crate) raw: Bytes,
 }
 
 impl Default for Payload {
@@ -81,23 +79,13 @@ impl PartialEq for Payload {
 
 impl Payload {
     /// No Arguments and no ArgumentsKw.
-    pub const EMPTY: Self = Self { serializer: SerializerId::Json, arity: Arity::None, raw: Bytes::new() };
+    pub const EMPTY: Self = Self { serializer: SerializerId::ALL[0], arity: Arity::None, raw: Bytes::new() };
 
     /// A payload of these values. Empty elements are left out as MSG-11 asks: nothing at all for no values,
     /// and `[]` as a placeholder before keyword arguments.
     pub fn new(serializer: SerializerId, args: &[Value], kwargs: &[(String, Value)]) -> Self {
-        let (raw, arity) = match serializer {
-            SerializerId::Json => build::<JsonWriter>(args, kwargs),
-            SerializerId::MsgPack => build::<MsgPackWriter>(args, kwargs),
-            SerializerId::Cbor => build::<CborWriter>(args, kwargs),
-        };
+        let (raw, arity) = with_writer!(serializer, Serializer => build::<Serializer>(args, kwargs));
         Self { serializer, arity, raw: raw.into() }
-    }
-
-    /// Octets that were just encoded.
-    #[cfg(feature = "serde")]
-    pub(crate) fn from_encoded(serializer: SerializerId, arity: Arity, raw: Bytes) -> Self {
-        Self { serializer, arity, raw }
     }
 
     /// Octets in the place of Arguments, for a message with `enc_algo`.
@@ -107,11 +95,7 @@ impl Payload {
             writer.bytes(octets);
             writer.into_vec()
         }
-        let raw = match serializer {
-            SerializerId::Json => build::<JsonWriter>(octets),
-            SerializerId::MsgPack => build::<MsgPackWriter>(octets),
-            SerializerId::Cbor => build::<CborWriter>(octets),
-        };
+        let raw = with_writer!(serializer, Serializer => build::<Serializer>(octets));
         Self { serializer, arity: Arity::Opaque, raw: raw.into() }
     }
 
@@ -137,14 +121,7 @@ impl Payload {
     /// If a value can be written in this serializer but is no Unicode or no WAMP value.
     #[expect(clippy::type_complexity, reason = "positional and keyword arguments, nothing more")]
     pub fn values(&self) -> Result<(Vec<Value>, Vec<(String, Value)>), SyntaxError> {
-        match self.serializer {
-            SerializerId::Json => match std::str::from_utf8(&self.raw) {
-                Ok(text) => values(&mut JsonReader::new(text, usize::MAX), self.arity),
-                Err(_) => Err(SyntaxError::Utf8),
-            },
-            SerializerId::MsgPack => values(&mut MsgPackReader::new(&self.raw, usize::MAX), self.arity),
-            SerializerId::Cbor => values(&mut CborReader::new(&self.raw, usize::MAX), self.arity),
-        }
+        with_reader!(self.serializer, &self.raw, usize::MAX, reader => values(reader, self.arity))
     }
 
     /// Moves the octets into an allocation of their own, so that the frame that they came in can be freed.
@@ -217,18 +194,7 @@ impl Payload {
             writer.raw(&self.raw);
             return Ok(start);
         }
-        match self.serializer {
-            SerializerId::Json => {
-                let text = std::str::from_utf8(&self.raw).or(Err(SyntaxError::Utf8))?;
-                transcode(&mut JsonReader::new(text, usize::MAX), writer, self.arity)?;
-            }
-            SerializerId::MsgPack => {
-                transcode(&mut MsgPackReader::new(&self.raw, usize::MAX), writer, self.arity)?;
-            }
-            SerializerId::Cbor => {
-                transcode(&mut CborReader::new(&self.raw, usize::MAX), writer, self.arity)?;
-            }
-        }
+        with_reader!(self.serializer, &self.raw, usize::MAX, reader => transcode(reader, writer, self.arity))?;
         Ok(start)
     }
 }
@@ -252,7 +218,7 @@ fn build<W: Writer>(args: &[Value], kwargs: &[(String, Value)]) -> (Vec<u8>, Ari
 }
 
 /// Passes over what separates Arguments from ArgumentsKw where the raw octets stand alone.
-pub(crate) fn pass_separator<'a, R: Reader<'a>>(reader: &mut R) -> Result<(), SyntaxError> {
+pub(crate) fn separator<'a, R: Reader<'a>>(reader: &mut R) -> Result<(), SyntaxError> {
     // Inside a list, a reader finds the comma itself; `more` on a list that is not at its first item does.
     let remaining = if R::SERIALIZER.is_text() { None } else { Some(1) };
     let mut list = Items { is_first: false, ..Items::new(remaining, false) };
@@ -275,7 +241,7 @@ fn values<'a, R: Reader<'a>>(reader: &mut R, arity: Arity) -> Result<Values, Syn
         }
     }
     if arity == Arity::ArgsKwargs {
-        pass_separator(reader)?;
+        separator(reader)?;
         kwargs = read_entries(reader)?;
     }
     Ok((args, kwargs))
@@ -288,7 +254,7 @@ fn transcode<'a, R: Reader<'a>, W: Writer>(
 ) -> Result<(), RecodeError> {
     copy(reader, writer)?;
     if arity == Arity::ArgsKwargs {
-        pass_separator(reader)?;
+        separator(reader)?;
         copy_kwargs(reader, writer)?;
     }
     Ok(())

@@ -13,16 +13,15 @@ pub struct Subprotocol {
 
 impl Subprotocol {
     /// Every subprotocol: first the unbatched ones, in the order of [`SerializerId::ALL`].
-    pub const ALL: [Self; 6] = {
-        let [json, msgpack, cbor] = SerializerId::ALL;
-        [
-            Self::unbatched(json),
-            Self::unbatched(msgpack),
-            Self::unbatched(cbor),
-            Self::batched(json),
-            Self::batched(msgpack),
-            Self::batched(cbor),
-        ]
+    pub const ALL: [Self; 2 * SerializerId::COUNT] = {
+        let mut all = [Self::unbatched(SerializerId::ALL[0]); 2 * SerializerId::COUNT];
+        let mut index = 0;
+        while index < SerializerId::COUNT {
+            all[index] = Self::unbatched(SerializerId::ALL[index]);
+            all[SerializerId::COUNT + index] = Self::batched(SerializerId::ALL[index]);
+            index += 1;
+        }
+        all
     };
 
     /// One message at a time.
@@ -39,8 +38,11 @@ impl Subprotocol {
     pub const fn name(self) -> &'static str {
         match (self.is_batched, self.serializer) {
             (false, serializer) => serializer.subprotocol(),
+            #[cfg(feature = "json")]
             (true, SerializerId::Json) => "wamp.2.json.batched",
+            #[cfg(feature = "msgpack")]
             (true, SerializerId::MsgPack) => "wamp.2.msgpack.batched",
+            #[cfg(feature = "cbor")]
             (true, SerializerId::Cbor) => "wamp.2.cbor.batched",
         }
     }

@@ -244,6 +244,14 @@ fn ser_09_json_integers_beyond_64_bit_are_decimal_strings_in_msgpack() {
 }
 
 #[test]
+fn ser_09_bignums_in_a_dict_are_decimal_strings_in_msgpack() {
+    // [16, 1, {"_big": 2^64}, "a.b"] in CBOR. Unlike a payload, an unknown option was a value in between.
+    let frame = unhex("84 10 01 a1 64 5f626967 c2 49 010000000000000000 63 612e62");
+    let msgpack = message(CBOR, &frame).encode(MSGPACK).unwrap();
+    assert_eq!(hex(&msgpack), hex(b"\x94\x10\x01\x81\xa4_big\xb418446744073709551616\xa3a.b"));
+}
+
+#[test]
 fn ser_09_a_lone_surrogate_is_not_deliverable() {
     undeliverable(JSON, br#""\ud800""#);
     undeliverable(JSON, br#"[{"a":"x\udfffy"}]"#);

@@ -22,18 +22,31 @@ pub(crate) fn clippy(workspace: &Workspace, _args: &[String]) -> anyhow::Result<
     ]))
 }
 
-/// What embedders get: the library without command line and allocator.
+/// What embedders get: the libraries without some or all of their features.
 pub(crate) fn minimal(workspace: &Workspace, _args: &[String]) -> anyhow::Result<()> {
-    run(workspace.cargo().args([
-        "clippy",
-        "--package",
-        "trunkline",
-        "--no-default-features",
-        "--locked",
-        "--",
-        "-D",
-        "warnings",
-    ]))
+    const CHOICES: [(&str, &str); 6] = [
+        ("trunkline", ""),
+        ("wamp-proto", "json"),
+        ("wamp-proto", "msgpack,serde"),
+        ("wamp-proto", "cbor,auth"),
+        ("trunkline-client", "json,websocket"),
+        ("trunkline-client", "cbor,rawsocket,tls"),
+    ];
+    for (package, features) in CHOICES {
+        run(workspace.cargo().args([
+            "clippy",
+            "--package",
+            package,
+            "--no-default-features",
+            "--features",
+            features,
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ]))?;
+    }
+    Ok(())
 }
 
 /// Private items too: a link that breaks in a comment misleads the next reader.

@@ -29,71 +29,93 @@ struct Task {
     name: &'static str,
     about: &'static str,
     run: fn(&Workspace, &[String]) -> anyhow::Result<()>,
-    in_ci: bool,
+    in_ci: Ci,
+}
+
+/// What a task is to CI.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ci {
+    /// It has its turn.
+    Yes,
+    /// It runs beside those that come after it: it needs one processor and counts no time, they mostly wait.
+    Beside,
+    /// It is run by hand.
+    No,
 }
 
 /// In the order in which `ci` runs them: what fails fast comes first.
 const TASKS: &[Task] = &[
-    Task { name: "ci", about: "everything CI checks besides the tests", run: ci::run, in_ci: false },
-    Task { name: "fmt", about: "formatting", run: cargo_checks::fmt, in_ci: true },
-    Task { name: "tidy", about: "the repository's own rules over its files", run: tidy::run, in_ci: true },
-    Task { name: "deny", about: "licences, duplicate versions, sources", run: deny::run, in_ci: true },
+    Task { name: "ci", about: "everything CI checks besides the tests", run: ci::run, in_ci: Ci::No },
+    Task { name: "fmt", about: "formatting", run: cargo_checks::fmt, in_ci: Ci::Yes },
+    Task { name: "tidy", about: "the repository's own rules over its files", run: tidy::run, in_ci: Ci::Yes },
+    Task { name: "deny", about: "licences, duplicate versions, sources", run: deny::run, in_ci: Ci::Yes },
     Task {
         name: "advisories",
         about: "known vulnerabilities; needs the advisory database from the network",
         run: deny::advisories,
-        in_ci: false,
+        in_ci: Ci::No,
     },
     Task {
         name: "conformance",
         about: "rows of the specification against tests [--write]",
         run: conformance::run,
-        in_ci: true,
+        in_ci: Ci::Yes,
     },
-    Task { name: "clippy", about: "lints, warnings denied", run: cargo_checks::clippy, in_ci: true },
+    Task { name: "clippy", about: "lints, warnings denied", run: cargo_checks::clippy, in_ci: Ci::Yes },
     Task {
         name: "minimal",
-        about: "the library without its features",
+        about: "the libraries without some of their features",
         run: cargo_checks::minimal,
-        in_ci: true,
+        in_ci: Ci::Yes,
     },
-    Task { name: "docs", about: "API docs without broken links", run: cargo_checks::docs, in_ci: true },
+    Task { name: "docs", about: "API docs without broken links", run: cargo_checks::docs, in_ci: Ci::Yes },
+    Task {
+        name: "path-build",
+        about: "the release build that `path` measures",
+        run: |workspace, _| path::build(workspace),
+        in_ci: Ci::Yes,
+    },
     Task {
         name: "path",
         about: "the proof of the message path",
         run: |_, args| path::run(args),
-        in_ci: true,
+        in_ci: Ci::Beside,
     },
     Task {
         name: "websocket",
         about: "the Autobahn|Testsuite against the router's WebSocket",
         run: websocket::run,
-        in_ci: true,
+        in_ci: Ci::Yes,
     },
-    Task { name: "interop", about: "third-party clients against the router", run: interop::run, in_ci: true },
+    Task {
+        name: "interop",
+        about: "third-party clients against the router",
+        run: interop::run,
+        in_ci: Ci::Yes,
+    },
     Task {
         name: "examples",
         about: "the programs that the documentation shows [WORD: pages with it in their path]",
         run: examples::run,
-        in_ci: true,
+        in_ci: Ci::Yes,
     },
     Task {
         name: "fuzz",
         about: "what strangers send, made by libFuzzer [TARGET] [SECONDS for each]",
         run: fuzz::run,
-        in_ci: false,
+        in_ci: Ci::No,
     },
     Task {
         name: "storm",
         about: "latency beside 10,000 connections that come and go [--release]",
         run: storm::run,
-        in_ci: false,
+        in_ci: Ci::No,
     },
     Task {
         name: "vectors",
         about: "the official test vectors from a folder DIR",
         run: |_, args| vectors::run(args),
-        in_ci: false,
+        in_ci: Ci::No,
     },
 ];
 

@@ -235,7 +235,7 @@ impl Router {
         let mut router = Self { process, address: SocketAddr::from(([0, 0, 0, 0], 0)) };
         let output = router.process.stdout.take().context("the router has no output")?;
         for line in BufReader::new(output).lines() {
-            if let Some((_, address)) = line?.split_once("rs://") {
+            if let Some((_, address)) = line?.split_once("Address ") {
                 router.address = address.trim().parse()?;
                 return Ok(router);
             }

@@ -142,9 +142,11 @@ impl Candidate<'_> {
         let known = self.plan.principals.named(authid).filter(|known| !known.wampcra.is_empty());
         let proven = self.claimed(method, known, Some(authid), Vec::new()).await?;
         let keys = proven.as_ref().map_or(&[][..], |proven| &proven.principal.wampcra);
+        // Made up for everybody, so that it takes as long.
+        let mock = self.plan.principals.mocks.wampcra(authid);
         let (role, salting) = match (&proven, keys.first()) {
             (Some(proven), Some(key)) => (proven.principal.role.clone(), wampcra_key(key).1),
-            _ => self.plan.principals.mock_wampcra(authid),
+            _ => mock,
         };
         let challenge = wampcra::Challenge {
             authid,
@@ -264,7 +266,9 @@ impl Candidate<'_> {
         let proven = self.claimed(method, known, Some(&prepared), Vec::new()).await?;
         let verifier = proven.as_ref().and_then(|proven| of_dialect(&proven.principal));
         let is_known = verifier.is_some();
-        let verifier = verifier.unwrap_or_else(|| self.plan.principals.mock_scram(dialect, &prepared));
+        // Made up for everybody, so that it takes as long.
+        let mock = self.plan.principals.mocks.scram(dialect, &prepared);
+        let verifier = verifier.unwrap_or(mock);
         let server_nonce = BASE64.encode(rand::random::<[u8; NONCE_BYTES]>());
         let exchange = match scram::Exchange::new(authid, client_nonce, &server_nonce, &verifier) {
             Ok(exchange) => exchange,

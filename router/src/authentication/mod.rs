@@ -9,6 +9,7 @@ mod hashing;
 mod hook;
 mod jwt;
 mod methods;
+mod mocks;
 mod principals;
 
 use std::future::Future;
@@ -310,6 +311,7 @@ impl Candidate<'_> {
         };
         match hook.ask(self.router, attempt).await {
             Ok(Vouched { principal, realm, extra }) => {
+                self.plan.principals.mocks.imitate(method, &principal);
                 let proven = Proven::new(Arc::new(principal), authprovider::DYNAMIC);
                 Ok(Some(Proven { realm, extra, ..proven }))
             }

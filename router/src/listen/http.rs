@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::body::Body;
 use hyper::header::{
     ALLOW, CONNECTION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
     SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, SET_COOKIE,
@@ -164,7 +165,7 @@ fn full() -> Box<TextResponse> {
 type TextResponse = Response<Full<Bytes>>;
 
 /// What was agreed on and the 101 response that `request` asks for, or the response that refuses it.
-fn upgrade<B, T>(
+fn upgrade<B: Body, T>(
     request: &Request<B>,
     listener: &Listener,
     agree: impl Fn(&HeaderMap) -> Option<(T, HeaderMap)>,
@@ -185,6 +186,10 @@ fn upgrade<B, T>(
     if request.version() != Version::HTTP_11 || !names(headers, &CONNECTION, "upgrade") {
         let text = "a WebSocket handshake needs HTTP/1.1 and Connection: Upgrade";
         return Err(refusal(StatusCode::BAD_REQUEST, text));
+    }
+    if !request.body().is_end_stream() {
+        // Whether it was taken for frames would depend on how much of it had come.
+        return Err(refusal(StatusCode::BAD_REQUEST, "a WebSocket handshake has no body"));
     }
     if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         let text = "this is WebSocket version 13";

@@ -254,6 +254,30 @@ async fn malformed_upgrades_are_refused() {
     assert!(answer(&old).await.starts_with("http/1.0 400 "));
 }
 
+/// Found by fuzzing: part of a body that came with the head was read as frames, or not, as the packets were cut.
+#[tokio::test]
+async fn an_upgrade_with_a_body_is_refused_however_it_is_cut() {
+    let offer = "Sec-WebSocket-Protocol: wamp.2.json\r\n";
+    for (length, body) in
+        [("Content-Length: 5", "hello"), ("Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n")]
+    {
+        let head = valid_handshake(&format!("{offer}{length}\r\n"));
+        for (now, later) in [(format!("{head}{body}"), ""), (head, body)] {
+            let (mut client, opening) = connect().await;
+            client.write_all(now.as_bytes()).await.unwrap();
+            let answer = read_head(&mut client).await;
+            assert!(answer.starts_with("http/1.1 400 "), "{answer}");
+            client.write_all(later.as_bytes()).await.ok();
+            drop(client);
+            assert!(opening.await.unwrap().is_err());
+        }
+    }
+    let (mut client, _opening) = connect().await;
+    let without = valid_handshake(&format!("{offer}Content-Length: 0\r\n"));
+    client.write_all(without.as_bytes()).await.unwrap();
+    assert!(read_head(&mut client).await.starts_with("http/1.1 101 "));
+}
+
 #[tokio::test]
 async fn other_requests_are_told_what_this_port_is() {
     let plain = answer("GET / HTTP/1.1\r\nHost: router.example:8080\r\n\r\n").await;

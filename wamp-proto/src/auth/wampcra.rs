@@ -6,10 +6,11 @@ use sha2::Sha256;
 
 use super::{constant_time_eq, mac};
 use crate::id::SessionId;
-use crate::serializer::json::JsonWriter;
-use crate::serializer::token::Writer as _;
-use crate::serializer::transcode::write_value;
-use crate::value::Value;
+#[cfg(feature = "json")]
+use crate::{
+    serializer::{json::JsonWriter, token::Writer as _, transcode::write_value},
+    value::Value,
+};
 
 /// What the router has signed (AUTH-CRA-01).
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +59,8 @@ impl Salting {
     }
 }
 
+/// A router needs JSON for it, even if no message is in JSON.
+#[cfg(feature = "json")]
 impl Challenge<'_> {
     /// The text that is signed: a JSON object. Nobody may write it anew, the octets count (AUTH-CRA-02).
     pub fn to_json(&self) -> String {

@@ -1,11 +1,13 @@
 //! From a frame to a message: the header is decoded, the payload only scanned.
 
 use bytes::Bytes;
-use bytestring::ByteString;
 
 use super::SerializerId;
+#[cfg(feature = "cbor")]
 use super::cbor::CborReader;
+#[cfg(feature = "json")]
 use super::json::JsonReader;
+#[cfg(feature = "msgpack")]
 use super::msgpack::MsgPackReader;
 use super::token::{Reader, SyntaxError};
 use crate::dict::Context;
@@ -103,15 +105,18 @@ pub enum DecodeError {
 pub fn decode(serializer: SerializerId, frame: &Bytes, rules: &DecodeRules) -> Result<Message, DecodeError> {
     let max_depth = rules.max_depth.min(DecodeRules::MAX_DEPTH);
     match serializer {
+        #[cfg(feature = "json")]
         SerializerId::Json => {
-            let text = ByteString::try_from(frame.clone()).or(Err(SyntaxError::Utf8))?;
+            let text = bytestring::ByteString::try_from(frame.clone()).or(Err(SyntaxError::Utf8))?;
             let context = Context { frame: Frame { octets: frame, text: Some(&text) }, rules };
             read(&mut JsonReader::new(&text, max_depth), &context)
         }
+        #[cfg(feature = "msgpack")]
         SerializerId::MsgPack => {
             let context = Context { frame: Frame { octets: frame, text: None }, rules };
             read(&mut MsgPackReader::new(frame, max_depth), &context)
         }
+        #[cfg(feature = "cbor")]
         SerializerId::Cbor => {
             let context = Context { frame: Frame { octets: frame, text: None }, rules };
             read(&mut CborReader::new(frame, max_depth), &context)

@@ -391,7 +391,7 @@ impl Writer for MsgPackWriter {
     fn integer(&mut self, value: i128) {
         if let Ok(value) = u64::try_from(value) {
             self.unsigned(value);
-        } else if value >= -32 {
+        } else if (-32..0).contains(&value) {
             self.out.push((value as i8).cast_unsigned());
         } else if let Ok(value) = i8::try_from(value) {
             self.out.extend_from_slice(&[0xd0, value.cast_unsigned()]);

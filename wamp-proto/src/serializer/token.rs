@@ -1,6 +1,10 @@
 //! What the three serializers have in common: pull reading and push writing of one value at a time.
 //!
 //! Decoding, encoding, scanning and transcoding are written once over [`Reader`] and [`Writer`].
+#![cfg_attr(
+    not(all(feature = "json", feature = "msgpack", feature = "cbor")),
+    allow(dead_code, reason = "what one serializer needs, the others may not")
+)]
 
 use std::borrow::Cow;
 

@@ -1,10 +1,9 @@
-//! Values of any type, for serde.
+//! [`Value`] for serde: a tree of values in the place of a type, in payloads and in any other format.
 
-use std::fmt;
+use std::fmt::{Formatter, Result as FmtResult};
 
-use serde::de::{MapAccess, SeqAccess, Visitor};
-use serde::ser::{SerializeMap as _, Serializer};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::value::Value;
 
@@ -13,10 +12,10 @@ impl Serialize for Value {
         match self {
             Self::Null => serializer.serialize_unit(),
             Self::Bool(value) => serializer.serialize_bool(*value),
-            // Not every serializer has integers of 128 bit.
-            Self::Integer(value) => match (u64::try_from(*value), i64::try_from(*value)) {
-                (Ok(value), _) => serializer.serialize_u64(value),
-                (_, Ok(value)) => serializer.serialize_i64(value),
+            // Few formats have 128 bits.
+            Self::Integer(value) => match (i64::try_from(*value), u64::try_from(*value)) {
+                (Ok(value), _) => serializer.serialize_i64(value),
+                (_, Ok(value)) => serializer.serialize_u64(value),
                 _ => serializer.serialize_i128(*value),
             },
             Self::Float(value) => serializer.serialize_f64(*value),
@@ -36,45 +35,46 @@ impl Serialize for Value {
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyValue)
+        deserializer.deserialize_any(ValueVisitor)
     }
 }
 
-struct AnyValue;
+struct ValueVisitor;
 
-macro_rules! visits {
-    ($($method:ident($type:ty) |$value:ident| $make:expr;)*) => {
+macro_rules! scalars {
+    ($($method:ident($value:ident: $type:ty) $make:expr;)*) => {
         $(fn $method<E>(self, $value: $type) -> Result<Value, E> {
             Ok($make)
         })*
     };
 }
 
-impl<'de> Visitor<'de> for AnyValue {
+impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value;
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
+    fn expecting(&self, formatter: &mut Formatter<'_>) -> FmtResult {
+        formatter.write_str("a value that WAMP can carry")
     }
 
-    visits! {
-        visit_bool(bool) |value| Value::Bool(value);
-        visit_i64(i64) |value| Value::Integer(value.into());
-        visit_u64(u64) |value| Value::Integer(value.into());
-        visit_i128(i128) |value| Value::Integer(value);
-        visit_u128(u128) |value| i128::try_from(value).map_or_else(|_| Value::String(value.to_string()), Value::Integer);
-        visit_f64(f64) |value| Value::Float(value);
-        visit_str(&str) |value| Value::String(value.to_owned());
-        visit_string(String) |value| Value::String(value);
-        visit_bytes(&[u8]) |value| Value::Bytes(value.to_vec());
-        visit_byte_buf(Vec<u8>) |value| Value::Bytes(value);
-    }
-
-    fn visit_none<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    scalars! {
+        visit_bool(value: bool) Value::Bool(value);
+        visit_i64(value: i64) Value::Integer(value.into());
+        visit_u64(value: u64) Value::Integer(value.into());
+        visit_i128(value: i128) Value::Integer(value);
+        visit_u128(value: u128)
+            i128::try_from(value).map_or_else(|_| Value::String(value.to_string()), Value::Integer);
+        visit_f64(value: f64) Value::Float(value);
+        visit_str(value: &str) Value::String(value.to_owned());
+        visit_string(value: String) Value::String(value);
+        visit_bytes(value: &[u8]) Value::Bytes(value.to_vec());
+        visit_byte_buf(value: Vec<u8>) Value::Bytes(value);
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
         Ok(Value::Null)
     }
 
@@ -86,19 +86,19 @@ impl<'de> Visitor<'de> for AnyValue {
         Value::deserialize(deserializer)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element()? {
+            items.push(item);
         }
-        Ok(Value::List(list))
+        Ok(Value::List(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut dict = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            dict.push(entry);
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = access.next_entry()? {
+            entries.push(entry);
         }
-        Ok(Value::Dict(dict))
+        Ok(Value::Dict(entries))
     }
 }

@@ -45,6 +45,14 @@ impl Row {
     }
 }
 
+/// Builds what is measured. Not all executables of the package: each one with a server in it is a minute of
+/// optimization at link time.
+pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<()> {
+    let executables = ["--bin", "path-heap", "--bin", "path-instructions", "--bin", "path-sockets"];
+    let build = ["build", "--release", "--locked", "--package", "trunkline-path"];
+    run_command(workspace.cargo().args(build).args(executables))
+}
+
 /// Runs the proof.
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     let records = match args {
@@ -53,10 +61,7 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
         _ => anyhow::bail!("usage: cargo xtask path [--record]"),
     };
     let workspace = Workspace::find()?;
-    // Not all executables of the package: each one with a server in it is a minute of optimization at link time.
-    let executables = ["--bin", "path-heap", "--bin", "path-instructions", "--bin", "path-sockets"];
-    let build = ["build", "--release", "--locked", "--package", "trunkline-path"];
-    run_command(workspace.cargo().args(build).args(executables))?;
+    build(&workspace)?;
     if records {
         return instructions::record(&workspace);
     }
