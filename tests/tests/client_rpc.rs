@@ -222,6 +222,29 @@ async fn rpc_11_a_procedure_that_fails_is_answered_with_an_error_of_the_right_ur
 }
 
 #[tokio::test]
+async fn err_05_a_caller_learns_the_uri_of_an_error_and_a_time_out_is_one_of_its_own() {
+    let (client, mut script) = joined().await;
+    for (request, uri) in (1..).zip([
+        "wamp.error.option_not_allowed",
+        "wamp.error.option_disallowed.disclose_me",
+        "wamp.error.network_failure",
+        "wamp.error.unavailable",
+        "wamp.error.no_available_callee",
+        "wamp.error.feature_not_supported",
+        "wamp.error.no_such_session",
+        "wamp.error.timeout",
+    ]) {
+        let call = begin(client.call::<()>("com.example.b", ()));
+        script.expect(&format!(r#"[48,{request},{{}},"com.example.b"]"#)).await;
+        script.say(&format!("[8,48,{request},{{}},{uri:?}]"));
+        match answer(call).await.unwrap_err() {
+            Error::Timeout => assert_eq!(uri, "wamp.error.timeout"),
+            error => assert_eq!(error.uri(), Some(uri)),
+        }
+    }
+}
+
+#[tokio::test]
 async fn rrv_02_a_revoked_registration_is_gone_and_not_answered() {
     let (client, mut script) = joined().await;
     let registration = registered(client.register("com.example.a", async || Reply(1)), &mut script).await;

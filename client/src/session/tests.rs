@@ -107,7 +107,7 @@ impl Scene {
         let handler = Arc::new(|_: Invocation| -> futures_util::future::BoxFuture<'static, _> {
             Box::pin(std::future::ready(Ok(Payload::EMPTY)))
         });
-        let run = Run { procedure: procedure.into(), handler, places: None };
+        let run = Run { procedure: procedure.into(), handler, places: None, passthru: None };
         let options = Dict::new();
         let procedure = NewProcedure { key, procedure: procedure.into(), options, run, ready };
         self.session().command(Command::Register(Box::new(procedure)));
@@ -117,7 +117,7 @@ impl Scene {
     fn call(&mut self, key: Key, procedure: &str, payload: Payload) -> Answered<Payload> {
         let (answer, receiver) = oneshot::channel();
         let (procedure, options) = (procedure.into(), Dict::new());
-        let call = NewCall { key, procedure, options, payload, answer, progress: None };
+        let call = NewCall { key, procedure, options, payload, answer, passthru: None, progress: None };
         self.session().command(Command::Call(Box::new(call)));
         receiver
     }
@@ -228,7 +228,7 @@ fn the_next_session_has_what_the_last_one_had() {
 fn srv_02_rrv_02_what_the_router_takes_back_is_gone_and_not_answered() {
     let mut scene = Scene::new();
     let (_tick, _) = scene.subscribe(1, "com.example.tick");
-    let _ = scene.register(2, "com.example.a");
+    drop(scene.register(2, "com.example.a"));
     scene.hear("[33,1,5]").unwrap();
     scene.hear("[65,2,6]").unwrap();
     scene.session().outgoing().clear();
@@ -255,7 +255,7 @@ async fn rpc_12_pci_13_an_invocation_is_answered_once_whatever_it_is_for() {
     let mut scene = Scene::new();
     scene.hear(r#"[68,1,99,{}]"#).unwrap();
     scene.said(&[r#"[8,68,1,{},"wamp.error.unavailable"]"#]);
-    let _ = scene.register(1, "com.example.a");
+    drop(scene.register(1, "com.example.a"));
     scene.hear("[65,1,6]").unwrap();
     scene.session().outgoing().clear();
     // Its first part is answered; the parts behind it are ignored.
