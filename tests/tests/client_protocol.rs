@@ -208,8 +208,8 @@ async fn pv_08_nothing_goes_out_after_abort_and_nothing_that_came_with_the_viola
     within_deadline("REGISTERED", register).await.unwrap().unwrap();
     let call = tokio::spawn(client.call::<()>("com.example.b", ()).into_future());
     script.expect(r#"[48,2,{},"com.example.b"]"#).await;
-    // In one burst: the violation, an invocation, a result.
-    for message in ["[16,1]", "[68,1,2,{}]", "[50,2,{}]"] {
+    // In one burst: an invocation that would be refused, the violation, an invocation that would be answered, a result.
+    for message in ["[68,1,99,{}]", "[16,1]", "[68,2,2,{}]", "[50,2,{}]"] {
         script.say(message);
     }
     script.expect_abort(PROTOCOL_VIOLATION).await;
