@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use futures_util::Stream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use wamp_proto::uri::{UriRules, check_pattern, check_uri};
 use wamp_proto::{MatchPolicy, SerializerId, Uri};
 
 use crate::builder::Builder;
 use crate::call::Call;
-use crate::command::{Command, Envelope, Key};
+use crate::command::{Command, Commander, Commands, Envelope, Key, queue};
 use crate::error::{ConnectError, Error};
 use crate::invocation::Handler;
 use crate::payload::{FromPayload, IntoPayload};
@@ -189,7 +189,7 @@ impl fmt::Debug for Client {
 
 /// What the handles of one client share.
 pub(crate) struct Shared {
-    commands: mpsc::UnboundedSender<Envelope>,
+    commands: Commander,
     pub(crate) places: Arc<Semaphore>,
     serializer: AtomicU8,
     send_max_bytes: AtomicUsize,
@@ -209,11 +209,8 @@ impl Drop for Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(
-        serializer: SerializerId,
-        state: watch::Receiver<State>,
-    ) -> (Arc<Self>, mpsc::UnboundedReceiver<Envelope>) {
-        let (commands, receiver) = mpsc::unbounded_channel();
+    pub(crate) fn new(serializer: SerializerId, state: watch::Receiver<State>) -> (Arc<Self>, Commands) {
+        let (commands, receiver) = queue();
         let shared = Self {
             commands,
             places: Arc::new(Semaphore::new(COMMANDS_MAX)),

@@ -15,6 +15,20 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 /// A call, a subscriber or a procedure, as the handles of one client know it; never used twice.
 pub(crate) type Key = u64;
 
+/// Queues commands, without waiting: what is dropped cannot wait. [`Shared`](crate::client::Shared) bounds it.
+// tidy: allow-unbounded each command has a place of a bounded number, or takes back something that had one
+pub(crate) type Commander = mpsc::UnboundedSender<Envelope>;
+
+/// Where the connection's task takes them.
+// tidy: allow-unbounded as above
+pub(crate) type Commands = mpsc::UnboundedReceiver<Envelope>;
+
+/// The queue of one client.
+pub(crate) fn queue() -> (Commander, Commands) {
+    // tidy: allow-unbounded as above
+    mpsc::unbounded_channel()
+}
+
 /// A command, with its place in the queue: whoever waits for a place is slowed down to the pace of the connection.
 pub(crate) struct Envelope {
     pub(crate) command: Command,

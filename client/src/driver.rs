@@ -7,13 +7,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 use wamp_proto::session::Violation;
 
 use crate::client::{Client, Shared};
-use crate::command::Envelope;
+use crate::command::Commands;
 use crate::connector::Connector;
 use crate::error::{ConnectError, Error};
 use crate::login::Identity;
@@ -105,7 +105,7 @@ impl ConnectError {
 struct Driver {
     plan: Plan,
     shared: Weak<Shared>,
-    commands: mpsc::UnboundedReceiver<Envelope>,
+    commands: Commands,
     states: watch::Sender<State>,
     /// The application wants to leave.
     leave: CancellationToken,
@@ -264,7 +264,7 @@ enum Step {
 
 impl Connection {
     /// Moves messages in both directions until there is something that needs the clock.
-    fn poll(&mut self, cx: &mut Context<'_>, commands: &mut mpsc::UnboundedReceiver<Envelope>) -> Poll<Step> {
+    fn poll(&mut self, cx: &mut Context<'_>, commands: &mut Commands) -> Poll<Step> {
         for _ in 0..ROUNDS {
             let mut moved = false;
             match self.read(cx) {
@@ -274,6 +274,7 @@ impl Connection {
             for work in self.session.take_work() {
                 tokio::spawn(work);
             }
+            let mut is_drained = false;
             while self.session.outgoing().len() < OUTGOING_MAX {
                 match commands.poll_recv(cx) {
                     Poll::Ready(Some(envelope)) => self.session.command(envelope.command),
@@ -281,11 +282,17 @@ impl Connection {
                         self.session.say_goodbye(true);
                         break;
                     }
-                    Poll::Pending => break,
+                    Poll::Pending => {
+                        is_drained = true;
+                        break;
+                    }
                 }
                 moved = true;
             }
-            self.session.say_goodbye(false);
+            // What was asked for before the application left still goes out.
+            if is_drained {
+                self.session.say_goodbye(false);
+            }
             match self.write(cx) {
                 Ok(wrote) => moved |= wrote,
                 Err(error) => return Poll::Ready(Step::Ended(Ended::Lost(Some(Arc::new(error))))),

@@ -188,7 +188,7 @@ fn the_next_session_has_what_the_last_one_had() {
     let (_tick, _) = scene.subscribe(1, "com.example.tick");
     let retained = SubscribeOptions { get_retained: Some(true), ..SubscribeOptions::default() };
     let (_kept, _) = scene.subscribe_with(2, "com.example.kept", retained.clone());
-    let _ = (scene.register(3, "com.example.a"), scene.register(4, "com.example.b"));
+    let _answers = (scene.register(3, "com.example.a"), scene.register(4, "com.example.b"));
     for answer in ["[33,1,5]", "[33,2,6]", "[65,3,7]", "[65,4,8]"] {
         scene.hear(answer).unwrap();
     }
@@ -228,7 +228,7 @@ fn the_next_session_has_what_the_last_one_had() {
 fn srv_02_rrv_02_what_the_router_takes_back_is_gone_and_not_answered() {
     let mut scene = Scene::new();
     let (_tick, _) = scene.subscribe(1, "com.example.tick");
-    drop(scene.register(2, "com.example.a"));
+    let _answer = scene.register(2, "com.example.a");
     scene.hear("[33,1,5]").unwrap();
     scene.hear("[65,2,6]").unwrap();
     scene.session().outgoing().clear();
@@ -255,7 +255,7 @@ async fn rpc_12_pci_13_an_invocation_is_answered_once_whatever_it_is_for() {
     let mut scene = Scene::new();
     scene.hear(r#"[68,1,99,{}]"#).unwrap();
     scene.said(&[r#"[8,68,1,{},"wamp.error.unavailable"]"#]);
-    drop(scene.register(1, "com.example.a"));
+    let _answer = scene.register(1, "com.example.a");
     scene.hear("[65,1,6]").unwrap();
     scene.session().outgoing().clear();
     // Its first part is answered; the parts behind it are ignored.

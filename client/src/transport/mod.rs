@@ -269,3 +269,37 @@ pub(crate) fn lost(error: io::Error) -> TransportError {
     }
     TransportError::Io(Arc::new(error))
 }
+
+#[cfg(all(test, not(all(feature = "rawsocket", feature = "tls", feature = "websocket"))))]
+mod left_out {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_whose_transport_was_left_out_says_what_it_needs() {
+        let settings = TransportSettings {
+            serializers: SerializerId::ALL.to_vec(),
+            message_max_bytes: 1 << 20,
+            keep_alive: None,
+            headers: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
+        };
+        let websocket = (cfg!(feature = "websocket"), "the feature `websocket`");
+        let rawsocket = (cfg!(feature = "rawsocket"), "the feature `rawsocket`");
+        let tls = (cfg!(feature = "tls"), "the feature `tls`");
+        for (address, needs) in [
+            ("ws://127.0.0.1:1/", vec![websocket]),
+            ("wss://127.0.0.1:1/", vec![websocket, tls]),
+            ("rs://127.0.0.1:1", vec![rawsocket]),
+            ("rss://127.0.0.1:1", vec![rawsocket, tls]),
+            ("unix:/nowhere/trunkline.sock", vec![rawsocket]),
+        ] {
+            let missing = needs.into_iter().find_map(|(is_there, name)| (!is_there).then_some(name));
+            let error = open(&address.parse().unwrap(), &settings, None).await.err().unwrap();
+            match missing {
+                Some(name) => assert_eq!(error.to_string(), format!("{address} needs {name}")),
+                None => assert!(matches!(error, TransportError::Connect { .. }), "{error:?}"),
+            }
+        }
+    }
+}

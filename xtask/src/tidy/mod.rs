@@ -25,7 +25,8 @@ struct Rule {
 const RULES: &[Rule] = &[
     Rule {
         name: "unbounded-channel",
-        advice: "give the channel a capacity: no queue may grow with what a peer sends",
+        advice: "give the channel a capacity: no queue may grow with what a peer sends; or say what else bounds it \
+                 in a comment `tidy: allow-unbounded <reason>` on the line before",
         check: rust_rules::unbounded_channels,
     },
     Rule {

@@ -27,7 +27,7 @@ fn first_word(code: &str, words: &[&str]) -> Option<String> {
 
 pub(super) fn unbounded_channels(files: &[SourceFile]) -> Vec<Finding> {
     let words = ["unbounded", "unbounded_channel", "UnboundedSender", "UnboundedReceiver"];
-    scan(
+    let mut findings = scan(
         files,
         |_| true,
         |_, line| {
@@ -37,7 +37,9 @@ pub(super) fn unbounded_channels(files: &[SourceFile]) -> Vec<Finding> {
             first_word(&line.code, &words)
                 .or_else(|| makes_std_channel(&line.code).then(|| "`mpsc::channel()`".into()))
         },
-    )
+    );
+    findings.retain(|finding| !is_allowed(files, finding, "tidy: allow-unbounded"));
+    findings
 }
 
 /// `channel()` without a capacity; a oneshot holds one value by its nature.
@@ -131,17 +133,16 @@ pub(super) fn sleeps_in_tests(files: &[SourceFile]) -> Vec<Finding> {
             findings.push(Finding { path: file.path.clone(), line: Some(number + 1), what });
         }
     }
-    findings.retain(|finding| !sleep_is_allowed(files, finding));
+    findings.retain(|finding| !is_allowed(files, finding, "tidy: allow-sleep"));
     findings
 }
 
-fn sleep_is_allowed(files: &[SourceFile], finding: &Finding) -> bool {
+/// Whether the line above has the mark, and a reason behind it.
+fn is_allowed(files: &[SourceFile], finding: &Finding, mark: &str) -> bool {
     let above = finding.line.and_then(|line| line.checked_sub(2));
     let file = files.iter().find(|file| file.path == finding.path);
     let line_above = file.zip(above).and_then(|(file, above)| file.text.lines().nth(above));
-    line_above
-        .and_then(|line| line.split_once("tidy: allow-sleep"))
-        .is_some_and(|(_, reason)| !reason.trim().is_empty())
+    line_above.and_then(|line| line.split_once(mark)).is_some_and(|(_, reason)| !reason.trim().is_empty())
 }
 
 #[cfg(test)]
@@ -154,6 +155,8 @@ mod tests {
         let find = |text| findings(unbounded_channels, "router/src/outbox.rs", text);
         assert_eq!(find("let (a, b) = mpsc::unbounded_channel();"), ["`unbounded_channel`"]);
         assert_eq!(find("let (a, b) = flume::unbounded();"), ["`unbounded`"]);
+        assert_eq!(find("// tidy: allow-unbounded\nmpsc::unbounded_channel()"), ["`unbounded_channel`"]);
+        assert!(find("// tidy: allow-unbounded permits bound it\nmpsc::unbounded_channel()").is_empty());
         assert_eq!(find("let (a, b) = mpsc::channel();"), ["`mpsc::channel()`"]);
         assert_eq!(find("let (a, b) = mpsc::channel::<Vec<u8>>();"), ["`mpsc::channel()`"]);
         assert!(

@@ -176,6 +176,25 @@ async fn a_ping_that_must_not_be_answered_fails_the_connection() {
     expect_failure(&mut channel, io::ErrorKind::InvalidData).await;
 }
 
+/// Otherwise two peers that wait for each other to read would wait forever.
+#[tokio::test]
+async fn a_ping_does_not_stop_reading_while_writing_is_stuck() {
+    let (mut channel, mut far) = open_rawsocket().await;
+    // Those that are answered don't count.
+    for _ in 0..60 {
+        write(&mut far, &frame(FrameType::Ping, &[7; 500])).await;
+        assert!(channel.next().now_or_never().is_none());
+        assert_eq!(read::<504>(&mut far).await[..], frame(FrameType::Pong, &[7; 500]));
+    }
+    for _ in 0..10 {
+        channel.feed(Bytes::from_static(&[7; 500])).await.unwrap();
+    }
+    assert!(channel.flush().now_or_never().is_none());
+    write(&mut far, &frame(FrameType::Ping, b"?")).await;
+    write(&mut far, &frame(FrameType::Wamp, b"message")).await;
+    expect_message(&mut channel, b"message").await;
+}
+
 /// With the clock paused, a time-out passes as soon as nobody can do anything.
 #[tokio::test(start_paused = true)]
 async fn pings_of_a_router_that_does_not_read_take_bounded_memory() {
@@ -183,7 +202,7 @@ async fn pings_of_a_router_that_does_not_read_take_bounded_memory() {
     let ping = frame(FrameType::Ping, &[7; 500]);
     let mut pings = 0;
     let flood = async {
-        loop {
+        for _ in 0..1000 {
             far.write_all(&ping).await.unwrap();
             pings += 1;
         }
@@ -225,6 +244,22 @@ fn raw_12_memory_is_taken_for_octets_that_came_and_not_for_those_announced() {
         });
     });
     assert!(taken.bytes_max < 64 << 10, "{taken:?}");
+}
+
+#[test]
+fn a_short_message_that_is_kept_keeps_no_read_buffer() {
+    let runtime = runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let (mut channel, mut far) = runtime.block_on(open_rawsocket());
+    let mut kept = Vec::new();
+    let taken = measure(|| {
+        runtime.block_on(async {
+            for _ in 0..50 {
+                write(&mut far, &frame(FrameType::Wamp, &[7; 10])).await;
+                kept.push(receive(&mut channel).await.unwrap().unwrap());
+            }
+        });
+    });
+    assert!(taken.bytes_current < 32 << 10, "{taken:?}");
 }
 
 #[tokio::test]

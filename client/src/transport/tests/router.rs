@@ -10,8 +10,9 @@ use rustls::version::{TLS12, TLS13};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_rustls::TlsAcceptor;
 use trunkline::config::{self, Certificate, ClientCertificates, Config, Cookie, Listener};
-use trunkline_tests::{STRICT, Scratch, TestRouter, hello};
+use trunkline_tests::{STRICT, Scratch, TestRouter, frame, hello};
 use wamp_proto::SerializerId::{Cbor, Json};
+use wamp_proto::rawsocket::FrameType;
 use wamp_proto::{DecodeRules, Message, decode};
 
 use super::*;
@@ -310,6 +311,27 @@ fn acceptor(issued: &Issued, versions: &[&'static rustls::SupportedProtocolVersi
     let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
     let config = builder.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
     TlsAcceptor::from(Arc::new(config))
+}
+
+#[tokio::test]
+async fn tls_that_ends_between_two_messages_without_its_goodbye_is_no_failure() {
+    let issuer = Issuer::new();
+    let acceptor = acceptor(&issuer.issue("127.0.0.1"), &[&TLS13]);
+    let settings = trusting(&issuer.trusted());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("rss://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let script = async {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut socket = acceptor.accept(socket).await.unwrap();
+        socket.read_exact(&mut [0; 4]).await.unwrap();
+        socket.write_all(&[0x7F, 0xF1, 0, 0]).await.unwrap();
+        socket.write_all(&frame(FrameType::Wamp, b"[]")).await.unwrap();
+        socket.flush().await.unwrap();
+    };
+    let (opened, ()) = tokio::join!(try_open(&address, &settings), script);
+    let mut channel = opened.unwrap().transport;
+    expect_message(&mut channel, b"[]").await;
+    assert!(receive(&mut channel).await.is_none());
 }
 
 /// RFC 9266; with TLS 1.2 it would need an extension that we cannot see.

@@ -1,5 +1,6 @@
 //! WebSocket with a router that follows a script, octet by octet.
 
+use futures_util::FutureExt;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use wamp_proto::SerializerId::{Cbor, Json, MsgPack};
 
@@ -152,6 +153,7 @@ async fn headers_and_cookies_go_both_ways() {
         header("Authorization", "Bearer 7"),
         header("Cookie", "theme=dark"),
         header("Sec-WebSocket-Protocol", "chat"),
+        header("Sec-WebSocket-Extensions", "permessage-deflate"),
     ];
     let answer = upgrade_with(
         "Sec-WebSocket-Protocol: wamp.2.json\r\nSet-Cookie: cbtid=a=b; Path=/; Secure\r\nSet-Cookie: n=1\r\n",
@@ -161,7 +163,7 @@ async fn headers_and_cookies_go_both_ways() {
     assert!(request.contains("\r\nauthorization: Bearer 7\r\n"), "{request}");
     assert!(request.contains("\r\ncookie: theme=dark; cbtid=old\r\n"), "{request}");
     assert!(request.contains("\r\nSec-WebSocket-Protocol: wamp.2.json\r\n"), "{request}");
-    assert!(!request.contains("chat"), "{request}");
+    assert!(!request.contains("chat") && !request.contains("permessage-deflate"), "{request}");
 }
 
 #[tokio::test]
@@ -239,7 +241,7 @@ async fn pings_of_a_router_that_does_not_read_take_bounded_memory() {
     let ping = [&[0x89, 125][..], &[7; 125]].concat();
     let mut pings = 0;
     let flood = async {
-        loop {
+        for _ in 0..1000 {
             far.write_all(&ping).await.unwrap();
             pings += 1;
         }
@@ -247,6 +249,15 @@ async fn pings_of_a_router_that_does_not_read_take_bounded_memory() {
     let both = async { tokio::join!(flood, channel.next()) };
     tokio::time::timeout(Duration::from_secs(1), both).await.unwrap_err();
     assert!((100..300).contains(&pings), "{pings}");
+}
+
+/// Otherwise two peers that wait for each other to read would wait forever.
+#[tokio::test]
+async fn a_ping_does_not_stop_reading_while_writing_is_stuck() {
+    let (mut channel, mut far) = open_in(Json).await;
+    assert!(channel.send(Bytes::from(vec![b' '; 2 * PIPE_LENGTH])).now_or_never().is_none());
+    write(&mut far, b"\x89\x01?\x81\x02[]").await;
+    expect_message(&mut channel, b"[]").await;
 }
 
 #[tokio::test]
@@ -274,6 +285,10 @@ async fn closing_says_goodbye_and_waits_for_that_of_the_router() {
     let script = async {
         assert_eq!(read_frame(&mut far).await, (0x81, b"[6]".to_vec()));
         assert_eq!(read_frame(&mut far).await, (0x88, Vec::new()));
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert!(far.read(&mut [0]).now_or_never().is_none(), "it waits for our goodbye");
         // Without the end of the connection, which a client does not wait for.
         write(&mut far, b"\x81\x03[7]\x88\x02\x03\xE8").await;
         assert_eq!(far.read(&mut [0]).await.unwrap(), 0);
