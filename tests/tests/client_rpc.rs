@@ -479,16 +479,16 @@ async fn tmo_04_a_callee_that_minds_the_time_itself_answers_that_it_is_over() {
 #[tokio::test]
 async fn tmo_06_a_caller_whose_time_is_over_cancels() {
     let (client, mut script) = joined().await;
-    let call = begin(client.call::<()>("com.example.b", ()).timeout(Duration::from_millis(1)));
-    script.expect(r#"[48,1,{"timeout":1},"com.example.b"]"#).await;
+    let call = begin(client.call::<()>("com.example.b", ()).timeout(Duration::from_millis(20)));
+    script.expect(r#"[48,1,{"timeout":20},"com.example.b"]"#).await;
     assert_eq!(answer(call).await, Err(Error::Timeout));
     script.expect(r#"[49,1,{"mode":"killnowait"}]"#).await;
     // The late answer is nobody's.
     script.say("[50,1,{}]");
     let opening = begin(
-        client.call::<()>("com.example.b", ()).timeout(Duration::from_millis(1)).progressive_results::<()>(),
+        client.call::<()>("com.example.b", ()).timeout(Duration::from_millis(20)).progressive_results::<()>(),
     );
-    script.expect(r#"[48,2,{"timeout":1,"receive_progress":true},"com.example.b"]"#).await;
+    script.expect(r#"[48,2,{"timeout":20,"receive_progress":true},"com.example.b"]"#).await;
     let results = answer(opening).await.unwrap();
     assert_eq!(within_deadline("the time", results.result()).await, Err(Error::Timeout));
     script.expect(r#"[49,2,{"mode":"killnowait"}]"#).await;
