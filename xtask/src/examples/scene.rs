@@ -115,8 +115,10 @@ impl<'a> Scene<'a> {
                 let shown = if goes_on { words.iter().take(3) } else { words.iter().take(usize::MAX) };
                 let name = shown.copied().collect::<Vec<_>>().join(" ");
                 let program = if goes_on {
-                    let process = Some(Child::spawn(&name, &mut command)?);
-                    Program { name, printed: VecDeque::new(), process, is_shown: true, is_ours: true }
+                    let mut process = Child::spawn(&name, &mut command)?;
+                    // It says when it is ready: what comes next on the page relies on it.
+                    let printed = process.line()?.into_iter().collect();
+                    Program { name, printed, process: Some(process), is_shown: true, is_ours: true }
                 } else {
                     let printed = stdout_of(&mut command)?.lines().map(str::to_owned).collect();
                     Program { name, printed, process: None, is_shown: false, is_ours: false }
