@@ -138,7 +138,7 @@ impl<'a> Opening<'a> {
         let welcome = welcome(membership.session, admitted);
         tracing::info!(
             target: "trunkline::audit",
-            peer = %self.peer, session = membership.session.value(), realm = self.realm, authid,
+            peer = %self.peer, session = membership.session.value(), realm = %realm.escape_debug(), authid,
             authrole = %role.name, authmethod, "joined"
         );
         let Self { protocol, router, serializer, .. } = self;
