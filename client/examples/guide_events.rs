@@ -34,7 +34,7 @@ async fn stream(client: &Client, other: &Client) -> Result<(), Box<dyn std::erro
 }
 
 async fn handler(client: &Client) -> Result<(), Box<dyn std::error::Error>> {
-    let (done, mut dones) = mpsc::unbounded_channel();
+    let (done, mut dones) = mpsc::channel(8);
     // guide: handler
     let handle = move |event: Result<trunkline_client::Event<u32>, EventError>| {
         let done = done.clone();
@@ -43,7 +43,7 @@ async fn handler(client: &Client) -> Result<(), Box<dyn std::error::Error>> {
                 Ok(event) => println!("{}: {}", event.topic, event.args),
                 Err(error) => println!("{error}"),
             }
-            done.send(()).ok();
+            done.send(()).await.ok();
         }
     };
     let handling = client.subscribe("com.example.tick").prefix().handle(handle).await?;

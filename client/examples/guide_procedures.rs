@@ -92,12 +92,12 @@ async fn chunks(client: &Client) -> Result<(), Error> {
 
 async fn cancelling(client: &Client) -> Result<(), Error> {
     // guide: cancel
-    let (stopped, mut stops) = mpsc::unbounded_channel();
+    let (stopped, mut stops) = mpsc::channel(1);
     let work = move |Cancellation(canceled): Cancellation| {
         let stopped = stopped.clone();
         async move {
             canceled.cancelled().await;
-            stopped.send("put the tools away").ok();
+            stopped.send("put the tools away").await.ok();
             Reply(())
         }
     };
