@@ -126,13 +126,13 @@ impl Driver {
         let (opened, protocol, welcome) =
             tokio::time::timeout(*timeout, attempt).await.or(Err(ConnectError::Timeout))??;
         let Opened { transport, serializer, send_max_bytes, .. } = opened;
-        if let Some(shared) = self.shared.upgrade() {
-            shared.set_terms(serializer, send_max_bytes);
-        }
         let standing = std::mem::take(&mut self.standing);
         let roles = welcome.details.roles.clone().unwrap_or_default();
         let terms = Terms { serializer, send_max_bytes };
         let session = Session::new(protocol, terms, roles, standing, self.shared.clone());
+        if let Some(shared) = self.shared.upgrade() {
+            shared.set_terms(serializer, send_max_bytes, session.passes_events());
+        }
         let joined = Joined::new(&identity.realm, &welcome, serializer);
         tracing::debug!(session = %joined.session, realm = joined.realm, "joined");
         self.states.send_replace(State::Joined(Arc::new(joined)));

@@ -48,6 +48,7 @@ mod event;
 mod guard;
 mod invocation;
 mod login;
+mod passthru;
 mod payload;
 mod publish;
 mod reconnect;
@@ -68,6 +69,7 @@ pub use invocation::{
     Args, Caller, Cancellation, Chunks, Details, FromInvocation, Handler, IntoAnswer, Invocation, Procedure,
     Progress, Reply,
 };
+pub use passthru::Passthru;
 pub use payload::{ArgsKwargs, FromPayload, IntoPayload, Kwargs, NotDecoded, Raw};
 pub use publish::{AcknowledgedPublish, Publish};
 pub use reconnect::Reconnect;
