@@ -123,11 +123,16 @@ impl Process {
         while !self.notes.recv_timeout(DEADLINE).expect(text).contains(text) {}
     }
 
-    /// Interrupts it as Ctrl-C does; returns its exit code.
-    fn interrupt(mut self) -> Option<i32> {
-        let kill = format!("kill -INT {}", self.child.id());
+    /// Sends a signal, by its name for the shell.
+    fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
-        self.child.wait().unwrap().code()
+    }
+
+    /// Interrupts it as Ctrl-C does; returns its exit code.
+    fn interrupt(self) -> Option<i32> {
+        self.signal("INT");
+        self.end()
     }
 
     fn end(mut self) -> Option<i32> {
@@ -173,6 +178,15 @@ fn a_template_answers_a_call() {
 }
 
 #[test]
+fn numbers_below_zero_and_beyond_64_bits_are_arguments() {
+    let scene = Scene::new("numbers", OPEN);
+    let _same = scene.begin(&["register", "com.example.same", "--answer", "{0}"], "registered");
+    for number in ["-5", "-0.5", "-12345678901234567890123"] {
+        assert_eq!(scene.good(&["call", "com.example.same", number]), format!("{number}\n"));
+    }
+}
+
+#[test]
 fn arguments_come_from_standard_input_too() {
     let scene = Scene::new("stdin", OPEN);
     let _swap = scene
@@ -200,6 +214,13 @@ fn a_program_answers_calls() {
     let question = std::fs::read_to_string(scene.folder.join("question")).unwrap();
     let begins = r#"{"procedure":"com.example.run","args":[7],"kwargs":{"name":"joe"},"caller":{"session":"#;
     assert!(question.starts_with(begins), "{question}");
+    let output = scene.good(&["call", "com.example.run", "--progress", "--json"]);
+    let expected = [
+        r#"{"progress":true,"args":[1],"kwargs":{}}"#,
+        r#"{"progress":true,"args":[{"two":2}],"kwargs":{}}"#,
+        r#"{"args":["three"],"kwargs":{}}"#,
+    ];
+    assert_eq!(output.lines().collect::<Vec<_>>(), expected);
     // Who wants no progressive results gets the last line.
     assert_eq!(scene.good(&["call", "com.example.run"]), "three\n");
 
@@ -220,23 +241,157 @@ fn a_program_answers_calls() {
 }
 
 #[test]
-fn a_program_is_killed_when_its_call_is_canceled() {
-    let scene = Scene::new("killed", OPEN);
-    let script = "echo $$ > pid.new; mv pid.new pid; exec sleep 600";
-    let mut command = scene.command(&["register", "com.example.slow", "--", "sh", "-c", script]);
+fn what_a_program_prints_is_json_or_text_or_octets_or_nothing() {
+    let scene = Scene::new("printed", OPEN);
+    let script = r#"read call; case $call in
+        *octets*) printf '\377\001';;
+        *text*) printf 'a line\n\n';;
+        *much*) head -c 16777217 /dev/zero; touch ended;;
+    esac"#;
+    let mut command = scene.command(&["register", "com.example.print", "--", "sh", "-c", script]);
     let program = Process::start(command.current_dir(&scene.folder));
     program.wait_for_note("registered");
-    let call = Process::start(&mut scene.command(&["call", "com.example.slow"]));
+    let call = |what| scene.run(&["call", "com.example.print", what, "--json"]);
+    let printed = |args: &str| (Some(0), format!("{{\"args\":{args},\"kwargs\":{{}}}}\n"), String::new());
+    assert_eq!(call("octets"), printed(r#"["\u0000/wE="]"#));
+    assert_eq!(call("text"), printed(r#"["a line"]"#));
+    assert_eq!(call("nothing"), printed("[]"));
+    let (code, output, _) = call("much");
+    assert_eq!(code, Some(4));
+    assert!(output.contains("a result of more than 16777216 octets"), "{output}");
+}
+
+/// A callee that runs a program for each call of `com.example.slow`, and the number of a process that this starts.
+fn slow(scene: &Scene, options: &[&str]) -> Process {
+    let script = "sleep 600 & echo $! > pid.new; mv pid.new pid; wait";
+    let arguments = [&["register", "com.example.slow"], options, &["--", "sh", "-c", script]].concat();
+    let program = Process::start(scene.command(&arguments).current_dir(&scene.folder));
+    program.wait_for_note("registered");
+    program
+}
+
+/// Waits until the program runs; returns where the system has the process that it started.
+fn running(scene: &Scene) -> PathBuf {
     let pid = wait_until("the program runs", || std::fs::read_to_string(scene.folder.join("pid")).ok());
     let process = PathBuf::from("/proc").join(pid.trim());
     assert!(process.exists());
+    process
+}
+
+/// Waits until the process has ended; whether somebody waited for it, is its parent's business.
+fn wait_for_end(process: &Path) {
+    wait_until("the process has ended", || {
+        let Ok(state) = std::fs::read_to_string(process.join("status")) else { return Some(()) };
+        state.contains("State:\tZ").then_some(())
+    });
+}
+
+#[test]
+fn a_program_is_killed_with_what_it_started_when_its_call_is_canceled() {
+    let scene = Scene::new("killed", OPEN);
+    let _program = slow(&scene, &[]);
+    let call = Process::start(&mut scene.command(&["call", "com.example.slow"]));
+    let process = running(&scene);
     assert_eq!(call.interrupt(), Some(1));
-    wait_until("it is gone", || (!process.exists()).then_some(()));
+    wait_for_end(&process);
     let (code, _, complaints) = scene.run(&["call", "com.example.slow", "--timeout-ms", "1"]);
     assert_eq!((code, &*complaints), (Some(1), "trunkline: no answer in time\n"));
 }
 
-fn wait_until<T>(what: &str, condition: impl Fn() -> Option<T>) -> T {
+#[test]
+fn a_canceled_call_counts() {
+    let scene = Scene::new("counts", OPEN);
+    let program = slow(&scene, &["--count", "1"]);
+    let call = Process::start(&mut scene.command(&["call", "com.example.slow"]));
+    running(&scene);
+    assert_eq!(call.interrupt(), Some(1));
+    assert_eq!(program.end(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_the_programs_that_the_first_let_finish() {
+    let scene = Scene::new("second-signal", OPEN);
+    let program = slow(&scene, &[]);
+    let call = Process::start(&mut scene.command(&["call", "com.example.slow"]));
+    let process = running(&scene);
+    program.signal("TERM");
+    // It takes its procedure back, and answers the call that is under way.
+    wait_until("it has taken the procedure back", || {
+        let (_, _, complaints) = scene.run(&["call", "com.example.slow"]);
+        complaints.starts_with("wamp.error.no_such_procedure").then_some(())
+    });
+    assert!(process.exists());
+    program.signal("INT");
+    program.wait_for_note("SIGINT came while leaving");
+    assert_eq!(program.end(), Some(1));
+    wait_for_end(&process);
+    call.wait_for_note("wamp.error.canceled");
+    assert_eq!(call.end(), Some(4));
+}
+
+#[test]
+fn subscribe_ends_when_nobody_reads_it_any_more() {
+    let scene = Scene::new("head", OPEN);
+    let mut subscribe = scene.begin(&["subscribe", "com.example.tick"], "subscribed");
+    let publish = ["publish", "com.example.tick", "--acknowledge"];
+    scene.good(&publish);
+    assert_eq!(subscribe.line(), "com.example.tick");
+    // Its thread closes the pipe as soon as nobody takes a line from it.
+    subscribe.lines = sync_channel(1).1;
+    let code = wait_until("it has ended", || {
+        scene.good(&publish);
+        subscribe.child.try_wait().unwrap()
+    });
+    assert_eq!(code.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_slow_reader_keeps_its_session_and_hears_what_was_left_out() {
+    let scene = Scene::new("slow-reader", OPEN);
+    let mut child = scene
+        .command(&["subscribe", "com.example.tick"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let notes = lines(child.stderr.take().unwrap());
+    assert_eq!(notes.recv_timeout(DEADLINE).unwrap(), "subscribed");
+    let url = format!("unix:{}", scene.folder.join("router.sock").display());
+    let client = trunkline_client::connect(&url, "realm1").await.unwrap();
+    // A pipe holds 64 KiB, and the client 1,024 events.
+    let long = "a".repeat(1000);
+    for _ in 0..3000 {
+        client.publish("com.example.tick", &*long).acknowledge().await.unwrap();
+    }
+    let output = lines(child.stdout.take().unwrap());
+    while !output.try_iter().any(|line| line == "com.example.tick \"last\"") {
+        client.publish("com.example.tick", "last").acknowledge().await.unwrap();
+    }
+    let note = notes.recv_timeout(DEADLINE).unwrap();
+    assert!(note.ends_with(" events left out"), "{note}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn the_log_says_why_a_procedure_is_not_back() {
+    let mut scene = Scene::new("not-back", OPEN);
+    let greet = scene.begin(&["register", "com.example.greet"], "registered");
+    let file = scene.folder.join("trunkline.toml");
+    let strict = std::fs::read_to_string(&file).unwrap().replace("\"call\", \"register\"", "\"call\"");
+    std::fs::write(&file, strict).unwrap();
+    scene.router.child.kill().unwrap();
+    scene.router.child.wait().unwrap();
+    scene.router = Scene::start(&scene.folder);
+    greet.wait_for_note("joined again");
+    greet.wait_for_note("not registered again yet");
+    let mut command = scene.command(&["call", "com.example.greet"]);
+    let (_, _, complaints) = finished(command.env("RUST_LOG", "debug"));
+    assert!(complaints.contains("joined"), "{complaints}");
+}
+
+fn wait_until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let since = Instant::now();
     loop {
         if let Some(value) = condition() {
@@ -255,7 +410,7 @@ fn subscribers_follow_topics_across_a_restart_of_the_router() {
         scene.begin(&["subscribe", "com.example.tick", "com.example.tock", "--count", "2"], "subscribed");
     let publication = scene.good(&["publish", "com.example.tick", "1", "unit=s", "--acknowledge"]);
     let expected = format!(
-        r#"{{"topic":"com.example.tick","publication":{},"args":[1],"kwargs":{{"unit":"s"}}}}"#,
+        r#"{{"topic":"com.example.tick","publication":{},"details":{{"topic":"com.example.tick"}},"args":[1],"kwargs":{{"unit":"s"}}}}"#,
         publication.trim()
     );
     assert_eq!(all.line(), expected);
@@ -333,6 +488,8 @@ fn a_profile_keeps_what_nobody_wants_to_type() {
     let (code, _, complaints) = run(&publish);
     assert_eq!((code, &*complaints), (Some(0), ""));
     assert_eq!(run(&[&publish[..], &["--profile", "joe"]].concat()).0, Some(0));
+    // Who logs in otherwise than a profile says logs in by that alone.
+    assert_eq!(run(&[&publish[..], &["--authid", "joe", "--ticket", "joe-ticket"]].concat()).0, Some(0));
     // What is said counts more than what is written down.
     assert_eq!(run(&[&publish[..], &["--secret", "wrong"]].concat()).0, Some(1));
     let (code, _, complaints) = run(&[&publish[..], &["--profile", "jim"]].concat());
@@ -359,7 +516,7 @@ fn mistakes_are_one_clear_line() {
         (&["call", "x", "--key-file", "/nowhere"], 1, "cannot read /nowhere"),
         (&["publish", "x", "--eligible", "0"], 2, "a session ID is a number from 1 to 2^53"),
         (&["subscribe"], 2, "<TOPIC>"),
-        (&["register", "x", "--count", "0"], 1, "--count takes a number from 1"),
+        (&["register", "x", "--count", "0"], 2, "number would be zero for non-zero type"),
     ] {
         let (found, output, complaints) = scene.run(arguments);
         assert_eq!((found, &*output), (Some(code), ""), "{arguments:?}: {complaints}");
@@ -383,6 +540,16 @@ fn colours_are_for_terminals() {
     };
     assert!(terminal("env -u NO_COLOR").contains("\u{1b}["));
     assert!(!terminal("NO_COLOR=1").contains("\u{1b}["));
+    // Nobody gives orders to a terminal from afar; a pipe gets what there is.
+    let _evil =
+        scene.begin(&["register", "com.example.evil", "--answer", "\u{1b}]0;evil\u{7}\u{9b}m"], "registered");
+    let command = [env!("CARGO_BIN_EXE_trunkline"), "call", "com.example.evil"];
+    let mut on_terminal = Command::new("script");
+    on_terminal
+        .args(["-qec", &command.join(" "), "/dev/null"])
+        .env("TRUNKLINE_URL", format!("unix:{}", scene.folder.join("router.sock").display()));
+    assert_eq!(finished(&mut on_terminal).1, "\\u{1b}]0;evil\\u{7}\\u{9b}m\r\n");
+    assert_eq!(scene.good(&["call", "com.example.evil"]), "\u{1b}]0;evil\u{7}\u{9b}m\n");
     assert!(!scene.run(&["call", "com.example.nowhere"]).2.contains('\u{1b}'));
 }
 

@@ -9,6 +9,7 @@ mod init;
 mod keygen;
 mod manual;
 mod passwd;
+mod signals;
 mod start;
 
 use std::io::IsTerminal as _;
@@ -16,6 +17,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 /// Exit code of a command that could not do what it was asked to: an address in use, for example.
 const FAILED: u8 = 1;
@@ -50,7 +52,7 @@ Examples:
   trunkline call com.example.greet joe      call it, from another shell
 
 Log output goes to standard error. RUST_LOG says how much: RUST_LOG=debug shows every session,
-RUST_LOG=trunkline::audit=info only who joined and left. The default is info.
+RUST_LOG=trunkline::audit=info only who joined and left. The default is info of a router, and warn of clients.
 
 Exit codes: 0 went down in good order, or did what it was asked to; 1 could not start, was cut short, or failed;
 2 wrong arguments; 3 the configuration file cannot be used, and nothing was started; 4 a request of `call`, `publish`,
@@ -127,7 +129,7 @@ pub(crate) fn main() -> ExitCode {
             let refused = error.downcast_ref::<check::Refused>();
             let text = match refused {
                 Some(refused) => refused.to_text(std::io::stderr().is_terminal()),
-                None => format!("trunkline: {error:#}"),
+                None => printable(&format!("trunkline: {error:#}"), std::io::stderr().is_terminal()),
             };
             complain(&format!("{text}\n"));
             ExitCode::from(if refused.is_some() { INVALID } else { FAILED })
@@ -146,6 +148,28 @@ fn say(text: &str) {
 fn complain(text: &str) {
     use std::io::Write as _;
     std::io::stderr().write_all(text.as_bytes()).ok();
+}
+
+/// Has log output go to standard error: as much as `RUST_LOG` says, or else from that level on.
+fn log(level: &str) {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level)))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}
+
+/// Text of strangers as it may go to a terminal, which takes control characters for orders.
+fn printable(text: &str, is_for_terminal: bool) -> String {
+    let is_order = |char: char| is_for_terminal && char.is_control() && !matches!(char, '\n' | '\t');
+    text.chars().fold(String::with_capacity(text.len()), |mut printable, char| {
+        if is_order(char) {
+            printable.extend(char.escape_default());
+        } else {
+            printable.push(char);
+        }
+        printable
+    })
 }
 
 /// Writes a file that was not there. What cannot be written whole is not there afterwards either.

@@ -57,21 +57,25 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
         if disclose_me {
             call = call.disclose_me();
         }
+        // Whoever reads no further wants no more, and that is no failure.
         let work = async {
             if !progress {
-                return call.await;
+                let Raw(payload) = call.await?;
+                style.result(&payload, false).ok();
+                return Ok(());
             }
             let mut results = call.progressive_results::<Raw>().await?;
             while let Some(result) = results.next().await {
-                style.result(&result?.0);
+                if style.result(&result?.0, true).is_err() {
+                    return Ok(());
+                }
             }
-            results.result().await
+            let Raw(payload) = results.result().await?;
+            style.result(&payload, false).ok();
+            Ok(())
         };
-        match until_interrupted(&client, work).await {
-            Some(Ok(Raw(payload))) => {
-                style.result(&payload);
-                Ok(())
-            }
+        match until_interrupted(&client, work).await? {
+            Some(Ok(())) => Ok(()),
             Some(Err(error)) => Err(failed(error, &style)),
             None => anyhow::bail!("canceled"),
         }

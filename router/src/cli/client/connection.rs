@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
+use serde::Deserialize;
 use trunkline_client::{Client, Credential, SerializerId, Tls};
 
 use super::profile::Profile;
@@ -67,17 +68,30 @@ pub(super) struct Connection {
     profile: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Serializer {
+/// The serializers, as one names them.
+#[derive(Clone, Copy, Debug, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Serializer {
     Json,
     Msgpack,
     Cbor,
 }
 
 impl Connection {
+    /// Whether options or environment say how to log in.
+    fn has_credential(&self) -> bool {
+        let files = [&self.key_file, &self.certificate_file];
+        let secrets = [&self.ticket, &self.secret, &self.password, &self.cookie];
+        files.into_iter().any(Option::is_some) || secrets.into_iter().any(Option::is_some)
+    }
+
     /// Joins the realm.
     pub(super) async fn join(self) -> anyhow::Result<Client> {
-        let profile = Profile::find(self.profile.as_deref())?;
+        let mut profile = Profile::find(self.profile.as_deref())?;
+        let logs_in_otherwise = self.has_credential();
+        if logs_in_otherwise {
+            profile = profile.without_credentials();
+        }
         let url = self.url.or(profile.url).unwrap_or_else(|| URL.to_owned());
         let realm = self.realm.or(profile.realm).unwrap_or_else(|| REALM.to_owned());
         let mut builder =
@@ -86,6 +100,7 @@ impl Connection {
             builder = builder.authid(authid);
         }
         // The strongest first: the router takes the first that it can.
+        let is_certificate_named = self.certificate_file.is_some();
         let certificate = self.certificate_file.or(profile.certificate_file);
         let certificate_key = self.certificate_key_file.or(profile.certificate_key_file);
         let ca_file = self.ca_file.or(profile.ca_file);
@@ -106,7 +121,8 @@ impl Connection {
             }
             builder = builder.credential(key);
         }
-        if certificate.is_some() {
+        // A profile's is shown to the router in either case.
+        if is_certificate_named || (certificate.is_some() && !logs_in_otherwise) {
             builder = builder.credential(Credential::tls());
         }
         if let Some(password) = self.password.or(profile.password) {
@@ -123,7 +139,7 @@ impl Connection {
         if let Some(cookie) = self.cookie.or(profile.cookie) {
             builder = builder.header("Cookie", cookie).credential(Credential::cookie());
         }
-        if let Some(serializer) = self.serializer {
+        if let Some(serializer) = self.serializer.or(profile.serializer) {
             builder = builder.serializers([match serializer {
                 Serializer::Json => SerializerId::Json,
                 Serializer::Msgpack => SerializerId::MsgPack,

@@ -1,14 +1,15 @@
 //! Application data for people, and for scripts.
 
 use std::fmt::Write as _;
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style as Colour};
 use clap::Args;
-use trunkline_client::WampError;
-use trunkline_client::proto::{Payload, SerializerId, Value};
+use trunkline_client::proto::message::{Event as EventMessage, Message};
+use trunkline_client::proto::{Payload, SerializerId, SubscriptionId, Value};
+use trunkline_client::{Event, Raw, WampError};
 
-use crate::cli::{complain, say};
+use crate::cli::{complain, printable, say};
 
 /// How data is shown.
 #[derive(Clone, Debug, Args)]
@@ -26,46 +27,73 @@ const ERROR: Colour = AnsiColor::Red.on_default().bold();
 /// That text in that colour, if it is for a terminal of somebody who wants colours.
 fn coloured(colour: Colour, text: &str, is_terminal: bool) -> String {
     let is_wanted = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    if is_wanted { format!("{colour}{text}{colour:#}") } else { text.to_owned() }
+    let text = printable(text, is_terminal);
+    if is_wanted { format!("{colour}{text}{colour:#}") } else { text }
 }
 
 impl Style {
     /// Shows a result: a line for each argument, text as it is.
-    pub(super) fn result(&self, payload: &Payload) {
+    ///
+    /// # Errors
+    /// If nobody reads it.
+    pub(super) fn result(&self, payload: &Payload, is_progressive: bool) -> io::Result<()> {
         if self.json {
-            return say(&format!("{}\n", object(&[], payload)));
+            let head: &[_] = if is_progressive { &[("progress", true.into())] } else { &[] };
+            return print(object(head, payload) + "\n");
         }
         let is_terminal = std::io::stdout().is_terminal();
         let (args, kwargs) = values(payload);
         let mut text = String::new();
         for value in &args {
-            text += &format!("{}\n", shown(value));
+            text += &format!("{}\n", printable(&shown(value), is_terminal));
         }
         for (key, value) in &kwargs {
-            text += &format!("{}{}\n", coloured(KEY, &format!("{key}="), is_terminal), shown(value));
+            let value = printable(&shown(value), is_terminal);
+            text += &format!("{}{value}\n", coloured(KEY, &format!("{key}="), is_terminal));
         }
-        say(&text);
+        print(text)
     }
 
-    /// Shows something that happened at a URI, in one line.
-    pub(super) fn event(&self, kind: &str, uri: &str, number: Option<u64>, payload: &Payload) {
+    /// Shows an event in one line.
+    ///
+    /// # Errors
+    /// If nobody reads it.
+    pub(super) fn event(&self, event: Event<Raw>) -> io::Result<()> {
+        let (topic, publication, Raw(payload)) = (event.topic.clone(), event.publication, event.args.clone());
         if self.json {
-            let mut head = vec![(kind, Value::from(uri))];
-            if let Some(number) = number {
-                head.push(("publication", number.into()));
-            }
-            return say(&format!("{}\n", object(&head, payload)));
+            let head = [
+                ("topic", Value::from(&*topic)),
+                ("publication", publication.value().into()),
+                ("details", details(event)),
+            ];
+            return print(object(&head, &payload) + "\n");
         }
+        self.line(&topic, &payload)
+    }
+
+    /// Shows a call in one line.
+    ///
+    /// # Errors
+    /// If nobody reads it.
+    pub(super) fn invocation(&self, procedure: &str, payload: &Payload) -> io::Result<()> {
+        if self.json {
+            return print(object(&[("procedure", procedure.into())], payload) + "\n");
+        }
+        self.line(procedure, payload)
+    }
+
+    fn line(&self, uri: &str, payload: &Payload) -> io::Result<()> {
         let is_terminal = std::io::stdout().is_terminal();
         let (args, kwargs) = values(payload);
         let mut line = coloured(URI, uri, is_terminal);
         for value in &args {
-            write!(line, " {}", json(value)).ok();
+            write!(line, " {}", printable(&json(value), is_terminal)).ok();
         }
         for (key, value) in &kwargs {
-            write!(line, " {}{}", coloured(KEY, &format!("{key}="), is_terminal), json(value)).ok();
+            let value = printable(&json(value), is_terminal);
+            write!(line, " {}{value}", coloured(KEY, &format!("{key}="), is_terminal)).ok();
         }
-        say(&format!("{line}\n"));
+        print(line + "\n")
     }
 
     /// Shows an ERROR.
@@ -77,10 +105,10 @@ impl Style {
         let (args, kwargs) = values(error.payload());
         let mut line = coloured(ERROR, error.uri(), is_terminal);
         for value in &args {
-            write!(line, " {}", shown(value)).ok();
+            write!(line, " {}", printable(&shown(value), is_terminal)).ok();
         }
         for (key, value) in &kwargs {
-            write!(line, " {key}={}", json(value)).ok();
+            write!(line, " {}", printable(&format!("{key}={}", json(value)), is_terminal)).ok();
         }
         complain(&format!("{line}\n"));
     }
@@ -117,6 +145,32 @@ fn shown(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => json(other),
     }
+}
+
+/// The details of an event as the router sent them.
+fn details(event: Event<Raw>) -> Value {
+    let message = EventMessage {
+        // Only the details count.
+        subscription: SubscriptionId::from_bits(0),
+        publication: event.publication,
+        details: event.details,
+        payload: Payload::EMPTY,
+    };
+    let body = Message::from(message).encode(SerializerId::Json).unwrap_or_default();
+    match serde_json::from_slice(&body) {
+        Ok(Value::List(elements)) => elements.into_iter().nth(3).unwrap_or(Value::Null),
+        _ => Value::Null,
+    }
+}
+
+/// Writes to standard output.
+///
+/// # Errors
+/// If nobody reads it.
+fn print(text: String) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    output.write_all(text.as_bytes())?;
+    output.flush()
 }
 
 /// One JSON object of that head, and the arguments behind it.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 
+use super::connection::Serializer;
 use crate::cli::complain;
 
 /// The name of the profile that is used if none is named.
@@ -30,6 +31,7 @@ pub(super) struct Profile {
     pub(super) ca_file: Option<PathBuf>,
     pub(super) certificate_file: Option<PathBuf>,
     pub(super) certificate_key_file: Option<PathBuf>,
+    pub(super) serializer: Option<Serializer>,
 }
 
 impl Profile {
@@ -60,6 +62,11 @@ impl Profile {
             }
         }
         Ok(profile)
+    }
+
+    /// The same for whoever logs in otherwise. The certificate stays: a router may want one of every client.
+    pub(super) fn without_credentials(self) -> Self {
+        Self { key_file: None, ticket: None, secret: None, password: None, cookie: None, ..self }
     }
 
     /// Relative paths start from `folder`.

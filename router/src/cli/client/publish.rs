@@ -98,7 +98,7 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
                 publish.await.map(|()| None)
             }
         };
-        match until_interrupted(&client, work).await {
+        match until_interrupted(&client, work).await? {
             Some(Ok(publication)) => {
                 if let Some(publication) = publication {
                     style.named("publication", publication.value());

@@ -1,14 +1,10 @@
 //! `trunkline register`: a procedure that is a template, or a program.
 
-use std::io;
-use std::process::{ExitStatus, Stdio};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use anyhow::ensure;
 use clap::{Args, ValueEnum};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::process::{Child, Command};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use trunkline_client::proto::{Payload, SerializerId, Value};
 use trunkline_client::{Caller, InvocationPolicy, Procedure, Progress, Raw, WampError};
 
@@ -16,11 +12,7 @@ use super::connection::Connection;
 use super::output::{Style, json};
 use super::subscribe::tell_states;
 use super::template::{Filling, Template};
-use super::words::json_or_text;
-use super::{failed, run as run_to_end, until_interrupted};
-
-/// Octets of what a program may print in answer to one call.
-const OUTPUT_MAX: u64 = 16 * 1024 * 1024;
+use super::{failed, program, run as run_to_end, until_interrupted};
 
 /// What `trunkline register` takes.
 #[derive(Debug, Args)]
@@ -57,7 +49,7 @@ pub(in crate::cli) struct Arguments {
     concurrency: Option<usize>,
     /// End after that many calls
     #[arg(long, value_name = "CALLS")]
-    count: Option<usize>,
+    count: Option<NonZeroUsize>,
     #[command(flatten)]
     style: Style,
     #[command(flatten)]
@@ -74,8 +66,9 @@ Examples:
   trunkline register com.example.log --progress -- journalctl -n 100
 
 A program gets {\"procedure\": …, \"args\": […], \"kwargs\": {…}, \"caller\": …} on its standard input. What it prints is the
-result: JSON is taken as that, anything else as text. If it fails, the caller gets wamp.error.runtime_error with
-the last line of its standard error. It is killed when its call is canceled. Ctrl-C ends it all.";
+result: JSON is taken as that, other text as text, anything else as octets. If it fails, the caller gets
+wamp.error.runtime_error with the last line of its standard error. It is killed, with all that it started, when its call
+is canceled. Ctrl-C takes the procedure back and lets programs finish that run; another one ends them, too.";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Policy {
@@ -110,20 +103,19 @@ struct Answering {
     style: Style,
     /// Calls that are still to be answered, if they are counted.
     left: Option<Semaphore>,
-    answered: tokio::sync::Notify,
+    answered: Notify,
 }
 
 /// Registers the procedure, and answers calls.
 pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { procedure, answer, command, progress, style, connection, .. } = arguments;
-    ensure!(arguments.count != Some(0), "--count takes a number from 1");
     let answering = Arc::new(Answering {
         template: Template::parse(&answer),
         command,
         is_progressive: progress,
         style: style.clone(),
-        left: arguments.count.map(Semaphore::new),
-        answered: tokio::sync::Notify::new(),
+        left: arguments.count.map(|count| Semaphore::new(count.get())),
+        answered: Notify::new(),
     });
     run_to_end(async {
         let client = connection.join().await?;
@@ -159,7 +151,7 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
                 () = tell_states(&client, &style) => Err(trunkline_client::Error::Closed),
             }
         };
-        match until_interrupted(&client, watched).await {
+        match until_interrupted(&client, watched).await? {
             Some(Err(error)) => Err(failed(error, &style)),
             // Ctrl-C is how it ends.
             Some(Ok(())) | None => Ok(()),
@@ -189,97 +181,28 @@ impl Answering {
             let Ok(place) = left.try_acquire() else { return Err(WampError::runtime("no more calls")) };
             place.forget();
         }
-        self.style.event("procedure", &procedure, None, &payload);
+        let _end = EndOfCall(&self.answered);
+        // The call is answered even if nobody reads that; and if somebody reads slowly, only the call waits.
+        tokio::task::block_in_place(|| self.style.invocation(&procedure, &payload)).ok();
         let (args, kwargs) = payload.values().map_err(WampError::invalid_argument)?;
-        let answer = if self.command.is_empty() {
+        if self.command.is_empty() {
             let filling = Filling { procedure, args, kwargs };
             let missing = |name| WampError::invalid_argument(format!("there is no argument {name:?}"));
             self.template.fill(&filling).map(result).map_err(missing)
         } else {
-            self.run(&question(procedure, args, kwargs, &caller), &progress).await
-        };
-        self.answered.notify_one();
-        answer
-    }
-
-    /// Runs the program for one call. It is killed if this is dropped.
-    async fn run(&self, question: &str, progress: &Progress<Raw>) -> Result<Raw, WampError> {
-        let Some((program, arguments)) = self.command.split_first() else {
-            return Err(WampError::runtime("there is no program"));
-        };
-        let mut process = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| WampError::runtime(format!("cannot run {program}: {error}")))?;
-        let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
-        let mut process = Program(Some(process));
-        let ask = async {
-            if let Some(mut stdin) = stdin {
-                // A program that does not read is no mistake.
-                stdin.write_all(question.as_bytes()).await.ok();
-            }
-        };
-        let read = async {
-            let Some(stdout) = stdout else { return Ok(String::new()) };
-            let mut output = BufReader::new(stdout.take(OUTPUT_MAX));
-            let mut text = String::new();
-            if !self.is_progressive {
-                output.read_to_string(&mut text).await.map_err(WampError::runtime)?;
-                return Ok(text);
-            }
-            let mut line = String::new();
-            while output.read_line(&mut line).await.map_err(WampError::runtime)? > 0 {
-                let last = std::mem::replace(&mut text, std::mem::take(&mut line));
-                if !last.is_empty() {
-                    progress.send(result(json_or_text(last.trim_end()))).await?;
-                }
-            }
-            Ok(text)
-        };
-        let complaints = async {
-            let mut text = Vec::new();
-            if let Some(stderr) = stderr {
-                stderr.take(OUTPUT_MAX).read_to_end(&mut text).await.ok();
-            }
-            String::from_utf8_lossy(&text).into_owned()
-        };
-        let ((), text, complaints): ((), Result<String, WampError>, String) =
-            futures_util::future::join3(ask, read, complaints).await;
-        let text = text?;
-        let status = process.wait().await.map_err(WampError::runtime)?;
-        if !status.success() {
-            let last = complaints.lines().rev().find(|line| !line.trim().is_empty());
-            let reason = last.map_or_else(|| format!("{program} ended with {status}"), str::to_owned);
-            return Err(WampError::runtime(reason));
-        }
-        Ok(result(json_or_text(text.trim_end_matches(['\n', '\r']))))
-    }
-}
-
-/// A program that is killed if nobody waits for it any more. tokio does that, too, but leaves a zombie behind.
-struct Program(Option<Child>);
-
-impl Program {
-    async fn wait(&mut self) -> io::Result<ExitStatus> {
-        match &mut self.0 {
-            Some(process) => {
-                let status = process.wait().await;
-                self.0 = None;
-                status
-            }
-            None => Err(io::ErrorKind::NotFound.into()),
+            let question = question(procedure, args, kwargs, &caller);
+            let progress = Some(&progress).filter(|_| self.is_progressive);
+            program::run(&self.command, &question, progress).await
         }
     }
 }
 
-impl Drop for Program {
+/// Tells that a call was answered, or canceled.
+struct EndOfCall<'a>(&'a Notify);
+
+impl Drop for EndOfCall<'_> {
     fn drop(&mut self) {
-        if let Some(mut process) = self.0.take() {
-            tokio::spawn(async move { process.kill().await });
-        }
+        self.0.notify_one();
     }
 }
 
@@ -300,7 +223,7 @@ fn question(procedure: String, args: Vec<Value>, kwargs: Vec<(String, Value)>, c
 }
 
 /// The one argument of a result; null is none.
-fn result(value: Value) -> Raw {
+pub(super) fn result(value: Value) -> Raw {
     let args = if value == Value::Null { Vec::new() } else { vec![value] };
     Raw(Payload::new(SerializerId::Cbor, &args, &[]))
 }

@@ -67,8 +67,10 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
             while left != Some(0) {
                 match events.next().await {
                     Some(Ok(event)) => {
-                        let publication = Some(event.publication.value());
-                        style.event("topic", &event.topic, publication, &event.args.0);
+                        if style.event(event).is_err() {
+                            // Nobody reads any further: of `head`, that is the good end.
+                            return Ok(());
+                        }
                         left = left.map(|left| left - 1);
                     }
                     Some(Err(EventError::Lagged(events))) => style.note(&format!("{events} events left out")),
@@ -84,7 +86,7 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
                 () = tell_states(&client, &style) => Err(Error::Closed),
             }
         };
-        match until_interrupted(&client, watched).await {
+        match until_interrupted(&client, watched).await? {
             Some(Err(error)) => Err(failed(error, &style)),
             // Ctrl-C is how it ends.
             Some(Ok(())) | None => Ok(()),
@@ -96,13 +98,16 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
 pub(super) async fn tell_states(client: &Client, style: &Style) {
     let mut states = client.states();
     let mut is_away = false;
+    let mut session = client.joined().map(|joined| joined.session);
     while let Some(state) = states.next().await {
         match state {
             State::Waiting { ended, .. } if !is_away => {
                 is_away = true;
                 style.note(&ended.to_string());
             }
-            State::Joined(_) if is_away => {
+            // A short absence may have been skipped.
+            State::Joined(joined) if session != Some(joined.session) => {
+                session = Some(joined.session);
                 is_away = false;
                 style.note("joined again");
             }

@@ -13,7 +13,7 @@ use trunkline_client::proto::{Payload, SerializerId, Value};
 #[derive(Clone, Debug, Args)]
 pub(super) struct Words {
     /// Positional arguments, and keyword arguments as NAME=VALUE. What is JSON is taken as that, anything else as text
-    #[arg(value_name = "ARG")]
+    #[arg(value_name = "ARG", allow_negative_numbers = true)]
     words: Vec<String>,
     /// Take every value as text, whatever it looks like
     #[arg(long, short)]
@@ -63,7 +63,11 @@ fn is_name(name: &str) -> bool {
 
 /// A value as JSON, or the word itself.
 pub(super) fn json_or_text(word: &str) -> Value {
-    serde_json::from_str(word).map_or_else(|_| word.into(), octets)
+    match word.parse::<i128>() {
+        // serde_json would round it. What JSON writes otherwise, such as 007, is text.
+        Ok(number) if number.to_string() == word => Value::Integer(number),
+        _ => serde_json::from_str(word).map_or_else(|_| word.into(), octets),
+    }
 }
 
 /// The arguments in one JSON text.
@@ -121,6 +125,9 @@ mod tests {
             [2.into(), "two".into(), "2".into(), list, true.into(), (-0.5).into(), "".into(), octets]
         );
         assert!(kwargs.is_empty());
+        let (args, _) = words(&["12345678901234567890123", "-5", "007", "+7", "-0"]);
+        let [large, small] = [12_345_678_901_234_567_890_123, -5].map(Value::Integer);
+        assert_eq!(args, [large, small, "007".into(), "+7".into(), (-0.0).into()]);
     }
 
     #[test]
