@@ -18,7 +18,8 @@ use tokio::sync::Notify;
 use wamp_proto::dict::CallOptions;
 use wamp_proto::message::{Call, Goodbye};
 use wamp_proto::{
-    Payload, PublicationId, RequestId, SerializerId, SessionId, Uri, Value, Violation, error_uri,
+    Payload, PublicationId, RegistrationId, RequestId, SerializerId, SessionId, Uri, Value, Violation,
+    error_uri,
 };
 
 use crate::authentication::{Login, authprovider};
@@ -290,9 +291,13 @@ impl RealmDriver {
         })
     }
 
-    /// Whether a member is among those who are called for that procedure.
-    pub(crate) fn is_callee(&self, member: RecipientKey, procedure: &str) -> bool {
-        self.realm.is_callee(member, procedure)
+    /// The registration that a CALL of that procedure goes to, and whether that member is a callee of it.
+    pub(crate) fn registration(
+        &self,
+        procedure: &str,
+        member: RecipientKey,
+    ) -> Option<(RegistrationId, bool)> {
+        self.realm.registration(procedure, member)
     }
 
     /// Answers a CALL that a member canceled before it was routed.
