@@ -80,7 +80,7 @@ pub(crate) enum NotJoined {
     Retired,
     /// Another member has the ID that the session was told.
     Taken,
-    /// The log-in behind it is over since it was looked up.
+    /// The log-in behind it was revoked since it was looked up.
     Revoked,
 }
 
@@ -190,7 +190,7 @@ impl RealmDriver {
             return Err(why);
         }
         // Under the guard: whoever kills the log-in's sessions finds this one among them, or came before.
-        if login.is_some_and(|login| login.is_over()) {
+        if login.is_some_and(|login| login.is_revoked()) {
             return Err(NotJoined::Revoked);
         }
         let session = loop {
@@ -654,7 +654,7 @@ mod tests {
         let identity = |session| Identity { session, ..victim(&driver) };
         let admitted = driver.admit(None, Some(&login), identity).expect("a member");
         ask(&mut watcher, &format!(r#"[48,2,{{}},"wamp.session.kill",[{}]]"#, admitted.session));
-        assert!(login.is_over());
+        assert!(login.is_revoked());
         // Another tab of the browser was on its way in.
         assert_eq!(driver.join(None, Some(&login), identity).map(|_| ()), Err(NotJoined::Revoked));
     }
