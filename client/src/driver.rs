@@ -71,7 +71,13 @@ pub(crate) async fn start(plan: Plan) -> Result<Client, ConnectError> {
     let mut attempt = 0;
     let connection = loop {
         match driver.connect().await {
-            Ok(connection) => break connection,
+            Ok(mut connection) => {
+                // There is nothing to wait for in a first session.
+                if let Some(joined) = connection.joined.take() {
+                    driver.states.send_replace(joined);
+                }
+                break connection;
+            }
             Err(error) => {
                 attempt += 1;
                 let is_patient = driver.plan.waits_for_router && error.is_passing();
@@ -135,8 +141,15 @@ impl Driver {
         }
         let joined = Joined::new(&identity.realm, &welcome, serializer);
         tracing::debug!(session = %joined.session, realm = joined.realm, "joined");
-        self.states.send_replace(State::Joined(Arc::new(joined)));
-        Ok(Connection { transport, session, needs_flush: false, was_refused: false, is_closing: false })
+        let joined = Some(State::Joined(Arc::new(joined)));
+        Ok(Connection {
+            transport,
+            session,
+            joined,
+            needs_flush: false,
+            was_refused: false,
+            is_closing: false,
+        })
     }
 
     async fn run(mut self, mut connection: Connection) {
@@ -201,6 +214,9 @@ impl Driver {
                 () = over(&mut goodbye) => break Ended::Left,
                 step = std::future::poll_fn(|cx| connection.poll(cx, &mut self.commands)) => match step {
                     Step::Ended(ended) => break ended,
+                    Step::Restored(joined) => {
+                        self.states.send_replace(joined);
+                    }
                     Step::Refused => restore = Some(Box::pin(sleep(RESTORE_DELAY))),
                     Step::Closing => goodbye = Some(Box::pin(sleep(GOODBYE_TIMEOUT))),
                 },
@@ -249,6 +265,8 @@ async fn over(time: &mut Option<Pin<Box<Sleep>>>) {
 struct Connection {
     transport: Box<dyn Transport>,
     session: Session,
+    /// The state to be told once the session has what an earlier one had.
+    joined: Option<State>,
     needs_flush: bool,
     was_refused: bool,
     is_closing: bool,
@@ -258,6 +276,8 @@ enum Step {
     Ended(Ended),
     /// The router did not take again what an earlier session had.
     Refused,
+    /// The router answered for all that an earlier session had.
+    Restored(State),
     /// GOODBYE goes out.
     Closing,
 }
@@ -296,6 +316,9 @@ impl Connection {
             match self.write(cx) {
                 Ok(wrote) => moved |= wrote,
                 Err(error) => return Poll::Ready(Step::Ended(Ended::Lost(Some(Arc::new(error))))),
+            }
+            if let Some(joined) = self.joined.take_if(|_| !self.session.is_restoring()) {
+                return Poll::Ready(Step::Restored(joined));
             }
             if self.session.is_to_restore() && !std::mem::replace(&mut self.was_refused, true) {
                 return Poll::Ready(Step::Refused);

@@ -84,3 +84,8 @@ pub use transport::{Transport, TransportError};
 pub use wamp_proto as proto;
 pub use wamp_proto::dict::InvocationPolicy;
 pub use wamp_proto::{PublicationId, SerializerId, SessionId};
+
+/// Keeps the code of the crate's front page compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

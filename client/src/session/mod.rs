@@ -242,6 +242,11 @@ impl Session {
         self.standing.restore(&mut self.protocol, &mut self.wire);
     }
 
+    /// Whether the router still has to answer for what an earlier session had.
+    pub(crate) fn is_restoring(&self) -> bool {
+        self.standing.is_restoring()
+    }
+
     /// Whether the router refused to subscribe or register again what an earlier session had.
     pub(crate) fn is_to_restore(&self) -> bool {
         self.standing.is_to_restore()
