@@ -36,21 +36,32 @@ struct Scene {
 impl Scene {
     /// With a router of that configuration, in which `ADDRESS` is where it listens.
     fn new(name: &str, configuration: &str) -> Self {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("shell-{name}"));
-        std::fs::remove_dir_all(&folder).ok();
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Self::folder(name);
         let address = format!("unix:{}", folder.join("router.sock").display());
         std::fs::write(folder.join("trunkline.toml"), configuration.replace("ADDRESS", &address)).unwrap();
         let router = Self::start(&folder);
         Self { folder, router }
     }
 
+    /// An empty folder.
+    fn folder(name: &str) -> PathBuf {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("shell-{name}"));
+        std::fs::remove_dir_all(&folder).ok();
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
     fn start(folder: &Path) -> Process {
+        Self::start_and_read(folder).0
+    }
+
+    /// The same, with what it printed.
+    fn start_and_read(folder: &Path) -> (Process, Vec<String>) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline"));
         command.args(["start", "--config"]).arg(folder.join("trunkline.toml")).env("RUST_LOG", "off");
         let router = Process::start(&mut command);
-        router.wait_for("Ctrl-C stops the router.");
-        router
+        let printed = router.lines_up_to("Ctrl-C stops the router.");
+        (router, printed)
     }
 
     /// The executable with these arguments, in an environment of its own.
@@ -115,8 +126,9 @@ impl Process {
         self.lines.recv_timeout(DEADLINE).expect("a line")
     }
 
-    fn wait_for(&self, text: &str) {
-        while !self.line().contains(text) {}
+    /// What it prints before that line.
+    fn lines_up_to(&self, last: &str) -> Vec<String> {
+        std::iter::repeat_with(|| self.line()).take_while(|line| line != last).collect()
     }
 
     fn wait_for_note(&self, text: &str) {
@@ -359,9 +371,9 @@ async fn a_slow_reader_keeps_its_session_and_hears_what_was_left_out() {
     assert_eq!(notes.recv_timeout(DEADLINE).unwrap(), "subscribed");
     let url = format!("unix:{}", scene.folder.join("router.sock").display());
     let client = trunkline_client::connect(&url, "realm1").await.unwrap();
-    // A pipe holds 64 KiB, and the client 1,024 events.
-    let long = "a".repeat(1000);
-    for _ in 0..3000 {
+    // More than the router keeps for a session that is not read, the pipe and the client together.
+    let long = "a".repeat(4000);
+    for _ in 0..2000 {
         client.publish("com.example.tick", &*long).acknowledge().await.unwrap();
     }
     let output = lines(child.stdout.take().unwrap());
@@ -469,6 +481,123 @@ fn every_method_logs_in_and_wrong_credentials_do_not() {
         assert!(complaints.starts_with("trunkline: cannot join realm1 at unix:"), "{complaints}");
         assert!(complaints.contains("the router refuses: wamp.error.") && !complaints.contains("wrong"));
     }
+}
+
+/// Listens on two ports: TLS, for clients with certificates and without, and WebSocket with cookies.
+const LOG_INS: &str = r#"
+[authentication]
+router_key = "0909090909090909090909090909090909090909090909090909090909090909"
+[[listeners]]
+addresses = ["127.0.0.1:0"]
+[listeners.tls]
+certificate_file = "router.pem"
+key_file = "router-key.pem"
+client_ca_file = "ca.pem"
+[[listeners]]
+addresses = ["127.0.0.1:0"]
+[listeners.cookie]
+[[realms]]
+name = "realm1"
+[[realms.roles]]
+name = "user"
+[[realms.roles.permissions]]
+uri = "com.example."
+match = "prefix"
+allow = ["publish"]
+[[realms.principals]]
+authid = "carol"
+role = "user"
+certificates = ["dns:carol.example"]
+[[realms.principals]]
+authid = "kate"
+role = "user"
+cryptosign = ["KATE"]
+[[realms.principals]]
+authid = "joe"
+role = "user"
+tickets = ["$argon2id$v=19$m=19456,t=2,p=1$YTqxqnvQsvmgVbvA2wrntw$AEJ0sJHGDWCQkyx+xrtU10v2NZTYq9OpJdpwMdUWOKc"]
+"#;
+
+#[test]
+fn a_certificate_a_bound_key_and_a_cookie_log_in() {
+    use wamp_proto::auth::cryptosign::{public_key, to_hex};
+    let folder = Scene::folder("tls");
+    let write = |name: &str, content: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap();
+    let issue = |name: &str, host: &str| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new([host.to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &authority).unwrap();
+        let certificate = write(&format!("{name}.pem"), &certificate.pem());
+        (certificate, write(&format!("{name}-key.pem"), &key.serialize_pem()))
+    };
+    issue("router", "localhost");
+    let (certificate, certificate_key) = issue("carol", "carol.example");
+    let ca = write("ca.pem", &authority.pem());
+    let seed = write("kate.seed", &to_hex(&[7; 32]));
+    write("trunkline.toml", &LOG_INS.replace("KATE", &to_hex(&public_key(&[7; 32]))));
+    let (router, printed) = Scene::start_and_read(&folder);
+    let mut ports = printed.iter().filter_map(|line| line.trim().strip_prefix("Address     127.0.0.1:"));
+    let [tls, plain] = [ports.next().unwrap(), ports.next().unwrap()];
+    let (wss, rss) = (format!("wss://localhost:{tls}/ws"), format!("rss://localhost:{tls}"));
+    let ws = format!("ws://127.0.0.1:{plain}/ws");
+    let scene = Scene { folder, router };
+    let publish = |url: &str, options: &[&str]| {
+        let arguments = ["publish", "com.example.tick", "--acknowledge", "--url", url];
+        let (code, _, complaints) = scene.run(&[&arguments[..], options].concat());
+        (code, complaints)
+    };
+    let good = (Some(0), String::new());
+    let refused = |url: &str, options: &[&str], why: &str| {
+        let (code, complaints) = publish(url, options);
+        assert_eq!(code, Some(1));
+        assert!(complaints.contains(why), "{complaints}");
+    };
+
+    let carol =
+        ["--ca-file", &ca, "--certificate-file", &certificate, "--certificate-key-file", &certificate_key];
+    assert_eq!(publish(&wss, &carol), good);
+    assert_eq!(publish(&rss, &carol), good);
+    refused(&wss, &[], "nobody whom we trust signed it");
+    refused(&wss, &["--ca-file", &ca], "the router refuses: ");
+
+    let key = to_hex(&public_key(&[9; 32]));
+    let kate = ["--ca-file", &ca, "--authid", "kate", "--key-file", &seed, "--bind-channel", "--router-key"];
+    assert_eq!(publish(&wss, &[&kate[..], &[&key]].concat()), good);
+    let other = to_hex(&public_key(&[8; 32]));
+    refused(&wss, &[&kate[..], &[&other]].concat(), "cannot join realm1");
+    refused(&ws, &[&kate[..], &[&key]].concat(), "there is no TLS channel to bind to");
+
+    let cookie = cookie_of_joe(plain.parse().unwrap());
+    assert_eq!(publish(&ws, &["--cookie", &cookie]), good);
+    refused(&ws, &["--cookie", "cbtid=1"], "the router refuses: ");
+}
+
+/// Logs in as a browser does, at that port, and returns the cookie that it got.
+#[tokio::main(flavor = "current_thread")]
+async fn cookie_of_joe(port: u16) -> String {
+    use futures_util::{SinkExt as _, StreamExt as _};
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+    let mut request = format!("ws://127.0.0.1:{port}/ws").into_client_request().unwrap();
+    request.headers_mut().insert("Sec-WebSocket-Protocol", "wamp.2.json".parse().unwrap());
+    let socket = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let (mut socket, response) = tokio_tungstenite::client_async(request, socket).await.unwrap();
+    for (message, answer) in [
+        (r#"[1,"realm1",{"roles":{"caller":{}},"authmethods":["ticket"],"authid":"joe"}]"#, "[4,"),
+        (r#"[5,"joe-ticket",{}]"#, "[2,"),
+    ] {
+        socket.send(message.into()).await.unwrap();
+        let text = socket.next().await.unwrap().unwrap().into_text().unwrap();
+        assert!(text.starts_with(answer), "{text}");
+    }
+    let set = response.headers().get("Set-Cookie").unwrap().to_str().unwrap();
+    set.split(';').next().unwrap().to_owned()
 }
 
 #[test]

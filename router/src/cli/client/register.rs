@@ -101,9 +101,10 @@ struct Answering {
     command: Vec<String>,
     is_progressive: bool,
     style: Style,
-    /// Calls that are still to be answered, if they are counted.
+    /// Calls that are still to be taken, if they are counted.
     left: Option<Semaphore>,
-    answered: Notify,
+    /// A call was counted.
+    taken: Notify,
 }
 
 /// Registers the procedure, and answers calls.
@@ -115,7 +116,7 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
         is_progressive: progress,
         style: style.clone(),
         left: arguments.count.map(|count| Semaphore::new(count.get())),
-        answered: Notify::new(),
+        taken: Notify::new(),
     });
     run_to_end(async {
         let client = connection.join().await?;
@@ -160,13 +161,14 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 impl Answering {
+    /// Waits until no more calls are taken. Those that were may still run: leaving lets them finish.
     async fn wait_for_the_last(&self) {
         loop {
-            let answered = self.answered.notified();
+            let taken = self.taken.notified();
             if self.left.as_ref().is_some_and(|left| left.available_permits() == 0) {
                 return;
             }
-            answered.await;
+            taken.await;
         }
     }
 
@@ -180,8 +182,8 @@ impl Answering {
         if let Some(left) = &self.left {
             let Ok(place) = left.try_acquire() else { return Err(WampError::runtime("no more calls")) };
             place.forget();
+            self.taken.notify_one();
         }
-        let _end = EndOfCall(&self.answered);
         // The call is answered even if nobody reads that; and if somebody reads slowly, only the call waits.
         tokio::task::block_in_place(|| self.style.invocation(&procedure, &payload)).ok();
         let (args, kwargs) = payload.values().map_err(WampError::invalid_argument)?;
@@ -194,15 +196,6 @@ impl Answering {
             let progress = Some(&progress).filter(|_| self.is_progressive);
             program::run(&self.command, &question, progress).await
         }
-    }
-}
-
-/// Tells that a call was answered, or canceled.
-struct EndOfCall<'a>(&'a Notify);
-
-impl Drop for EndOfCall<'_> {
-    fn drop(&mut self) {
-        self.0.notify_one();
     }
 }
 
