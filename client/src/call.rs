@@ -19,6 +19,7 @@ use crate::client::{Shared, checked};
 use crate::command::{Command, Key, NewCall};
 use crate::error::Error;
 use crate::guard::Guard;
+use crate::passthru::Passthru;
 use crate::payload::{FromPayload, IntoPayload};
 
 /// Progressive results that wait to be taken; if there are more, the call is canceled ([`Error::Overrun`]).
@@ -34,6 +35,7 @@ pub struct Call<T> {
     payload: Result<Payload, EncodeError>,
     options: CallOptions,
     timeout: Option<Duration>,
+    passthru: Option<Passthru>,
     type_of_result: PhantomData<fn() -> T>,
 }
 
@@ -46,6 +48,7 @@ impl<T: FromPayload> Call<T> {
             payload,
             options: CallOptions::default(),
             timeout: None,
+            passthru: None,
             type_of_result: PhantomData,
         }
     }
@@ -65,7 +68,14 @@ impl<T: FromPayload> Call<T> {
         self
     }
 
-    /// Sets options for which there is no method of its own, such as routing keys and those of payload passthru mode.
+    /// Packs the arguments, so that no router looks into them. The call fails with [`Error::Feature`] where the router does
+    /// not pass them on (PPT-06).
+    pub fn passthru(mut self, passthru: Passthru) -> Self {
+        self.passthru = Some(passthru);
+        self
+    }
+
+    /// Sets options for which there is no method of its own, such as routing keys.
     pub fn options(mut self, set: impl FnOnce(&mut CallOptions)) -> Self {
         set(&mut self.options);
         self
@@ -142,7 +152,8 @@ impl<T: FromPayload> Call<T> {
         let (answer, receiver) = oneshot::channel();
         let key = self.shared.new_key();
         let options = self.options.into();
-        let call = NewCall { key, procedure, options, payload: self.payload?, answer, progress };
+        let (payload, passthru) = (self.payload?, self.passthru);
+        let call = NewCall { key, procedure, options, payload, answer, passthru, progress };
         self.shared.send(Command::Call(Box::new(call))).await?;
         Ok(OpenCall { answer: receiver, guard: Guard::new(self.shared, key, cancel) })
     }

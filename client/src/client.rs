@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use futures_util::Stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -193,6 +193,7 @@ pub(crate) struct Shared {
     pub(crate) places: Arc<Semaphore>,
     serializer: AtomicU8,
     send_max_bytes: AtomicUsize,
+    passes_events: AtomicBool,
     keys: AtomicU64,
     state: watch::Receiver<State>,
     /// The application wants to leave.
@@ -215,6 +216,7 @@ impl Shared {
             places: Arc::new(Semaphore::new(COMMANDS_MAX)),
             serializer: AtomicU8::new(serializer as u8),
             send_max_bytes: AtomicUsize::new(usize::MAX),
+            passes_events: AtomicBool::new(false),
             keys: AtomicU64::new(0),
             state,
             leave: CancellationToken::new(),
@@ -231,14 +233,20 @@ impl Shared {
     }
 
     /// The terms of a new session.
-    pub(crate) fn set_terms(&self, serializer: SerializerId, send_max_bytes: usize) {
+    pub(crate) fn set_terms(&self, serializer: SerializerId, send_max_bytes: usize, passes_events: bool) {
         self.serializer.store(serializer as u8, Ordering::Relaxed);
         self.send_max_bytes.store(send_max_bytes, Ordering::Relaxed);
+        self.passes_events.store(passes_events, Ordering::Relaxed);
     }
 
     /// Octets of the longest message that the router takes, as far as it is known.
     pub(crate) fn send_max_bytes(&self) -> usize {
         self.send_max_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether the router passes packed events on (PPT-06), as far as it is known.
+    pub(crate) fn passes_events(&self) -> bool {
+        self.passes_events.load(Ordering::Relaxed)
     }
 
     pub(crate) fn new_key(&self) -> Key {

@@ -7,6 +7,7 @@ use wamp_proto::{Payload, PublicationId, RequestId, Uri};
 use crate::error::{Error, WampError};
 use crate::event::EventSender;
 use crate::invocation::Run;
+use crate::passthru::Passthru;
 
 /// Where the answer to a request goes.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -81,6 +82,8 @@ pub(crate) struct NewCall {
     pub(crate) options: Dict<CallOptions>,
     pub(crate) payload: Payload,
     pub(crate) answer: Reply<Payload>,
+    /// How its arguments, and those of further parts, are packed.
+    pub(crate) passthru: Option<Passthru>,
     /// Where progressive results go, if the caller wants them.
     pub(crate) progress: Option<mpsc::Sender<Payload>>,
 }
@@ -89,6 +92,7 @@ pub(crate) struct NewPublication {
     pub(crate) topic: Uri,
     pub(crate) options: Dict<PublishOptions>,
     pub(crate) payload: Payload,
+    pub(crate) passthru: Option<Passthru>,
     /// Told the publication, if it is to be acknowledged.
     pub(crate) published: Option<Reply<PublicationId>>,
 }

@@ -71,7 +71,13 @@ pub(crate) async fn start(plan: Plan) -> Result<Client, ConnectError> {
     let mut attempt = 0;
     let connection = loop {
         match driver.connect().await {
-            Ok(connection) => break connection,
+            Ok(mut connection) => {
+                // There is nothing to wait for in a first session.
+                if let Some(joined) = connection.joined.take() {
+                    driver.states.send_replace(joined);
+                }
+                break connection;
+            }
             Err(error) => {
                 attempt += 1;
                 let is_patient = driver.plan.waits_for_router && error.is_passing();
@@ -126,17 +132,24 @@ impl Driver {
         let (opened, protocol, welcome) =
             tokio::time::timeout(*timeout, attempt).await.or(Err(ConnectError::Timeout))??;
         let Opened { transport, serializer, send_max_bytes, .. } = opened;
-        if let Some(shared) = self.shared.upgrade() {
-            shared.set_terms(serializer, send_max_bytes);
-        }
         let standing = std::mem::take(&mut self.standing);
         let roles = welcome.details.roles.clone().unwrap_or_default();
         let terms = Terms { serializer, send_max_bytes };
         let session = Session::new(protocol, terms, roles, standing, self.shared.clone());
+        if let Some(shared) = self.shared.upgrade() {
+            shared.set_terms(serializer, send_max_bytes, session.passes_events());
+        }
         let joined = Joined::new(&identity.realm, &welcome, serializer);
         tracing::debug!(session = %joined.session, realm = joined.realm, "joined");
-        self.states.send_replace(State::Joined(Arc::new(joined)));
-        Ok(Connection { transport, session, needs_flush: false, was_refused: false, is_closing: false })
+        let joined = Some(State::Joined(Arc::new(joined)));
+        Ok(Connection {
+            transport,
+            session,
+            joined,
+            needs_flush: false,
+            was_refused: false,
+            is_closing: false,
+        })
     }
 
     async fn run(mut self, mut connection: Connection) {
@@ -201,6 +214,9 @@ impl Driver {
                 () = over(&mut goodbye) => break Ended::Left,
                 step = std::future::poll_fn(|cx| connection.poll(cx, &mut self.commands)) => match step {
                     Step::Ended(ended) => break ended,
+                    Step::Restored(joined) => {
+                        self.states.send_replace(joined);
+                    }
                     Step::Refused => restore = Some(Box::pin(sleep(RESTORE_DELAY))),
                     Step::Closing => goodbye = Some(Box::pin(sleep(GOODBYE_TIMEOUT))),
                 },
@@ -249,6 +265,8 @@ async fn over(time: &mut Option<Pin<Box<Sleep>>>) {
 struct Connection {
     transport: Box<dyn Transport>,
     session: Session,
+    /// The state to be told once the session has what an earlier one had.
+    joined: Option<State>,
     needs_flush: bool,
     was_refused: bool,
     is_closing: bool,
@@ -258,6 +276,8 @@ enum Step {
     Ended(Ended),
     /// The router did not take again what an earlier session had.
     Refused,
+    /// The router answered for all that an earlier session had.
+    Restored(State),
     /// GOODBYE goes out.
     Closing,
 }
@@ -274,6 +294,7 @@ impl Connection {
             for work in self.session.take_work() {
                 tokio::spawn(work);
             }
+            let mut is_drained = false;
             while self.session.outgoing().len() < OUTGOING_MAX {
                 match commands.poll_recv(cx) {
                     Poll::Ready(Some(envelope)) => self.session.command(envelope.command),
@@ -281,14 +302,23 @@ impl Connection {
                         self.session.say_goodbye(true);
                         break;
                     }
-                    Poll::Pending => break,
+                    Poll::Pending => {
+                        is_drained = true;
+                        break;
+                    }
                 }
                 moved = true;
             }
-            self.session.say_goodbye(false);
+            // What was asked for before the application left still goes out.
+            if is_drained {
+                self.session.say_goodbye(false);
+            }
             match self.write(cx) {
                 Ok(wrote) => moved |= wrote,
                 Err(error) => return Poll::Ready(Step::Ended(Ended::Lost(Some(Arc::new(error))))),
+            }
+            if let Some(joined) = self.joined.take_if(|_| !self.session.is_restoring()) {
+                return Poll::Ready(Step::Restored(joined));
             }
             if self.session.is_to_restore() && !std::mem::replace(&mut self.was_refused, true) {
                 return Poll::Ready(Step::Refused);

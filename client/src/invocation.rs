@@ -20,6 +20,7 @@ use wamp_proto::{Payload, RequestId, SerializerId, SessionId, Uri, error_uri};
 use crate::client::Shared;
 use crate::command::{Answer, Command, SessionToken};
 use crate::error::{Error, WampError};
+use crate::passthru::Passthru;
 use crate::payload::{ArgsKwargs, FromPayload, IntoPayload, Kwargs, NotDecoded, Raw};
 
 /// One invocation of a procedure; parameters of handlers are taken out of it by [`FromInvocation`].
@@ -307,6 +308,8 @@ pub(crate) struct Run {
         Arc<dyn Fn(Invocation) -> BoxFuture<'static, Result<Payload, WampError>> + Send + Sync>,
     /// How many run at once, where that is limited (CON-01): the router may not know, or not mind.
     pub(crate) places: Option<Arc<Semaphore>>,
+    /// How its answers are packed.
+    pub(crate) passthru: Option<Passthru>,
 }
 
 impl Run {

@@ -48,6 +48,7 @@ mod event;
 mod guard;
 mod invocation;
 mod login;
+mod passthru;
 mod payload;
 mod publish;
 mod reconnect;
@@ -68,6 +69,7 @@ pub use invocation::{
     Args, Caller, Cancellation, Chunks, Details, FromInvocation, Handler, IntoAnswer, Invocation, Procedure,
     Progress, Reply,
 };
+pub use passthru::Passthru;
 pub use payload::{ArgsKwargs, FromPayload, IntoPayload, Kwargs, NotDecoded, Raw};
 pub use publish::{AcknowledgedPublish, Publish};
 pub use reconnect::Reconnect;
@@ -82,3 +84,8 @@ pub use transport::{Transport, TransportError};
 pub use wamp_proto as proto;
 pub use wamp_proto::dict::InvocationPolicy;
 pub use wamp_proto::{PublicationId, SerializerId, SessionId};
+
+/// Keeps the code of the crate's front page compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -12,6 +12,7 @@ use wamp_proto::{EncodeError, Payload, PublicationId, SessionId};
 use crate::client::{Shared, checked};
 use crate::command::{Command, NewPublication, Reply};
 use crate::error::Error;
+use crate::passthru::{self, Packing as _, Passthru};
 use crate::payload::IntoPayload;
 
 /// A publication that is made when it is awaited. Without [`acknowledge`](Self::acknowledge), that only waits until the
@@ -22,12 +23,13 @@ pub struct Publish {
     topic: String,
     payload: Result<Payload, EncodeError>,
     options: PublishOptions,
+    passthru: Option<Passthru>,
 }
 
 impl Publish {
     pub(crate) fn new(shared: Arc<Shared>, topic: &str, args: impl IntoPayload) -> Self {
         let payload = args.into_payload(shared.serializer());
-        Self { shared, topic: topic.to_owned(), payload, options: PublishOptions::default() }
+        Self { shared, topic: topic.to_owned(), payload, options: PublishOptions::default(), passthru: None }
     }
 
     /// Waits until the router took the event, and learns its publication ID, or why it did not take it (PUB-02).
@@ -90,7 +92,14 @@ impl Publish {
         self
     }
 
-    /// Sets options for which there is no method of its own, such as routing keys and those of payload passthru mode.
+    /// Packs the arguments, so that no router looks into them. Publishing fails with [`Error::Feature`] where the router
+    /// does not pass them on (PPT-06).
+    pub fn passthru(mut self, passthru: Passthru) -> Self {
+        self.passthru = Some(passthru);
+        self
+    }
+
+    /// Sets options for which there is no method of its own, such as routing keys.
     pub fn options(mut self, set: impl FnOnce(&mut PublishOptions)) -> Self {
         set(&mut self.options);
         self
@@ -103,7 +112,11 @@ impl Publish {
         if octets > limit {
             return Err(Error::TooLarge { octets, limit });
         }
-        let publication = NewPublication { topic, options: self.options.into(), payload, published };
+        if self.passthru.is_some() || self.options.is_packed() {
+            passthru::check_router(self.shared.passes_events())?;
+        }
+        let (options, passthru) = (self.options.into(), self.passthru);
+        let publication = NewPublication { topic, options, payload, passthru, published };
         self.shared.send(Command::Publish(Box::new(publication))).await
     }
 }

@@ -14,6 +14,7 @@ use crate::command::{Command, Key, NewProcedure};
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::invocation::{Handler, Run};
+use crate::passthru::Passthru;
 
 /// A registration that is made when it is awaited.
 #[must_use = "a registration is made when it is awaited"]
@@ -31,7 +32,7 @@ impl Register {
         handler: impl Handler<Parameters>,
     ) -> Self {
         let handler = Arc::new(move |invocation| handler.handle(invocation));
-        let run = Run { procedure: procedure.into(), handler, places: None };
+        let run = Run { procedure: procedure.into(), handler, places: None, passthru: None };
         Self { shared, procedure: procedure.to_owned(), options: RegisterOptions::default(), run }
     }
 
@@ -78,6 +79,13 @@ impl Register {
     /// Takes the procedure over from whoever has it, where the router permits that (CON-08).
     pub fn force_reregister(mut self) -> Self {
         self.options.force_reregister = Some(true);
+        self
+    }
+
+    /// Packs results, progressive results and errors, so that no router looks into them. Callers to whom they cannot be
+    /// passed on get `wamp.error.feature_not_supported` instead (PPT-06, PPT-08).
+    pub fn passthru(mut self, passthru: Passthru) -> Self {
+        self.run.passthru = Some(passthru);
         self
     }
 

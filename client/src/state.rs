@@ -15,7 +15,8 @@ use crate::error::{ConnectError, Reason};
 pub enum State {
     /// It connects, for the first time or again.
     Connecting,
-    /// It has a session.
+    /// It has a session; after another one, with the subscriptions and registrations that it had, as far as the router
+    /// takes them again.
     Joined(Arc<Joined>),
     /// It has none, and waits before it connects again.
     Waiting {

@@ -467,6 +467,13 @@ impl<'a> OpenSession<'a> {
         Poll::Pending
     }
 
+    /// The client broke the protocol: answers to what came before go out in front of ABORT, as far as the socket takes
+    /// them.
+    fn deliver_rest(&mut self, cx: &mut Context<'_>) {
+        // How the session ends is decided, whatever becomes of them.
+        drop(self.poll_deliver(cx));
+    }
+
     /// From now on, the client has a limited time to answer GOODBYE, whether or not it reads.
     fn begin_to_end(&mut self, goodbye: &Goodbye) -> &mut Ending {
         let Self { timer, close_timeout, ending, .. } = self;
@@ -494,6 +501,7 @@ impl<'a> OpenSession<'a> {
                     }
                     if let Some(violation) = violation(&error) {
                         self.session.violated(&violation);
+                        self.deliver_rest(cx);
                     }
                     return Poll::Ready(Some(End::Transport(error)));
                 }
@@ -518,7 +526,10 @@ impl<'a> OpenSession<'a> {
                     let ended = self.ending.map(|ending| End::Ended(ending.reason));
                     return Poll::Ready(Some(ended.unwrap_or(End::Over)));
                 }
-                Err(violation) => return Poll::Ready(Some(End::Violation(violation))),
+                Err(violation) => {
+                    self.deliver_rest(cx);
+                    return Poll::Ready(Some(End::Violation(violation)));
+                }
             }
             if self.rests_until.is_some() {
                 self.session.counters().reads_delayed.increment();
@@ -629,6 +640,7 @@ impl Future for OpenSession<'_> {
                 return Poll::Ready(end);
             }
             if let Err(violation) = this.session.poll_pending(cx) {
+                this.deliver_rest(cx);
                 return Poll::Ready(End::Violation(violation));
             }
             if this.is_paused() {

@@ -115,7 +115,10 @@ impl InProcess {
                     self.end(Some(goodbye.into()));
                 }
                 Ok(Flow::Over) => self.end(None),
-                Err(violation) => self.end(Some(violation.abort().into())),
+                Err(violation) => {
+                    self.take_queued();
+                    self.end(Some(violation.abort().into()));
+                }
             },
         }
         Ok(())
@@ -201,11 +204,12 @@ impl InProcess {
         if let Some(session) = &mut self.session
             && let Err(violation) = session.poll_pending(cx)
         {
+            self.take_queued();
             self.end(Some(violation.abort().into()));
         }
     }
 
-    /// Keeps what was queued before GOODBYE: it can still be received.
+    /// Keeps what was queued before GOODBYE or ABORT: it can still be received.
     fn take_queued(&mut self) {
         let mut cx = Context::from_waker(std::task::Waker::noop());
         if let Some(session) = &mut self.session

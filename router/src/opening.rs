@@ -112,7 +112,7 @@ impl<'a> Opening<'a> {
     /// # Errors
     /// With the ABORT to send, if the realm takes nobody now.
     pub(crate) fn join(mut self, admitted: &Admitted) -> Result<(Session, Welcome), Abort> {
-        let Admitted { realm, plan, authid, role, authmethod, authprovider, session, .. } = admitted;
+        let Admitted { realm, plan, authid, role, authmethod, authprovider, session, login, .. } = admitted;
         if self.router.memory().is_exceeded() {
             self.router.counters().sessions_refused_for_memory.increment();
             return Err(self.refuse(&Refused::new(error_uri::UNAVAILABLE, "the router is short of memory")));
@@ -130,22 +130,20 @@ impl<'a> Opening<'a> {
             authprovider,
             features: self.features,
         };
-        let joined = self.router.realms().join(realm, plan, *session, identity);
-        let (driver, membership) =
-            joined.map_err(|reason| self.refuse(&Refused::new(reason, "the realm takes no sessions now")))?;
+        let joined = self.router.realms().join(realm, plan, *session, login.as_ref(), identity);
+        let (driver, membership) = joined.map_err(|reason| {
+            self.refuse(&Refused::new(reason, "the realm does not take the session now"))
+        })?;
         self.protocol.welcome(plan.profile);
         let welcome = welcome(membership.session, admitted);
         tracing::info!(
             target: "trunkline::audit",
-            peer = %self.peer, session = membership.session.value(), realm = self.realm, authid,
+            peer = %self.peer, session = membership.session.value(), realm = %realm.escape_debug(), authid,
             authrole = %role.name, authmethod, "joined"
         );
         let Self { protocol, router, serializer, .. } = self;
         let mut session =
             Session::new(protocol, router.clone(), (driver, membership), admitted, serializer, seat);
-        if let Some(login) = &admitted.login {
-            router.cookies().joined(session.session(), login.clone());
-        }
         if let Some(time) = admitted.expires {
             session.expire_at(time);
         }

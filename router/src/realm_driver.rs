@@ -18,10 +18,11 @@ use tokio::sync::Notify;
 use wamp_proto::dict::CallOptions;
 use wamp_proto::message::{Call, Goodbye};
 use wamp_proto::{
-    Payload, PublicationId, RequestId, SerializerId, SessionId, Uri, Value, Violation, error_uri,
+    Payload, PublicationId, RegistrationId, RequestId, SerializerId, SessionId, Uri, Value, Violation,
+    error_uri,
 };
 
-use crate::authentication::{Cookies, authprovider};
+use crate::authentication::{Login, authprovider};
 use crate::authorizer::Authorizer;
 use crate::clock::{Clock, Sleeper};
 use crate::counters::Counters;
@@ -54,7 +55,6 @@ pub(crate) struct RealmDriver {
     sleeper: Sleeper,
     /// As whom the router itself calls.
     router: Identity,
-    cookies: Arc<Cookies>,
     inquiries: Inquiries,
     authorizer: Option<Authorizer>,
     draining: AtomicBool,
@@ -80,6 +80,8 @@ pub(crate) enum NotJoined {
     Retired,
     /// Another member has the ID that the session was told.
     Taken,
+    /// The log-in behind it was revoked since it was looked up.
+    Revoked,
 }
 
 #[derive(Debug)]
@@ -87,6 +89,8 @@ struct Member {
     generation: u32,
     identity: Identity,
     outbox: Arc<Outbox>,
+    /// What its browser's cookie stands for.
+    login: Option<Arc<Login>>,
     /// Whether others were told that it joined: only then are they told that it left.
     is_announced: AtomicBool,
 }
@@ -112,7 +116,6 @@ impl RealmDriver {
         outbox_limits: OutboxLimits,
         counters: Arc<Counters>,
         clock: Arc<Clock>,
-        cookies: Arc<Cookies>,
     ) -> Arc<Self> {
         let sleeper = clock.sleeper();
         let authorizer = plan
@@ -139,7 +142,6 @@ impl RealmDriver {
             own: own.clone(),
             sleeper,
             router,
-            cookies,
             inquiries: Inquiries::default(),
             authorizer,
             draining: AtomicBool::new(false),
@@ -168,9 +170,10 @@ impl RealmDriver {
     pub(crate) fn join(
         &self,
         session: Option<SessionId>,
+        login: Option<&Arc<Login>>,
         identity: impl Fn(SessionId) -> Identity,
     ) -> Result<Membership, NotJoined> {
-        let membership = self.admit(session, identity)?;
+        let membership = self.admit(session, login, identity)?;
         self.announce(membership.key);
         Ok(membership)
     }
@@ -178,12 +181,17 @@ impl RealmDriver {
     fn admit(
         &self,
         wanted: Option<SessionId>,
+        login: Option<&Arc<Login>>,
         identity: impl Fn(SessionId) -> Identity,
     ) -> Result<Membership, NotJoined> {
         let outbox = Arc::new(Outbox::new(self.outbox_limits));
         let mut members = self.members.write();
         if let Some(why) = members.closed {
             return Err(why);
+        }
+        // Under the guard: whoever kills the log-in's sessions finds this one among them, or came before.
+        if login.is_some_and(|login| login.is_revoked()) {
+            return Err(NotJoined::Revoked);
         }
         let session = loop {
             let session = wanted.unwrap_or_else(|| SessionId::from_bits(self.random_bits()));
@@ -199,6 +207,7 @@ impl RealmDriver {
             generation,
             identity: identity(session),
             outbox: outbox.clone(),
+            login: login.cloned(),
             is_announced: AtomicBool::new(false),
         });
         // Sessions are bounded by descriptors, far below 2^32.
@@ -239,6 +248,13 @@ impl RealmDriver {
         self.settle(vec![(key, Departure::Announced)]);
     }
 
+    /// The log-in of a member is over.
+    pub(crate) fn log_out(&self, key: RecipientKey) {
+        if let Some(login) = self.members.read().member(key).and_then(|member| member.login.as_ref()) {
+            login.revoke();
+        }
+    }
+
     /// Ends a member's session with that GOODBYE.
     pub(crate) fn close(&self, key: RecipientKey, goodbye: Goodbye) {
         self.step(|_, out| out.kill(key, goodbye, Departure::Announced));
@@ -275,9 +291,13 @@ impl RealmDriver {
         })
     }
 
-    /// Whether a member is among those who are called for that procedure.
-    pub(crate) fn is_callee(&self, member: RecipientKey, procedure: &str) -> bool {
-        self.realm.is_callee(member, procedure)
+    /// The registration that a CALL of that procedure goes to, and whether that member is a callee of it.
+    pub(crate) fn registration(
+        &self,
+        procedure: &str,
+        member: RecipientKey,
+    ) -> Option<(RegistrationId, bool)> {
+        self.realm.registration(procedure, member)
     }
 
     /// Answers a CALL that a member canceled before it was routed.
@@ -515,7 +535,9 @@ impl World for Step<'_> {
 
     fn kill(&self, member: RecipientKey, goodbye: Goodbye, departure: Departure) -> bool {
         let Some(found) = self.members.member(member) else { return false };
-        self.driver.cookies.revoke(found.identity.session);
+        if let Some(login) = &found.login {
+            login.revoke();
+        }
         self.leaving.borrow_mut().push((member, departure));
         found.outbox.close(Closed::Goodbye(goodbye))
     }
@@ -557,7 +579,7 @@ mod tests {
     use bytes::Bytes;
     use tracing::span::{Attributes, Id, Record};
     use tracing::{Event, Metadata, Subscriber};
-    use trunkline_config::{Config, Realm as RealmConfig};
+    use trunkline_config::{Config, MatchPolicy, Realm as RealmConfig, RealmTemplate};
     use wamp_proto::SerializerId;
 
     use super::*;
@@ -612,22 +634,55 @@ mod tests {
     fn meta_ses_02_who_is_killed_before_it_is_announced_is_never_announced() {
         let (_router, driver, mut watcher) = watched();
         let admitted =
-            driver.admit(None, |session| Identity { session, ..victim(&driver) }).expect("a member");
+            driver.admit(None, None, |session| Identity { session, ..victim(&driver) }).expect("a member");
         let killed = ask(&mut watcher, &format!(r#"[48,2,{{}},"wamp.session.kill",[{}]]"#, admitted.session));
         assert_eq!(killed, "[50,2,{}]");
         driver.announce(admitted.key);
         assert_eq!(received(&mut watcher), None);
 
-        let joined = driver.join(None, |session| Identity { session, ..victim(&driver) }).expect("a member");
+        let joined =
+            driver.join(None, None, |session| Identity { session, ..victim(&driver) }).expect("a member");
         driver.leave(joined.key);
         let told = [received(&mut watcher), received(&mut watcher)].map(|event| event.expect("an event"));
         assert!(told[0].contains("on_join") && told[1].contains("on_leave"), "{told:?}");
     }
 
     #[test]
+    fn auth_trn_02_a_kill_revokes_the_log_in_of_whoever_is_a_member_at_once() {
+        let (_router, driver, mut watcher) = watched();
+        let login = Arc::new(Login::new("realm1", "victim", "victim", None));
+        let identity = |session| Identity { session, ..victim(&driver) };
+        let admitted = driver.admit(None, Some(&login), identity).expect("a member");
+        ask(&mut watcher, &format!(r#"[48,2,{{}},"wamp.session.kill",[{}]]"#, admitted.session));
+        assert!(login.is_revoked());
+        // Another tab of the browser was on its way in.
+        assert_eq!(driver.join(None, Some(&login), identity).map(|_| ()), Err(NotJoined::Revoked));
+    }
+
+    #[test]
+    fn a_realm_that_was_made_for_a_session_that_cannot_join_is_gone_again() {
+        let template = RealmTemplate {
+            uri: "com.example.room.".to_owned(),
+            match_policy: MatchPolicy::Prefix,
+            realms_max: 1,
+            rules: RealmConfig::open("any").rules,
+        };
+        let router = Router::new(&Config { realm_templates: vec![template], ..Config::default() });
+        let (_other, driver, _watcher) = watched();
+        let login = Arc::new(Login::new("com.example.room.one", "victim", "victim", None));
+        login.revoke();
+        let plan = router.realms().plan("com.example.room.one").expect("a plan").clone();
+        let identity = |session| Identity { session, ..victim(&driver) };
+        let joined = router.realms().join("com.example.room.one", &plan, None, Some(&login), identity);
+        assert_eq!(joined.map(|_| ()), Err(error_uri::AUTHENTICATION_DENIED));
+        assert!(router.holdings("com.example.room.one").is_none());
+    }
+
+    #[test]
     fn meta_ses_07_whom_somebody_else_just_killed_does_not_count() {
         let (_router, driver, mut watcher) = watched();
-        let join = || driver.join(None, |session| Identity { session, ..victim(&driver) }).expect("a member");
+        let join =
+            || driver.join(None, None, |session| Identity { session, ..victim(&driver) }).expect("a member");
         let (first, second) = (join(), join());
         while received(&mut watcher).is_some() {}
 
@@ -670,7 +725,8 @@ mod tests {
     #[test]
     fn meta_ses_09_however_many_are_killed_the_audit_log_has_one_line() {
         let (_router, driver, mut watcher) = watched();
-        let join = || driver.join(None, |session| Identity { session, ..victim(&driver) }).expect("a member");
+        let join =
+            || driver.join(None, None, |session| Identity { session, ..victim(&driver) }).expect("a member");
         let memberships = [join(), join(), join()];
         while received(&mut watcher).is_some() {}
 

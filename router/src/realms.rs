@@ -13,7 +13,7 @@ use trunkline_config::{
 use wamp_proto::uri::UriRules;
 use wamp_proto::{Profile, SessionId, error_uri};
 
-use crate::authentication::{Cookies, Hook, Issuer, Principals};
+use crate::authentication::{Hook, Issuer, Login, Principals};
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::outbox::OutboxLimits;
@@ -57,7 +57,6 @@ pub(crate) struct Realms {
     limits: Limits,
     counters: Arc<Counters>,
     clock: Arc<Clock>,
-    cookies: Arc<Cookies>,
     table_key: [u8; 16],
 }
 
@@ -73,7 +72,6 @@ impl Realms {
         config: &Config,
         counters: Arc<Counters>,
         clock: Arc<Clock>,
-        cookies: Arc<Cookies>,
         table_key: [u8; 16],
     ) -> Self {
         let named = config.realms.iter().map(|realm| {
@@ -98,7 +96,6 @@ impl Realms {
             limits: config.limits.clone(),
             counters,
             clock,
-            cookies,
             table_key,
         };
         for realm in &config.realms {
@@ -138,6 +135,7 @@ impl Realms {
         name: &str,
         plan: &Arc<RealmPlan>,
         session: Option<SessionId>,
+        login: Option<&Arc<Login>>,
         identity: impl Fn(SessionId) -> Identity,
     ) -> Result<(Arc<RealmDriver>, Membership), &'static str> {
         loop {
@@ -145,13 +143,17 @@ impl Realms {
                 Some(driver) => driver,
                 None => self.get_or_make(name, plan)?,
             };
-            match driver.join(session, &identity) {
+            let reason = match driver.join(session, login, &identity) {
                 Ok(membership) => return Ok((driver, membership)),
-                Err(NotJoined::Closing) => return Err(error_uri::SYSTEM_SHUTDOWN),
-                Err(NotJoined::Taken) => return Err(error_uri::UNAVAILABLE),
                 // Its last session left in between, and took it along.
-                Err(NotJoined::Retired) => {}
-            }
+                Err(NotJoined::Retired) => continue,
+                Err(NotJoined::Closing) => error_uri::SYSTEM_SHUTDOWN,
+                Err(NotJoined::Taken) => error_uri::UNAVAILABLE,
+                Err(NotJoined::Revoked) => error_uri::AUTHENTICATION_DENIED,
+            };
+            // It may have come into being for this session.
+            self.retire_if_empty(&driver);
+            return Err(reason);
         }
     }
 
@@ -198,7 +200,7 @@ impl Realms {
         let outbox_limits =
             OutboxLimits { max_messages: limits.outbox_max_messages, max_bytes: limits.outbox_max_bytes };
         let (counters, clock) = (self.counters.clone(), self.clock.clone());
-        RealmDriver::new(settings, plan.clone(), outbox_limits, counters, clock, self.cookies.clone())
+        RealmDriver::new(settings, plan.clone(), outbox_limits, counters, clock)
     }
 
     /// Takes a realm away that was made from a template, if nobody is in it any more.

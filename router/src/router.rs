@@ -68,10 +68,9 @@ impl Router {
         let clock = Arc::new(clock);
         let limits = &config.limits;
         let counters = Arc::new(Counters::default());
-        let cookies = Arc::new(Cookies::default());
         Arc::new(Self {
-            realms: Realms::new(config, counters.clone(), clock.clone(), cookies.clone(), table_key),
-            cookies,
+            realms: Realms::new(config, counters.clone(), clock.clone(), table_key),
+            cookies: Arc::default(),
             limits: limits.clone(),
             close_timeout: config.node.close_timeout,
             decode_rules: DecodeRules {

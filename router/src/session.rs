@@ -13,8 +13,8 @@ use wamp_proto::dict::Dict;
 use wamp_proto::message::{CallResult, Error, Goodbye};
 use wamp_proto::session::RouterInput;
 use wamp_proto::{
-    DecodeRules, Message, MessageCode, Payload, Profile, RequestId, RouterSession, SerializerId, SessionId,
-    Violation, decode, error_uri,
+    DecodeRules, Message, MessageCode, Payload, Profile, RequestId, RouterSession, SerializerId, Violation,
+    decode, error_uri,
 };
 
 use crate::authentication::Admitted;
@@ -143,7 +143,7 @@ impl Session {
             RouterInput::Ignored => return Ok(Flow::Continue),
             RouterInput::Leave(goodbye) => {
                 if goodbye.reason == error_uri::LOGOUT {
-                    self.router.cookies().revoke(self.membership.session);
+                    self.driver.log_out(self.membership.key);
                 }
                 self.driver.leave(self.membership.key);
                 // Crossbar.io's clients are used to another word.
@@ -317,11 +317,6 @@ impl Session {
         &self.membership.outbox
     }
 
-    /// The session's ID.
-    pub(crate) fn session(&self) -> SessionId {
-        self.membership.session
-    }
-
     /// How fast it may send.
     pub(crate) fn rate(&self) -> Rate {
         self.rate
@@ -344,7 +339,6 @@ impl Drop for Session {
             expiry.abort();
         }
         self.driver.leave(self.membership.key);
-        self.router.cookies().left(self.membership.session);
         self.router.realms().retire_if_empty(&self.driver);
     }
 }

@@ -9,6 +9,7 @@ pub mod logins;
 mod peer;
 mod router;
 mod scratch;
+mod script;
 mod wire;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use std::time::Duration;
 pub use peer::{Peer, error, event};
 pub use router::{OTHER, RELAXED, STRICT, TestRouter, config};
 pub use scratch::Scratch;
+pub use script::{ClientEnd, SCRIPTED, Script, WELCOME, answer, begin, client_of, joined, scripted};
 pub use wire::{
     Duplex, RawFrames, Socket, Transport, Via, frame, open_rawsocket, open_websocket, rawsocket_over,
     websocket_over,

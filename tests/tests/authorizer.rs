@@ -10,10 +10,10 @@ use trunkline_tests::{
 };
 use wamp_proto::error_uri::{
     AUTHORIZATION_FAILED, CANCELED, INVALID_URI, NO_SUCH_PROCEDURE, NOT_AUTHORIZED,
-    OPTION_DISALLOWED_DISCLOSE_ME,
+    OPTION_DISALLOWED_DISCLOSE_ME, UNAVAILABLE,
 };
 use wamp_proto::message::Invocation;
-use wamp_proto::{MessageCode, Profile, SerializerId, Value};
+use wamp_proto::{Message, MessageCode, Profile, SerializerId, Value};
 
 const RAW_JSON: Via = Via(Transport::RawSocket, SerializerId::Json);
 
@@ -204,6 +204,61 @@ async fn authz_02_an_authorizer_that_is_too_slow_allows_nothing() {
     guest.expect_silence().await;
     drop((judge, guest));
     router.wait_until_empty().await;
+}
+
+#[tokio::test]
+async fn authz_02_an_authorizer_that_minds_time_outs_itself_has_no_more_time() {
+    let impatient = Authorizer { timeout: Duration::from_millis(1), ..authorizer() };
+    let router = TestRouter::with(&with(&impatient)).await;
+    let mut judge = Peer::join_with_features(&router, "judge", RAW_JSON).await;
+    judge.register_with(r#"{"forward_timeout":true}"#, "com.example.authorize").await;
+    let mut guest = Peer::join(&router, "guest").await;
+    let request = publish(&mut guest, "com.example.ask.tick", "[]").await;
+    expect_question(&mut judge, "publish", "com.example.ask.tick").await;
+    guest.expect_error(MessageCode::Publish, request, AUTHORIZATION_FAILED).await;
+}
+
+#[tokio::test]
+async fn authz_02_the_calls_that_a_session_may_have_open_do_not_bound_the_questions_about_all() {
+    let mut config = with(&authorizer());
+    config.limits.open_calls_max = 2;
+    let router = TestRouter::with(&config).await;
+    let mut judge = judge(&router).await;
+    let mut guests = [Peer::join(&router, "ann").await, Peer::join(&router, "bob").await];
+    let mut asked = Vec::new();
+    for who in [0, 0, 1, 1] {
+        let request = publish(&mut guests[who], "com.example.ask.tick", "[]").await;
+        asked.push((who, request, expect_question(&mut judge, "publish", "com.example.ask.tick").await));
+    }
+    for (who, request, question) in asked {
+        judge.answer(&question, "[true]").await;
+        expect_published(&mut guests[who], request).await;
+    }
+}
+
+#[tokio::test]
+async fn authz_02_the_authorizer_is_asked_while_the_router_drains() {
+    let mut config = with(&authorizer());
+    config.node.drain_timeout = DEADLINE * 2;
+    let router = TestRouter::with(&config).await;
+    let mut judge = judge(&router).await;
+    let mut guest = Peer::join(&router, "guest").await;
+    judge.register("com.example.add").await;
+    guest.call("com.example.add", "").await;
+    let open = judge.expect_invocation().await;
+    let going_down = tokio::spawn(router.shut_down());
+    // Until calls are refused, and nothing else.
+    while !{
+        guest.call("com.example.nothing", "").await;
+        matches!(guest.receive().await, Message::Error(error) if error.error == UNAVAILABLE)
+    } {}
+    let request = publish(&mut guest, "com.example.ask.tick", "[]").await;
+    let question = expect_question(&mut judge, "publish", "com.example.ask.tick").await;
+    judge.answer(&question, "[true]").await;
+    expect_published(&mut guest, request).await;
+    judge.answer(&open, "").await;
+    drop((judge, guest));
+    going_down.await.expect("the router is down");
 }
 
 #[tokio::test]
@@ -531,6 +586,29 @@ async fn authz_02_answers_are_remembered_until_they_are_flushed() {
     let [_] = ann.expect(&format!("[33,{request},#]")).await;
     let flush = judge.call("wamp.trunkline.authorizer.flush", "").await;
     judge.expect_message(&format!("[50,{flush},{{}},[2]]")).await;
+}
+
+#[tokio::test]
+async fn authz_02_answers_are_remembered_until_there_is_another_authorizer() {
+    let remembering = Authorizer { cache_max: 10, ..authorizer() };
+    let router = TestRouter::with(&with(&remembering)).await;
+    let mut first = judge(&router).await;
+    let topic = "com.example.ask.tick";
+    let mut ann = Peer::join_as(&router, "ann", "guest").await;
+    let request = publish(&mut ann, topic, "[]").await;
+    let question = expect_question(&mut first, "publish", topic).await;
+    first.answer(&question, "[true]").await;
+    expect_published(&mut ann, request).await;
+    drop(first);
+    router.wait_until("the authorizer left", |router| router.sessions() == 1).await;
+    let request = publish(&mut ann, topic, "[]").await;
+    expect_published(&mut ann, request).await;
+
+    let mut second = judge(&router).await;
+    let request = publish(&mut ann, topic, "[]").await;
+    let question = expect_question(&mut second, "publish", topic).await;
+    second.answer(&question, "[false]").await;
+    ann.expect_error(MessageCode::Publish, request, NOT_AUTHORIZED).await;
 }
 
 #[tokio::test]

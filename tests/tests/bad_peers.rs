@@ -4,9 +4,9 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use trunkline_tests::{Peer, STRICT, TestRouter, Transport, Via, event, frame, hello, within_deadline};
-use wamp_proto::SerializerId;
-use wamp_proto::error_uri::PROTOCOL_VIOLATION;
+use wamp_proto::error_uri::{NO_SUCH_PROCEDURE, PROTOCOL_VIOLATION};
 use wamp_proto::rawsocket::FrameType;
+use wamp_proto::{MessageCode, SerializerId};
 
 const RAW_JSON: Via = Via(Transport::RawSocket, SerializerId::Json);
 
@@ -227,4 +227,19 @@ async fn two_hundred_misbehaving_peers_do_not_disturb_a_steady_pair() {
     assert_eq!(counters.slow_consumers.value(), 0);
     let left = router.router().holdings(STRICT).unwrap();
     assert_eq!((left.subscriptions, left.registrations, left.open_calls), (1, 0, 0));
+}
+
+#[tokio::test]
+async fn what_was_asked_before_a_violation_is_answered_in_front_of_abort() {
+    let router = TestRouter::start().await;
+    let in_process = SerializerId::ALL.map(|serializer| Via(Transport::InProcess, serializer));
+    for via in Via::sockets().chain(in_process) {
+        let mut peer = Peer::join_via(&router, "peer", via).await;
+        let subscribe = r#"[32,1,{},"com.example.tick"]"#;
+        peer.send_all(&[subscribe, r#"[48,2,{},"com.example.nothing"]"#, &hello(STRICT)]).await;
+        let [_] = peer.expect("[33,1,#]").await;
+        peer.expect_error(MessageCode::Call, 2, NO_SUCH_PROCEDURE).await;
+        peer.expect_abort(PROTOCOL_VIOLATION).await;
+    }
+    router.wait_until_empty().await;
 }

@@ -418,3 +418,21 @@ async fn a_client_that_nobody_has_any_more_ends_its_session_though_a_procedure_r
     let error = within_deadline("ERROR", call).await.unwrap().unwrap_err();
     assert_eq!(error.uri(), Some("wamp.error.canceled"));
 }
+
+#[tokio::test]
+async fn what_was_published_before_leaving_arrives() {
+    const EVENTS: u64 = 3000;
+    let router = TestRouter::start().await;
+    let (alice, bob) = (join(&router).await, join(&router).await);
+    let mut ticks = bob.subscribe::<u64>("com.example.tick").capacity(EVENTS as usize).await.unwrap();
+    let publishing = tokio::spawn(async move {
+        for tick in 0..EVENTS {
+            alice.publish("com.example.tick", tick).await.unwrap();
+        }
+        alice.leave().await;
+    });
+    for tick in 0..EVENTS {
+        assert_eq!(within_deadline("EVENT", ticks.next()).await.unwrap().unwrap().args, tick);
+    }
+    within_deadline("GOODBYE", publishing).await.unwrap();
+}

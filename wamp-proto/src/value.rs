@@ -3,6 +3,11 @@
 //! Payloads never become one on their way through a router: they stay raw ([`crate::Payload`]). Keys of
 //! Options and Details that nobody knows do.
 
+use crate::serializer::decode::DecodeRules;
+use crate::serializer::token::{Reader as _, SyntaxError, Writer as _};
+use crate::serializer::transcode::{read_value, write_value};
+use crate::serializer::{SerializerId, with_reader, with_writer};
+
 /// Any value that WAMP can carry.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -30,6 +35,27 @@ pub(crate) fn footprint_of_entries(entries: &[(String, Value)]) -> usize {
 }
 
 impl Value {
+    /// The value alone, in that serializer.
+    pub fn encode(&self, serializer: SerializerId) -> Vec<u8> {
+        with_writer!(serializer, W => {
+            let mut writer = W::with_capacity(64);
+            write_value(self, &mut writer);
+            writer.into_vec()
+        })
+    }
+
+    /// The value that these octets are in that serializer.
+    ///
+    /// # Errors
+    /// If they are none, or are followed by others.
+    pub fn decode(serializer: SerializerId, octets: &[u8]) -> Result<Self, SyntaxError> {
+        with_reader!(serializer, octets, DecodeRules::MAX_DEPTH, reader => {
+            let value = read_value(reader)?;
+            reader.end()?;
+            Ok(value)
+        })
+    }
+
     /// Octets of memory that the value takes.
     pub fn footprint(&self) -> usize {
         size_of::<Self>()
@@ -148,5 +174,21 @@ mod tests {
         assert!(text.footprint() >= 500 + size_of::<Value>());
         let dict = Value::Dict(vec![("key".repeat(100), list)]);
         assert!(dict.footprint() >= 300 + 1000 * size_of::<Value>());
+    }
+
+    #[test]
+    fn a_value_alone_is_its_octets_and_nothing_else_is() {
+        let octets = Value::Bytes(vec![0, 255]);
+        let value = Value::Dict(vec![("args".to_owned(), Value::List(vec![octets, Value::Null]))]);
+        for serializer in SerializerId::ALL {
+            let mut encoded = value.encode(serializer);
+            assert_eq!(Value::decode(serializer, &encoded), Ok(value.clone()));
+            assert!(Value::decode(serializer, &encoded[..encoded.len() - 1]).is_err());
+            encoded.extend(Value::Null.encode(serializer));
+            assert_eq!(Value::decode(serializer, &encoded), Err(SyntaxError::Trailing));
+            assert!(Value::decode(serializer, &[]).is_err());
+            let lists = (0..300).fold(Value::Null, |inner, _| Value::List(vec![inner]));
+            assert!(Value::decode(serializer, &lists.encode(serializer)).is_err(), "nested too deep");
+        }
     }
 }

@@ -11,6 +11,7 @@ use wamp_proto::{ClientSession, Payload, PublicationId, RequestId, Uri};
 use super::Wire;
 use crate::command::{Key, NewCall, NewPublication, Reply};
 use crate::error::{Error, WampError};
+use crate::passthru::Passthru;
 
 /// Requests of callers and publishers that wait for their answer.
 #[derive(Default)]
@@ -24,6 +25,7 @@ struct OpenCall {
     key: Key,
     /// For the chunks that follow the first one.
     procedure: Uri,
+    passthru: Option<Passthru>,
     /// Nobody waits any more if there is none; the router still has to answer.
     answer: Option<Reply<Payload>>,
     progress: Option<mpsc::Sender<Payload>>,
@@ -31,7 +33,7 @@ struct OpenCall {
 
 impl Calls {
     pub(super) fn call(&mut self, call: NewCall, protocol: &mut ClientSession, wire: &mut Wire) {
-        let NewCall { key, procedure, options, payload, answer, progress } = call;
+        let NewCall { key, procedure, mut options, payload, answer, passthru, progress } = call;
         if answer.is_closed() {
             return;
         }
@@ -39,11 +41,18 @@ impl Calls {
             answer.send(Err(Error::Feature("progressive_call_invocations"))).ok();
             return;
         }
+        let payload = match wire.packed(passthru.as_ref(), &mut options, payload, wire.passes_calls()) {
+            Ok(payload) => payload,
+            Err(error) => {
+                answer.send(Err(error)).ok();
+                return;
+            }
+        };
         let request = protocol.next_request();
         let message = Call { request, options, procedure: procedure.clone(), payload };
         match wire.send(message) {
             Ok(()) => {
-                let open = OpenCall { key, procedure, answer: Some(answer), progress };
+                let open = OpenCall { key, procedure, passthru, answer: Some(answer), progress };
                 self.call_by_request.insert(request, open);
                 self.request_by_key.insert(key, request);
             }
@@ -54,14 +63,20 @@ impl Calls {
         }
     }
 
-    /// A chunk of a progressive call repeats nothing but `progress` (PCI-02, PCI-07).
+    /// A chunk of a progressive call repeats nothing but `progress` (PCI-02, PCI-07): how it is packed, the first one said
+    /// (PPT-11).
     pub(super) fn chunk(&mut self, key: Key, payload: Payload, is_last: bool, wire: &mut Wire) {
         let Some(&request) = self.request_by_key.get(&key) else { return };
         let Some(call) = self.call_by_request.get_mut(&request) else { return };
         let options = CallOptions { progress: (!is_last).then_some(true), ..CallOptions::default() };
         let options = if is_last { Dict::new() } else { options.into() };
-        let message = Call { request, options, procedure: call.procedure.clone(), payload };
-        if let Err(error) = wire.send(message) {
+        let procedure = call.procedure.clone();
+        let payload = match &call.passthru {
+            None => Ok(payload),
+            Some(passthru) => passthru.pack(&mut CallOptions::default(), &payload, wire.terms.serializer),
+        };
+        let sent = payload.and_then(|payload| wire.send(Call { request, options, procedure, payload }));
+        if let Err(error) = sent {
             if let Some(answer) = call.answer.take() {
                 answer.send(Err(error)).ok();
             }
@@ -109,9 +124,11 @@ impl Calls {
         protocol: &mut ClientSession,
         wire: &mut Wire,
     ) {
-        let NewPublication { topic, options, payload, published } = publication;
+        let NewPublication { topic, mut options, payload, passthru, published } = publication;
+        let payload = wire.packed(passthru.as_ref(), &mut options, payload, wire.passes_events());
         let request = protocol.next_request();
-        match (wire.send(Publish { request, options, topic, payload }), published) {
+        let sent = payload.and_then(|payload| wire.send(Publish { request, options, topic, payload }));
+        match (sent, published) {
             (Ok(()), Some(published)) => {
                 self.publication_by_request.insert(request, published);
             }

@@ -4,11 +4,12 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
+use bytestring::ByteString;
 use futures_util::FutureExt as _;
 use futures_util::future::{AbortHandle, BoxFuture, abortable};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
-use wamp_proto::dict::{CancelMode, Dict, YieldOptions};
+use wamp_proto::dict::{CancelMode, Dict, ErrorDetails, YieldOptions};
 use wamp_proto::message::{self, Interrupt, MessageCode, Yield};
 use wamp_proto::{Payload, RequestId, SerializerId, error_uri};
 
@@ -17,6 +18,7 @@ use crate::client::Shared;
 use crate::command::{Answer, SessionToken};
 use crate::error::{Error, WampError};
 use crate::invocation::{Control, Invocation, Port, Run};
+use crate::passthru::Passthru;
 
 /// Invocations that run or wait for their place at once. More are answered with `wamp.error.unavailable`: not to
 /// read on instead would keep the answers away that procedures wait for.
@@ -40,6 +42,7 @@ pub(super) struct Invocations {
 struct Running {
     control: Arc<Control>,
     task: AbortHandle,
+    passthru: Option<Passthru>,
     /// Where further parts go, until the last one came.
     chunks: Option<mpsc::Sender<Payload>>,
 }
@@ -85,6 +88,7 @@ impl Invocations {
         let control = Arc::new(Control::default());
         let (chunks, rest) = if is_last { (None, None) } else { Some(mpsc::channel(CHUNKS_MAX)).unzip() };
         let port = Port { shared: self.shared.clone(), token: self.token, request };
+        let passthru = run.passthru.clone();
         let run = run.clone();
         let work = run.clone().run(Invocation {
             procedure: run.procedure,
@@ -97,7 +101,7 @@ impl Invocations {
         });
         let (work, task) = abortable(work);
         self.work.push(work.map(drop).boxed());
-        self.running.insert(request, Running { control, task, chunks });
+        self.running.insert(request, Running { control, task, passthru, chunks });
     }
 
     fn chunk(&mut self, request: RequestId, payload: Payload, is_last: bool, wire: &mut Wire) {
@@ -122,10 +126,12 @@ impl Invocations {
         answer: Answer,
         wire: &mut Wire,
     ) {
-        if token != self.token || !self.running.contains_key(&request) {
+        if token != self.token {
             return;
         }
-        let (options, payload) = match answer {
+        let Some(running) = self.running.get(&request) else { return };
+        let passthru = running.passthru.clone();
+        let (mut options, payload) = match answer {
             Answer::Progress(payload) => {
                 (YieldOptions { progress: Some(true), ..YieldOptions::default() }.into(), payload)
             }
@@ -133,17 +139,15 @@ impl Invocations {
                 self.forget(request);
                 match answer {
                     Ok(payload) => (Dict::new(), payload),
-                    Err(error) => return refuse(request, error, wire),
+                    Err(error) => return fail(request, error, passthru.as_ref(), wire),
                 }
             }
         };
-        if let Err(error) = wire.send(Yield { request, options, payload }) {
+        let packed = wire.packed(passthru.as_ref(), &mut options, payload, wire.passes_calls());
+        let sent = packed.and_then(|payload| wire.send(Yield { request, options, payload }));
+        if let Err(error) = sent {
             self.stop(request);
-            let uri = match error {
-                Error::TooLarge { .. } => error_uri::PAYLOAD_SIZE_EXCEEDED,
-                _ => error_uri::INVALID_ARGUMENT,
-            };
-            refuse(request, WampError::with_message(uri, error), wire);
+            refuse(request, unsent(&error), wire);
         }
     }
 
@@ -197,13 +201,43 @@ impl Invocations {
     }
 }
 
+/// What a caller learns of an answer that could not be sent.
+fn unsent(error: &Error) -> WampError {
+    let uri = match error {
+        Error::TooLarge { .. } => error_uri::PAYLOAD_SIZE_EXCEEDED,
+        Error::Feature(_) => error_uri::FEATURE_NOT_SUPPORTED,
+        _ => error_uri::INVALID_ARGUMENT,
+    };
+    WampError::with_message(uri, error)
+}
+
 /// Answers an invocation with ERROR.
 fn refuse(request: RequestId, error: WampError, wire: &mut Wire) {
     let (error, payload) = error.into_parts();
+    say_error(request, Dict::new(), error, payload, wire);
+}
+
+/// Answers an invocation with the ERROR of its procedure, packed as its results are.
+fn fail(request: RequestId, error: WampError, passthru: Option<&Passthru>, wire: &mut Wire) {
+    let (error, payload) = error.into_parts();
+    let mut details = Dict::new();
+    match wire.packed(passthru, &mut details, payload, wire.passes_calls()) {
+        Ok(payload) => say_error(request, details, error, payload, wire),
+        Err(error) => refuse(request, unsent(&error), wire),
+    }
+}
+
+fn say_error(
+    request: RequestId,
+    details: Dict<ErrorDetails>,
+    error: ByteString,
+    payload: Payload,
+    wire: &mut Wire,
+) {
     let request_type = MessageCode::Invocation as u64;
-    let message = message::Error { request_type, request, details: Dict::new(), error, payload };
+    let message = message::Error { request_type, request, details, error, payload };
     // What cannot be said in full is said in short.
     if wire.send(message.clone()).is_err() {
-        wire.tell(message::Error { payload: Payload::EMPTY, ..message });
+        wire.tell(message::Error { details: Dict::new(), payload: Payload::EMPTY, ..message });
     }
 }

@@ -15,14 +15,15 @@ use std::sync::Weak;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use wamp_proto::dict::{DealerFeatures, Dict, RouterRoles};
+use wamp_proto::dict::{DealerFeatures, Dict, Keys, RouterRoles};
 use wamp_proto::message::{Goodbye, Message};
 use wamp_proto::session::{ClientInput, Violation};
-use wamp_proto::{ClientSession, DecodeRules, SerializerId, decode, error_uri};
+use wamp_proto::{ClientSession, DecodeRules, Payload, SerializerId, decode, error_uri};
 
 use crate::client::Shared;
 use crate::command::Command;
 use crate::error::{Error, Reason};
+use crate::passthru::{Packing, Passthru, check_router, unpacked};
 use crate::state::Ended;
 use calls::Calls;
 use invocations::Invocations;
@@ -77,6 +78,34 @@ impl Wire {
         }
     }
 
+    /// Whether the router's broker passes packed events on.
+    fn passes_events(&self) -> bool {
+        let features = self.roles.broker.as_ref().and_then(|broker| broker.features.as_ref());
+        features.and_then(|features| features.payload_passthru_mode).unwrap_or(false)
+    }
+
+    /// Whether the router's dealer passes packed calls and results on.
+    fn passes_calls(&self) -> bool {
+        self.dealer_has(|dealer| dealer.payload_passthru_mode)
+    }
+
+    /// The payload of a message as it goes out: packed, if it is to be, and if the router passes it on (PPT-06).
+    fn packed<T: Packing + Keys>(
+        &self,
+        passthru: Option<&Passthru>,
+        options: &mut Dict<T>,
+        payload: Payload,
+        is_announced: bool,
+    ) -> Result<Payload, Error> {
+        if passthru.is_some() || options.is_packed() {
+            check_router(is_announced)?;
+        }
+        match passthru {
+            None => Ok(payload),
+            Some(passthru) => passthru.pack(&mut **options, &payload, self.terms.serializer),
+        }
+    }
+
     /// Whether the router's dealer announced that feature.
     fn dealer_has(&self, feature: impl FnOnce(&DealerFeatures) -> Option<bool>) -> bool {
         let features = self.roles.dealer.as_ref().and_then(|dealer| dealer.features.as_ref());
@@ -106,6 +135,11 @@ impl Session {
         session
     }
 
+    /// Whether the router passes packed events on.
+    pub(crate) fn passes_events(&self) -> bool {
+        self.wire.passes_events()
+    }
+
     /// Takes one encoded message of the router.
     ///
     /// # Errors
@@ -118,13 +152,19 @@ impl Session {
         match input {
             Err(violation) => return Err(self.violated(&violation)),
             Ok(ClientInput::Answer(answer)) => self.answer(answer),
-            Ok(ClientInput::Error(error)) => {
+            Ok(ClientInput::Error(mut error)) => {
+                error.payload = unpacked(&*error.details, error.payload, self.wire.terms.serializer);
                 if let Some(error) = self.calls.error(error) {
                     self.standing.error(error);
                 }
             }
-            Ok(ClientInput::Event(event)) => self.standing.event(event),
-            Ok(ClientInput::Invocation(invocation)) => {
+            Ok(ClientInput::Event(mut event)) => {
+                event.payload = unpacked(&*event.details, event.payload, self.wire.terms.serializer);
+                self.standing.event(event);
+            }
+            Ok(ClientInput::Invocation(mut invocation)) => {
+                invocation.payload =
+                    unpacked(&*invocation.details, invocation.payload, self.wire.terms.serializer);
                 let procedure = self.standing.procedure(invocation.registration);
                 self.invocations.invoke(invocation, procedure, &mut self.wire);
             }
@@ -142,8 +182,12 @@ impl Session {
         Ok(())
     }
 
-    /// The router broke the protocol: nothing goes out any more but ABORT (PV-08).
+    /// The router broke the protocol: nothing goes out any more but ABORT (PV-08), and that only from a session that
+    /// said no GOODBYE yet (SES-08).
     pub(crate) fn violated(&mut self, violation: &Violation) -> Ended {
+        if self.is_closing {
+            return Ended::Left;
+        }
         self.wire.out.clear();
         self.wire.tell(violation.abort());
         Ended::Protocol(violation.to_string())
@@ -152,7 +196,10 @@ impl Session {
     fn answer(&mut self, answer: Message) {
         match answer {
             Message::Published(published) => self.calls.published(&published),
-            Message::CallResult(result) => self.calls.result(result, &mut self.wire),
+            Message::CallResult(mut result) => {
+                result.payload = unpacked(&*result.details, result.payload, self.wire.terms.serializer);
+                self.calls.result(result, &mut self.wire);
+            }
             Message::Subscribed(subscribed) => {
                 self.standing.subscribed(&subscribed, &mut self.protocol, &mut self.wire);
             }
@@ -193,6 +240,11 @@ impl Session {
     /// Asks again for what the router refused when the session began.
     pub(crate) fn restore(&mut self) {
         self.standing.restore(&mut self.protocol, &mut self.wire);
+    }
+
+    /// Whether the router still has to answer for what an earlier session had.
+    pub(crate) fn is_restoring(&self) -> bool {
+        self.standing.is_restoring()
     }
 
     /// Whether the router refused to subscribe or register again what an earlier session had.

@@ -109,6 +109,11 @@ impl Standing {
         }
     }
 
+    /// Whether SUBSCRIBEs or REGISTERs are under way.
+    pub(super) fn is_restoring(&self) -> bool {
+        !self.subscribing.is_empty() || !self.registering.is_empty()
+    }
+
     /// Whether the router refused something that an earlier session had.
     pub(super) fn is_to_restore(&self) -> bool {
         self.is_to_restore

@@ -107,7 +107,7 @@ impl Scene {
         let handler = Arc::new(|_: Invocation| -> futures_util::future::BoxFuture<'static, _> {
             Box::pin(std::future::ready(Ok(Payload::EMPTY)))
         });
-        let run = Run { procedure: procedure.into(), handler, places: None };
+        let run = Run { procedure: procedure.into(), handler, places: None, passthru: None };
         let options = Dict::new();
         let procedure = NewProcedure { key, procedure: procedure.into(), options, run, ready };
         self.session().command(Command::Register(Box::new(procedure)));
@@ -117,7 +117,7 @@ impl Scene {
     fn call(&mut self, key: Key, procedure: &str, payload: Payload) -> Answered<Payload> {
         let (answer, receiver) = oneshot::channel();
         let (procedure, options) = (procedure.into(), Dict::new());
-        let call = NewCall { key, procedure, options, payload, answer, progress: None };
+        let call = NewCall { key, procedure, options, payload, answer, passthru: None, progress: None };
         self.session().command(Command::Call(Box::new(call)));
         receiver
     }

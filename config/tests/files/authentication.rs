@@ -221,9 +221,11 @@ fn credentials_fit_together() {
         ("AQEBAQEB", "!!!!!!!!"),
     ] {
         let keys = KEYS.replacen(from, to, 1);
-        let text = scram(&format!("kdf = 'pbkdf2', iterations = 4096, {keys}"));
+        let text = scram(&format!("kdf = 'argon2id13', iterations = 2, memory = 64, {keys}"));
         check_single(&text, "salt or keys are not what they must be");
     }
+    let text = scram(&format!("kdf = 'pbkdf2', iterations = 4096, {KEYS}"));
+    check_single(&text, "the dialect \"scram\" has no \"pbkdf2\"");
     let text = scram("kdf = 'scrypt', iterations = 1, salt = 'a', stored_key = 'b', server_key = 'c'");
     check_single(&text, "one of \"argon2id13\", \"pbkdf2\"");
     for (keys, words) in [

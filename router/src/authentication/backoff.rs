@@ -2,7 +2,7 @@
 //! alone, which would let strangers shut anybody out.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -20,14 +20,19 @@ const DOUBLINGS_MAX: u32 = 31;
 #[derive(Debug)]
 pub(crate) struct Backoff {
     settings: Authentication,
+    /// Of authids. Nobody can choose two with the same hash who does not know its keys.
+    hashes: RandomState,
     failed: Mutex<Failed>,
 }
 
 #[derive(Debug, Default)]
 struct Failed {
     by_address: HashMap<Origin, Failures>,
-    by_authid: HashMap<(Origin, Box<str>), Failures>,
+    by_authid: HashMap<(Origin, AuthidHash), Failures>,
 }
+
+/// Instead of the authid, which a stranger may choose as long as a HELLO is.
+type AuthidHash = u64;
 
 /// Where attempts come from ([`Source::network`](crate::listen::Source)): a socket file has none.
 type Origin = Option<IpAddr>;
@@ -42,7 +47,7 @@ struct Failures {
 
 impl Backoff {
     pub(crate) fn new(settings: &Authentication) -> Self {
-        Self { settings: settings.clone(), failed: Mutex::default() }
+        Self { settings: settings.clone(), hashes: RandomState::new(), failed: Mutex::default() }
     }
 
     /// Whether somebody may try.
@@ -52,7 +57,7 @@ impl Backoff {
             failures.is_some_and(|failures| now < failures.shut_out_until && now < failures.remembered_until)
         };
         !is_shut_out(failed.by_address.get(&origin))
-            && !is_shut_out(failed.by_authid.get(&(origin, authid.into())))
+            && !is_shut_out(failed.by_authid.get(&(origin, self.hashes.hash_one(authid))))
     }
 
     /// Notes a failure.
@@ -60,21 +65,15 @@ impl Backoff {
         let mut failed = self.failed.lock();
         let Failed { by_address, by_authid } = &mut *failed;
         self.note(by_address, origin, self.settings.failures_free_per_address, now);
-        self.note(by_authid, (origin, authid.into()), self.settings.failures_free, now);
+        self.note(by_authid, (origin, self.hashes.hash_one(authid)), self.settings.failures_free, now);
     }
 
     /// Notes a success, which clears the name, but not the address: somebody else may be guessing there.
     pub(crate) fn succeeded(&self, origin: Origin, authid: &str) {
-        self.failed.lock().by_authid.remove(&(origin, authid.into()));
+        self.failed.lock().by_authid.remove(&(origin, self.hashes.hash_one(authid)));
     }
 
-    fn note<K: Hash + Eq + Clone>(
-        &self,
-        entries: &mut HashMap<K, Failures>,
-        key: K,
-        free: u32,
-        now: Instant,
-    ) {
+    fn note<K: Hash + Eq + Copy>(&self, entries: &mut HashMap<K, Failures>, key: K, free: u32, now: Instant) {
         if entries.len() >= ENTRIES_MAX && !entries.contains_key(&key) {
             make_room(entries, now);
         }
@@ -98,11 +97,11 @@ impl Backoff {
 }
 
 /// Forgets what may be forgotten, and if nothing may, what would be forgotten first.
-fn make_room<K: Hash + Eq + Clone>(entries: &mut HashMap<K, Failures>, now: Instant) {
+fn make_room<K: Hash + Eq + Copy>(entries: &mut HashMap<K, Failures>, now: Instant) {
     entries.retain(|_, failures| now < failures.remembered_until);
     if entries.len() >= ENTRIES_MAX {
         let first = entries.iter().min_by_key(|(_, failures)| failures.remembered_until);
-        if let Some(first) = first.map(|(key, _)| key.clone()) {
+        if let Some(first) = first.map(|(key, _)| *key) {
             entries.remove(&first);
         }
     }
@@ -180,5 +179,18 @@ mod tests {
         assert_eq!(backoff.failed.lock().by_authid.len(), ENTRIES_MAX);
         backoff.failed(HERE, "joe", now + 100 * SECOND);
         assert_eq!(backoff.failed.lock().by_authid.len(), 1);
+    }
+
+    /// A stranger sends authids of kilobytes, from as many addresses as it has.
+    #[test]
+    fn nothing_is_allocated_for_an_authid() {
+        fn is_one_piece<K: Copy, V: Copy>(_: &HashMap<K, V>) {}
+        let (backoff, now) = backoff();
+        is_one_piece(&backoff.failed.lock().by_authid);
+        let long = "a".repeat(1 << 14);
+        for _ in 0..3 {
+            backoff.failed(HERE, &long, now);
+        }
+        assert!(!backoff.admits(HERE, &long, now) && backoff.admits(HERE, &format!("{long}b"), now));
     }
 }

@@ -13,7 +13,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 use trunkline_config::Cookie;
-use wamp_proto::SessionId;
 
 /// What browsers know it by, as with Crossbar.io (AUTH-TRN-02).
 pub(crate) const NAME: &str = "cbtid";
@@ -33,8 +32,6 @@ struct Kept {
     by_hash: HashMap<Hash, Entry>,
     /// By when they count for nothing, the next first.
     by_end: BTreeSet<(Instant, Hash)>,
-    /// Of sessions that are there.
-    by_session: HashMap<SessionId, Arc<Login>>,
 }
 
 #[derive(Debug)]
@@ -68,8 +65,17 @@ impl Login {
         Self { realm, authid, role, expires, is_revoked: AtomicBool::new(false) }
     }
 
+    /// The session is killed, or logs out: the log-in's cookies stand for nothing any more.
+    pub(crate) fn revoke(&self) {
+        self.is_revoked.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.is_revoked.load(Ordering::Relaxed)
+    }
+
     fn is_over(&self) -> bool {
-        self.is_revoked.load(Ordering::Relaxed) || self.expires.is_some_and(|end| end <= SystemTime::now())
+        self.is_revoked() || self.expires.is_some_and(|end| end <= SystemTime::now())
     }
 }
 
@@ -98,22 +104,6 @@ impl Cookies {
     pub(crate) fn bind(&self, cookie: &Issued, login: Arc<Login>, now: Instant) {
         let Issued { hash, settings } = cookie;
         self.0.lock().keep(*hash, login, now + settings.max_age, settings.cookies_max);
-    }
-
-    /// The session joined by that log-in.
-    pub(crate) fn joined(&self, session: SessionId, login: Arc<Login>) {
-        self.0.lock().by_session.insert(session, login);
-    }
-
-    pub(crate) fn left(&self, session: SessionId) {
-        self.0.lock().by_session.remove(&session);
-    }
-
-    /// The session is killed, or logs out: its cookies stand for nothing any more, and those that followed from them.
-    pub(crate) fn revoke(&self, session: SessionId) {
-        if let Some(login) = self.0.lock().by_session.get(&session) {
-            login.is_revoked.store(true, Ordering::Relaxed);
-        }
     }
 }
 
@@ -178,13 +168,11 @@ mod tests {
     }
 
     #[test]
-    fn a_kill_revokes_all_cookies_of_the_log_in() {
+    fn who_revokes_a_log_in_revokes_all_of_its_cookies() {
         let (cookies, settings, now) = (Cookies::default(), settings(10), Instant::now());
         let first = logged_in(&cookies, &settings, "joe", now);
         let (second, issued) = cookies.issue(&settings, Some(&first), now);
-        let session = SessionId::from_bits(7);
-        cookies.joined(session, cookies.login(&issued, now).unwrap());
-        cookies.revoke(session);
+        cookies.login(&issued, now).unwrap().revoke();
         assert_eq!(authid(&cookies, &settings, &first, now), None);
         assert_eq!(authid(&cookies, &settings, &second, now), None);
     }

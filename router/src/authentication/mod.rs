@@ -19,6 +19,7 @@ use std::time::SystemTime;
 use tokio::time::Instant;
 use trunkline_config::{AuthMethod, CertificateName, Listener, Principal, Profile};
 use wamp_proto::message::{Authenticate, Hello};
+use wamp_proto::uri::check_uri;
 use wamp_proto::{SessionId, Value, error_uri};
 
 use crate::certificate::Certificate;
@@ -255,7 +256,7 @@ impl Candidate<'_> {
 
     /// Refuses, unless somebody may try from there under that name (again).
     fn check_backoff(&self, name: &str) -> Result<(), Refused> {
-        if self.router.backoff().admits(self.source.network(), name, Instant::now()) {
+        if self.may_try(name) {
             return Ok(());
         }
         self.router.counters().logins_shut_out.increment();
@@ -266,10 +267,19 @@ impl Candidate<'_> {
         ))
     }
 
+    fn may_try(&self, name: &str) -> bool {
+        self.router.backoff().admits(self.source.network(), name, Instant::now())
+    }
+
     /// The end of an attempt without proof. `cause` is for the logs alone.
     fn denied(&self, name: &str, cause: impl Into<String>) -> Refused {
         self.router.backoff().failed(self.source.network(), name, Instant::now());
         self.router.counters().logins_failed.increment();
+        self.refused(cause)
+    }
+
+    /// What everybody is told who gave no proof.
+    fn refused(&self, cause: impl Into<String>) -> Refused {
         let reason = match self.plan.profile {
             Profile::Crossbar => error_uri::NOT_AUTHORIZED,
             Profile::Default | Profile::Strict => error_uri::AUTHENTICATION_DENIED,
@@ -365,13 +375,24 @@ impl Candidate<'_> {
         proven: Proven,
         authextra: Option<Value>,
     ) -> Result<Admitted, Refused> {
+        // Others from there may have guessed at the same time: who is shut out meanwhile must not learn that the guess
+        // was right.
+        let is_guessable = !matches!(method, AuthMethod::Anonymous | AuthMethod::Tls | AuthMethod::Cookie);
+        if is_guessable && !self.may_try(self.authid().unwrap_or_default()) {
+            self.router.counters().logins_shut_out.increment();
+            return Err(self.refused("shut out since its attempt began"));
+        }
         let Proven { principal, realm, extra, provider, expires } = proven;
         let realm = realm.unwrap_or_else(|| self.hello.realm.to_string());
         let plan = if *realm == *self.hello.realm {
             self.plan.clone()
         } else {
+            // A template matches names that are none.
+            let is_name = check_uri(&realm, self.router.realm_uri_rules()).is_ok();
             let plan = self.router.realms().plan(&realm).filter(|plan| self.listener.opens(&plan.label));
-            plan.cloned().ok_or_else(|| Refused::new(error_uri::NO_SUCH_REALM, "no such realm"))?
+            plan.filter(|_| is_name)
+                .cloned()
+                .ok_or_else(|| Refused::new(error_uri::NO_SUCH_REALM, "no such realm"))?
         };
         let Some(role) = plan.role(&principal.role).cloned() else {
             return Err(Refused {

@@ -2,11 +2,14 @@
 
 mod bench;
 mod check;
+mod client;
 mod config;
 mod descriptors;
 mod init;
 mod keygen;
+mod manual;
 mod passwd;
+mod signals;
 mod start;
 
 use std::io::IsTerminal as _;
@@ -14,12 +17,16 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 /// Exit code of a command that could not do what it was asked to: an address in use, for example.
 const FAILED: u8 = 1;
 
 /// Exit code for a configuration file that cannot be used. Nothing was started.
 const INVALID: u8 = 3;
+
+/// Exit code of a client whose request was answered with ERROR.
+const ANSWERED: u8 = 4;
 
 /// A WAMP router: publish/subscribe and routed procedure calls for clients in any language.
 ///
@@ -41,12 +48,15 @@ Examples:
   trunkline check router/trunkline.toml     say everything that is wrong with it
   trunkline start --config router/trunkline.toml
   trunkline passwd --generate               make a ticket, and the hash of it for a configuration file
+  trunkline register com.example.greet --answer 'hello {0}'
+  trunkline call com.example.greet joe      call it, from another shell
 
 Log output goes to standard error. RUST_LOG says how much: RUST_LOG=debug shows every session,
-RUST_LOG=trunkline::audit=info only who joined and left. The default is info.
+RUST_LOG=trunkline::audit=info only who joined and left. The default is info of a router, and warn of clients.
 
 Exit codes: 0 went down in good order, or did what it was asked to; 1 could not start, was cut short, or failed;
-2 wrong arguments; 3 the configuration file cannot be used, and nothing was started.";
+2 wrong arguments; 3 the configuration file cannot be used, and nothing was started; 4 a request of `call`, `publish`,
+`subscribe` or `register` was answered with an error.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -63,8 +73,20 @@ enum Command {
     Passwd(passwd::Arguments),
     /// Make a key pair for cryptosign
     Keygen(keygen::Arguments),
+    /// Call a procedure
+    Call(Box<client::call::Arguments>),
+    /// Register a procedure: a template, or a program
+    Register(Box<client::register::Arguments>),
+    /// Publish an event
+    Publish(Box<client::publish::Arguments>),
+    /// Show events as they come
+    Subscribe(Box<client::subscribe::Arguments>),
     /// Put load on a WAMP router, and measure what it does and what it costs
     Bench(bench::Arguments),
+    /// Print completions for a shell
+    Completions(manual::Completions),
+    /// Write manual pages
+    Man(manual::Man),
     /// Print the version
     Version,
 }
@@ -82,7 +104,16 @@ pub(crate) fn main() -> ExitCode {
         Command::Init(arguments) => init::run(&arguments),
         Command::Passwd(arguments) => passwd::run(&arguments),
         Command::Keygen(arguments) => keygen::run(&arguments),
+        Command::Call(arguments) => client::call::run(*arguments),
+        Command::Register(arguments) => client::register::run(*arguments),
+        Command::Publish(arguments) => client::publish::run(*arguments),
+        Command::Subscribe(arguments) => client::subscribe::run(*arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Completions(arguments) => {
+            manual::complete(&arguments);
+            Ok(())
+        }
+        Command::Man(arguments) => manual::write(&arguments),
         Command::Version => {
             say(&format!("trunkline {}\n", env!("CARGO_PKG_VERSION")));
             Ok(())
@@ -92,10 +123,13 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::debug!(?error, "failed");
+            if error.is::<client::Answered>() {
+                return ExitCode::from(ANSWERED);
+            }
             let refused = error.downcast_ref::<check::Refused>();
             let text = match refused {
                 Some(refused) => refused.to_text(std::io::stderr().is_terminal()),
-                None => format!("trunkline: {error:#}"),
+                None => printable(&format!("trunkline: {error:#}"), std::io::stderr().is_terminal()),
             };
             complain(&format!("{text}\n"));
             ExitCode::from(if refused.is_some() { INVALID } else { FAILED })
@@ -114,6 +148,28 @@ fn say(text: &str) {
 fn complain(text: &str) {
     use std::io::Write as _;
     std::io::stderr().write_all(text.as_bytes()).ok();
+}
+
+/// Has log output go to standard error: as much as `RUST_LOG` says, or else from that level on.
+fn log(level: &str) {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level)))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}
+
+/// Text of strangers as it may go to a terminal, which takes control characters for orders.
+fn printable(text: &str, is_for_terminal: bool) -> String {
+    let is_order = |char: char| is_for_terminal && char.is_control() && !matches!(char, '\n' | '\t');
+    text.chars().fold(String::with_capacity(text.len()), |mut printable, char| {
+        if is_order(char) {
+            printable.extend(char.escape_default());
+        } else {
+            printable.push(char);
+        }
+        printable
+    })
 }
 
 /// Writes a file that was not there. What cannot be written whole is not there afterwards either.

@@ -1,17 +1,15 @@
 //! `trunkline start`: runs a router until it is told to go down.
 
-use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 use trunkline::Server;
 use trunkline::config::{Address, Config, Listener};
 
-use super::{check, descriptors, say};
+use super::signals::Signals;
+use super::{check, descriptors, log, say};
 
 /// What `trunkline start` takes.
 #[derive(Debug, Args, Default)]
@@ -26,11 +24,7 @@ pub(super) struct Arguments {
 
 /// Starts the router, and returns once it went down.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    log("info");
     let config = match &arguments.config {
         Some(file) => check::load(file)?,
         None => development(arguments.listen),
@@ -88,25 +82,6 @@ async fn serve(config: &Config, is_development: bool) -> anyhow::Result<()> {
         name = signals.next() => anyhow::bail!("{name} came while going down: sessions were cut off"),
     }
     Ok(())
-}
-
-/// The signals that end the router.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-        }
-    }
 }
 
 /// What the router listens on, and which realms it has.

@@ -10,7 +10,7 @@ mod scan;
 use anyhow::Context as _;
 
 use crate::workspace::Workspace;
-use rows::{Checklist, Status};
+use rows::{Checklist, Client, Status};
 use scan::Proofs;
 
 const DATA: &str = "tests/conformance.tsv";
@@ -36,9 +36,12 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> anyhow::Result<()> 
         problems.push(format!("{PAGE} is stale: run `cargo xtask conformance --write` and commit it"));
     }
 
-    let covered = checklist.rows().filter(|row| row.status.needs_test() && proofs.has(&row.id)).count();
-    let wanted = checklist.rows().filter(|row| row.status.needs_test()).count();
-    println!("{covered} of {wanted} rows that are due have a test");
+    let due = || checklist.rows().filter(|row| row.status.needs_test());
+    let covered = due().filter(|row| proofs.has_router(row) && proofs.has_client(row)).count();
+    println!("{covered} of {} rows that are due have a test", due().count());
+    let asked = || due().filter(|row| matches!(row.client, Some(Client::Due | Client::Protocol)));
+    let covered = asked().filter(|row| proofs.has_client(row)).count();
+    println!("{covered} of {} rows that bind our client have a test of it", asked().count());
     for problem in &problems {
         println!("  {problem}");
     }
@@ -50,10 +53,15 @@ fn problems(checklist: &Checklist, proofs: &Proofs) -> Vec<String> {
     let unknown = proofs.unknown.iter().map(|(id, place)| {
         format!("{place} names {id}, which is no row of {DATA}: mend the name or add the row")
     });
-    let missing = checklist.rows().filter(|row| row.status.needs_test() && !proofs.has(&row.id)).map(|row| {
+    let missing = checklist.rows().filter(|row| row.status.needs_test()).filter_map(|row| {
+        let what = match (proofs.has_router(row), proofs.has_client(row)) {
+            (true, true) => return None,
+            (false, _) => "no test",
+            (true, false) => "no test of our client",
+        };
         let missing_words =
             if row.status == Status::Partial { format!(" (but for: {})", row.note) } else { String::new() };
-        format!("{} has no test{missing_words}: {}", row.id, row.statement)
+        Some(format!("{} has {what}{missing_words}: {}", row.id, row.statement))
     });
     unknown.chain(missing).collect()
 }
@@ -78,6 +86,16 @@ mod tests {
     fn due_and_partial_rows_need_a_test() {
         let found = problems_with("#[test]\nfn ser_01_works() {}\n");
         assert_eq!(found, ["SER-02 has no test (but for: bytes): second"]);
+    }
+
+    #[test]
+    fn rows_that_bind_clients_need_a_test_of_ours() {
+        let checklist = Checklist::parse("## a\nPV-02\tRC\tMUST\tdue\t\tsecond\n").unwrap();
+        let file = |path: &str| SourceFile { path: path.into(), text: "#[test]\nfn pv_02() {}\n".into() };
+        let found = problems(&checklist, &scan::scan(&[file("tests/tests/sessions.rs")], &checklist));
+        assert_eq!(found, ["PV-02 has no test of our client: second"]);
+        let both = [file("tests/tests/sessions.rs"), file("tests/tests/client_protocol.rs")];
+        assert!(problems(&checklist, &scan::scan(&both, &checklist)).is_empty());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Writes `docs/reference/conformance.md`.
 
-use super::rows::{Area, Checklist, Row, Status};
+use super::rows::{Area, Checklist, Client, Row, Status};
 use super::scan::Proofs;
 
 const INTRO: &str = "\
@@ -12,11 +12,13 @@ What WAMP version 2 asks for, row by row, and the tests that prove it. The rows 
 specification (draft 04, Basic and Advanced Profile). A row without a test is a claim we do not make.
 
 - **Binds**: R router (B broker, D dealer), C client, X codec or transport, RC both peers. Rows that bind both
-  peers are judged here for the router and the codec.
+  peers need a test of each.
 - **Strength**: MUST, SHOULD, MAY; `*` = only when the feature is announced; α alpha, β beta, sk sketch (the
   specification's own status); `df` = de facto, not in the specification's text; [A-nn] = see the last table.
 - **Status**: *done* has a test; *partial* has one for all but the words that are named; *missing* is due and
   has none yet; *later* names what it comes with; *out of scope* says why.
+- **Client**: what our Rust client does about rows that bind clients: *done* has a test of the client, *wamp-proto* one of
+  the protocol's functions, which alone decide; *missing* has none yet; *out of scope* says why.
 - `we.x` stands for `wamp.error.x`, `wc.x` for `wamp.close.x`. PV = protocol violation: send
   `[3, {\"message\":…}, \"wamp.error.protocol_violation\"]`, dispose the session's subscriptions and
   registrations, process nothing further, then drop the transport.
@@ -41,7 +43,7 @@ pub(crate) fn page(checklist: &Checklist, proofs: &Proofs) -> String {
             }
         } else {
             page.push_str(
-                "| ID | Statement | Binds | Strength | Status | Tests |\n|---|---|---|---|---|---|\n",
+                "| ID | Statement | Binds | Strength | Status | Client | Tests |\n|---|---|---|---|---|---|---|\n",
             );
             for row in &area.rows {
                 page.push_str(&row_line(row, proofs));
@@ -71,24 +73,35 @@ fn row_line(row: &Row, proofs: &Proofs) -> String {
     };
     let tests: Vec<String> = proofs.places(&row.id).iter().map(|place| format!("`{place}`")).collect();
     format!(
-        "| {} | {} | {} | {} | {} | {} |\n",
+        "| {} | {} | {} | {} | {} | {} | {} |\n",
         row.id,
         cell(&row.statement),
         row.binds,
         row.strength,
         cell(&status),
+        cell(&client_label(row, proofs)),
         tests.join("<br>")
     )
 }
 
 fn status_label(row: &Row, proofs: &Proofs) -> &'static str {
     match row.status {
-        Status::Due | Status::Partial if !proofs.has(&row.id) => "missing",
+        Status::Due | Status::Partial if !proofs.has_router(row) || !proofs.has_client(row) => "missing",
         Status::Due => "done",
         Status::Partial => "partial",
         Status::Later => "later",
         Status::OutOfScope => "out of scope",
         Status::Ambiguity => "ambiguity",
+    }
+}
+
+fn client_label(row: &Row, proofs: &Proofs) -> String {
+    match &row.client {
+        None => String::new(),
+        Some(Client::OutOfScope(reason)) => format!("out of scope: {reason}"),
+        Some(_) if !proofs.has_client(row) => "missing".to_owned(),
+        Some(Client::Due) => "done".to_owned(),
+        Some(Client::Protocol) => "wamp-proto".to_owned(),
     }
 }
 

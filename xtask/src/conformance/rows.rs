@@ -19,6 +19,19 @@ pub(crate) struct Row {
     /// What is missing, with what it comes, or why it is out of scope; empty when due.
     pub(crate) note: String,
     pub(crate) statement: String,
+    /// What is asked of our client, if the row binds clients and needs a test at all.
+    pub(crate) client: Option<Client>,
+}
+
+/// What a row that binds clients asks of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Client {
+    /// A test of the client.
+    Due,
+    /// A test of `wamp-proto`, whose functions alone decide.
+    Protocol,
+    /// Nothing, for that reason.
+    OutOfScope(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +82,12 @@ impl Checklist {
 impl Row {
     fn parse(line: &str) -> anyhow::Result<Self> {
         let columns: Vec<&str> = line.split('\t').collect();
-        let [id, binds, strength, status, note, statement] = columns.as_slice() else {
-            anyhow::bail!("{} columns instead of 6; they are parted by tabs", columns.len());
+        let (columns, client) = match columns.as_slice() {
+            [columns @ .., client] if columns.len() == 6 => (columns, *client),
+            columns => (columns, ""),
+        };
+        let [id, binds, strength, status, note, statement] = columns else {
+            anyhow::bail!("{} columns instead of 6 or 7; they are parted by tabs", columns.len());
         };
         let status = match *status {
             "due" => Status::Due,
@@ -84,7 +101,25 @@ impl Row {
             note.is_empty() == (status == Status::Due),
             "{id}: a due row has no note, every other row says there what is missing or why"
         );
+        let may_bind_client = matches!(*binds, "C" | "RC") && status.needs_test();
+        anyhow::ensure!(
+            client.is_empty() || may_bind_client,
+            "{id}: only rows that bind clients and are due or partial say something about ours"
+        );
+        let client = match client {
+            "" => Client::Due,
+            "wamp-proto" => Client::Protocol,
+            other => match other.strip_prefix("out-of-scope: ") {
+                Some(reason) => Client::OutOfScope(reason.to_owned()),
+                None => anyhow::bail!("{id}: unknown words about the client: `{other}`"),
+            },
+        };
+        anyhow::ensure!(
+            *binds != "C" || !matches!(client, Client::OutOfScope(_)),
+            "{id} binds nobody but clients: its status says that it is out of scope"
+        );
         Ok(Self {
+            client: may_bind_client.then_some(client),
             id: (*id).to_owned(),
             binds: (*binds).to_owned(),
             strength: (*strength).to_owned(),
@@ -122,6 +157,23 @@ mod tests {
     fn a_row_stands_once() {
         let row = "URI-01\tR\tMUST\tdue\t\twords\n";
         assert!(refusal(&format!("## a\n{row}{row}")).contains("line 3: URI-01 stands there twice"));
+    }
+
+    #[test]
+    fn only_rows_that_bind_clients_say_what_is_asked_of_ours() {
+        let client_of = |row: &str| {
+            let checklist = Checklist::parse(&format!("## a\n{row}\n")).unwrap();
+            checklist.rows().next().unwrap().client.clone()
+        };
+        assert_eq!(client_of("URI-01\tRC\tMUST\tdue\t\twords"), Some(Client::Due));
+        assert_eq!(client_of("URI-01\tC\tMUST\tdue\t\twords\twamp-proto"), Some(Client::Protocol));
+        let reason = Client::OutOfScope("no such transport".to_owned());
+        let row = "URI-01\tRC\tMUST\tdue\t\twords\tout-of-scope: no such transport";
+        assert_eq!(client_of(row), Some(reason));
+        assert_eq!(client_of("URI-01\tR\tMUST\tdue\t\twords"), None);
+        assert_eq!(client_of("URI-01\tC\tMUST\tlater\tsoon\twords"), None);
+        assert!(refusal("## a\nURI-01\tR\tMUST\tdue\t\twords\twamp-proto\n").contains("URI-01"));
+        assert!(refusal("## a\nURI-01\tC\tMUST\tdue\t\twords\tsomeday\n").contains("someday"));
     }
 
     #[test]

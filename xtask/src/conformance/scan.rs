@@ -3,10 +3,12 @@
 //! A test's name starts with one ID in lower case: `fn ser_02_…` proves SER-02. More IDs stand in a comment
 //! above it: `/// Conformance: PUB-01, ORD-06`. In a macro that makes tests, the name stands first on its
 //! line, followed by `:`, `,` or `=>`. Interop scripts use the comment. An ignored test proves nothing.
+//!
+//! Where a test stands says whose it is: the client's in `client/` and `tests/tests/client*.rs`.
 
 use std::collections::BTreeMap;
 
-use super::rows::Checklist;
+use super::rows::{Checklist, Client, Row};
 use crate::workspace::SourceFile;
 
 #[derive(Default)]
@@ -17,9 +19,45 @@ pub(crate) struct Proofs {
     pub(crate) unknown: Vec<(String, String)>,
 }
 
+/// Whose tests stand in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Client,
+    Protocol,
+    Router,
+}
+
+impl Side {
+    fn of(place: &str) -> Self {
+        if place.starts_with("client/") || place.starts_with("tests/tests/client") {
+            Self::Client
+        } else if place.starts_with("wamp-proto/") {
+            Self::Protocol
+        } else {
+            Self::Router
+        }
+    }
+}
+
 impl Proofs {
-    pub(crate) fn has(&self, id: &str) -> bool {
-        self.places_by_id.contains_key(id)
+    /// Whether whoever the row binds beside our client has a test.
+    pub(crate) fn has_router(&self, row: &Row) -> bool {
+        let places = self.places(&row.id);
+        match &*row.binds {
+            "C" => true,
+            "RC" => places.iter().any(|place| Side::of(place) != Side::Client),
+            _ => !places.is_empty(),
+        }
+    }
+
+    /// Whether our client has the test that the row asks of it, if it asks for one.
+    pub(crate) fn has_client(&self, row: &Row) -> bool {
+        let has = |sides: &[Side]| self.places(&row.id).iter().any(|place| sides.contains(&Side::of(place)));
+        match &row.client {
+            None | Some(Client::OutOfScope(_)) => true,
+            Some(Client::Due) => has(&[Side::Client]),
+            Some(Client::Protocol) => has(&[Side::Client, Side::Protocol]),
+        }
     }
 
     pub(crate) fn places(&self, id: &str) -> &[String] {
@@ -199,6 +237,34 @@ mod tests {
         let text =
             "macro_rules! cases { () => { #[test] fn $name() {} } }\ncases! {\n    ser_02_nul => 1,\n}\n";
         assert_eq!(places("a.rs", text, "SER-02"), ["a.rs: ser_02_nul"]);
+    }
+
+    #[test]
+    fn what_binds_both_peers_needs_a_test_of_each() {
+        let row = |binds: &str, more: &str| {
+            let text = format!("## a\nSER-02\t{binds}\tMUST\tdue\t\twords{more}\n");
+            Checklist::parse(&text).unwrap()
+        };
+        let sides = |paths: &[&str], binds: &str, more: &str| {
+            let checklist = row(binds, more);
+            let text = "#[test]\nfn ser_02_bytes() {}\n".to_owned();
+            let file = |path: &&str| SourceFile { path: (*path).into(), text: text.clone() };
+            let proofs = scan(&paths.iter().map(file).collect::<Vec<_>>(), &checklist);
+            let row = checklist.rows().next().unwrap();
+            [proofs.has_router(row), proofs.has_client(row)]
+        };
+        let (client, suite) = ("client/src/session/tests.rs", "tests/tests/client_rpc.rs");
+        let (protocol, router) = ("wamp-proto/src/uri.rs", "tests/tests/rpc.rs");
+        assert_eq!(sides(&[router, protocol], "RC", ""), [true, false]);
+        assert_eq!(sides(&[client], "RC", ""), [false, true]);
+        assert_eq!(sides(&[router, suite], "RC", ""), [true, true]);
+        assert_eq!(sides(&[protocol], "RC", "\twamp-proto"), [true, true]);
+        assert_eq!(sides(&[router], "RC", "\twamp-proto"), [true, false]);
+        assert_eq!(sides(&[router], "RC", "\tout-of-scope: so"), [true, true]);
+        assert_eq!(sides(&[router, protocol], "C", ""), [true, false]);
+        assert_eq!(sides(&[suite], "C", ""), [true, true]);
+        assert_eq!(sides(&[suite], "R", ""), [true, true]);
+        assert_eq!(sides(&[], "R", ""), [false, true]);
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub(super) enum Content {
     },
 }
 
+/// How commands begin that go on until they are stopped. A paragraph names them with their first argument alone.
+pub(super) const GOING_ON: [&str; 2] = ["trunkline register ", "trunkline subscribe "];
+
 /// Endings of the programs that pages show. Such a block without a name would be code that nobody tests.
 const PROGRAMS: [&str; 3] = [".py", ".mjs", ".go"];
 const PROGRAM_LANGUAGES: [&str; 3] = ["python", "js", "go"];
@@ -67,7 +70,8 @@ fn contents(fence: &str, paragraph: &str, lines: Vec<&str>) -> anyhow::Result<Ve
         return Ok(commands.map(|line| Content::Command(line.to_owned())).collect());
     }
     if let Some(flag) = fence.strip_prefix("text") {
-        let is_program = |word: &&str| PROGRAMS.iter().any(|ending| word.contains(ending));
+        let goes_on = |word: &str| GOING_ON.iter().any(|command| word.starts_with(command));
+        let is_program = |word: &&str| PROGRAMS.iter().any(|ending| word.contains(ending)) || goes_on(word);
         let by = in_backticks(paragraph).filter(is_program).map(str::to_owned).collect();
         let lines = lines.into_iter().map(str::to_owned).collect();
         return Ok(vec![Content::Output { by, lines, any_order: flag.trim() == "any-order" }]);

@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context as _, bail};
 
 use super::clients::{Clients, node};
-use super::page::{Block, Content};
+use super::page::{Block, Content, GOING_ON};
 use crate::command::stdout_of;
 use crate::interop::Child;
 
@@ -61,6 +61,8 @@ struct Program {
     process: Option<Child>,
     /// Whether all that it prints has to be on the page.
     is_shown: bool,
+    /// It is one of ours, which show each call and each event: the page need not.
+    is_ours: bool,
 }
 
 impl<'a> Scene<'a> {
@@ -105,12 +107,23 @@ impl<'a> Scene<'a> {
                 command.envs(variables);
                 return self.start_router(command, Some(file));
             }
-            ["trunkline", arguments @ ..] if arguments.first() != Some(&"start") => {
-                let mut command = self.clients.router();
-                command.args(arguments).envs(variables).current_dir(&self.folder);
-                let printed = stdout_of(&mut command)?.lines().map(str::to_owned).collect();
-                let name = words.join(" ");
-                self.programs.push(Program { name, printed, process: None, is_shown: false });
+            ["trunkline", verb, ..] if *verb != "start" => {
+                let (_, arguments) = line.split_once("trunkline ").context("a command")?;
+                let goes_on = GOING_ON.iter().any(|command| words.join(" ").starts_with(command));
+                let mut command = self.shell(arguments, goes_on);
+                command.envs(variables);
+                let shown = if goes_on { words.iter().take(3) } else { words.iter().take(usize::MAX) };
+                let name = shown.copied().collect::<Vec<_>>().join(" ");
+                let program = if goes_on {
+                    let mut process = Child::spawn(&name, &mut command)?;
+                    // It says when it is ready: what comes next on the page relies on it.
+                    let printed = process.line()?.into_iter().collect();
+                    Program { name, printed, process: Some(process), is_shown: true, is_ours: true }
+                } else {
+                    let printed = stdout_of(&mut command)?.lines().map(str::to_owned).collect();
+                    Program { name, printed, process: None, is_shown: false, is_ours: false }
+                };
+                self.programs.push(program);
                 return Ok(());
             }
             ["python", script, ..] => self.clients.python(script),
@@ -129,8 +142,27 @@ impl<'a> Scene<'a> {
         let name = [&[*script], arguments].concat().join(" ");
         command.args(arguments).envs(variables).current_dir(&self.folder);
         let process = Some(Child::spawn(&name, &mut command)?);
-        self.programs.push(Program { name, printed: VecDeque::new(), process, is_shown: true });
+        self.programs.push(Program {
+            name,
+            printed: VecDeque::new(),
+            process,
+            is_shown: true,
+            is_ours: false,
+        });
         Ok(())
+    }
+
+    /// `trunkline` with these arguments as a shell takes them. What a program that goes on notes is on the page, too.
+    fn shell(&self, arguments: &str, goes_on: bool) -> Command {
+        let notes = if goes_on { " 2>&1" } else { "" };
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("exec \"$0\" {arguments}{notes}")]);
+        command.arg(self.clients.router().get_program()).env("HOME", &self.folder).current_dir(&self.folder);
+        // Where it would look, if the router were where the page has it.
+        if let Some((_, address)) = self.addresses.first() {
+            command.env("TRUNKLINE_URL", format!("ws://{address}/ws"));
+        }
+        command
     }
 
     /// Writes a file anew, with those addresses in it.
@@ -169,7 +201,7 @@ impl<'a> Scene<'a> {
         self.addresses = shown.into_iter().zip(real).collect();
         self.router = Some(router);
         let (name, printed) = ("trunkline".to_owned(), printed.into());
-        self.programs.push(Program { name, printed, process: None, is_shown: false });
+        self.programs.push(Program { name, printed, process: None, is_shown: false, is_ours: false });
         Ok(())
     }
 
@@ -252,7 +284,7 @@ impl Program {
     /// Waits for nothing: what the page shows has come, and most programs go on until they are stopped.
     fn end(mut self) -> anyhow::Result<()> {
         let unseen = self.printed.pop_front().or_else(|| self.process.as_mut()?.try_line());
-        if let (Some(line), true) = (unseen, self.is_shown) {
+        if let (Some(line), true) = (unseen, self.is_shown && !self.is_ours) {
             bail!("`{}` printed a line that the page does not show: {line}", self.name);
         }
         let has_failed = self.process.as_mut().is_some_and(Child::has_failed);

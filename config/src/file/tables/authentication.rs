@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use wamp_proto::auth::cryptosign::parse_public_key;
-use wamp_proto::auth::scram::{Dialect, Kdf, Verifier};
+use wamp_proto::auth::scram::{Dialect, Kdf, ScramError, Verifier};
 use wamp_proto::auth::wampcra::Salting;
 
 use super::{AGE_S, COUNT, DAY_MS, ENTRIES_MAX, FILE_PATH, NAME, TIMEOUT};
@@ -388,11 +388,18 @@ impl Whole for ScramTable {
             });
         };
         let Self { dialect, salt, stored_key, server_key, .. } = self;
-        let verifier = Verifier::from_texts(dialect, kdf, &salt, &stored_key, &server_key).ok();
-        verifier.filter(|verifier| verifier.salt.len() >= argon2::MIN_SALT_LEN).ok_or(Misfit {
-            label: "salt or keys are not what they must be",
-            help: "all are base64, the keys of 32 octets and the salt of 8 at least: make them with `trunkline passwd`",
-        })
+        match Verifier::from_texts(dialect, kdf, &salt, &stored_key, &server_key) {
+            Ok(verifier) if verifier.salt.len() >= argon2::MIN_SALT_LEN => Ok(verifier),
+            Err(ScramError::Kdf) => Err(Misfit {
+                label: "the dialect \"scram\" has no \"pbkdf2\"",
+                help: "its clients compute \"argon2id13\" alone; \"wamp-scram\" has both",
+            }),
+            _ => Err(Misfit {
+                label: "salt or keys are not what they must be",
+                help: "all are base64, the keys of 32 octets and the salt of 8 at least: make them with `trunkline \
+                       passwd`",
+            }),
+        }
     }
 }
 

@@ -94,15 +94,18 @@ impl Dealer {
         disclosure: Disclosure,
         out: &impl World,
     ) -> Result<(), Refusal> {
+        // The router asks for all sessions: one of them must not use up what others need. It asks about each no more
+        // than that may have waiting, and while the realm drains too, where everything else goes on.
+        let is_session = from != RecipientKey::ROUTER;
         let open = self.parties.get(&from).map_or(0, |party| party.calls.len());
-        if open >= settings.open_calls_max {
+        if is_session && open >= settings.open_calls_max {
             return Err(Refusal::over(
                 Limit::OpenCalls,
                 error_uri::UNAVAILABLE,
                 format!("a session may have {} calls open", settings.open_calls_max),
             ));
         }
-        if self.draining {
+        if is_session && self.draining {
             return Err(Refusal::new(error_uri::UNAVAILABLE, "the router is going down".to_owned()));
         }
         let Some(slot) = self.find(&call.procedure) else {

@@ -286,7 +286,7 @@ impl Dealer {
         moves_on.then_some(slot)
     }
 
-    /// From now on, refuses every CALL.
+    /// From now on, refuses every CALL of a session.
     pub(in crate::realm) fn drain(&mut self) {
         self.draining = true;
     }

@@ -10,7 +10,7 @@ use super::gathering::Gathering;
 use super::registration::{Callee, PendingCall};
 use crate::realm::authorization::Disclosure;
 use crate::realm::packing::{carry_packing, is_packed};
-use crate::realm::recipient::Identity;
+use crate::realm::recipient::{Identity, RecipientKey};
 use crate::realm::refusal::Refusal;
 use crate::realm::settings::RealmSettings;
 use crate::realm::world::Moment;
@@ -255,7 +255,11 @@ pub(super) fn details(
         terms.takes_progress = terms.wants_progress && features.progressive_call_results && can_be_stopped;
         details.receive_progress = terms.takes_progress.then_some(true);
         details.progress = terms.chunks.is_some().then_some(true);
-        terms.is_timeout_forwarded = callee.wants_timeout && features.call_timeout && terms.timeout.is_some();
+        // Not the router's own: sessions wait for what it asks, whatever the callee makes of its time.
+        terms.is_timeout_forwarded = callee.wants_timeout
+            && features.call_timeout
+            && terms.timeout.is_some()
+            && call.caller != RecipientKey::ROUTER;
         if terms.is_timeout_forwarded {
             details.timeout = terms.time_left(now);
         }
