@@ -471,7 +471,7 @@ impl<'a> OpenSession<'a> {
     /// them.
     fn deliver_rest(&mut self, cx: &mut Context<'_>) {
         // How the session ends is decided, whatever becomes of them.
-        let _how = self.poll_deliver(cx);
+        drop(self.poll_deliver(cx));
     }
 
     /// From now on, the client has a limited time to answer GOODBYE, whether or not it reads.

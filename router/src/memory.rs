@@ -1,5 +1,5 @@
-//! How much memory may wait and be kept in the process, and what that is if nobody says: outboxes, call queues, event
-//! histories, retained events and testaments together.
+//! How much memory may wait and be kept in the process, and what that is if nobody says: outboxes, call queues,
+//! requests that wait for an authorizer, event histories, retained events and testaments together.
 //!
 //! What there is counts itself (`realm::Held`). Who goes when it is too much is the router's business.
 

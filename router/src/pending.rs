@@ -9,7 +9,7 @@ use trunkline_config::Limits;
 use wamp_proto::RequestId;
 
 use crate::authorizer::{Authorizer, Consultation};
-use crate::realm::{Request, Rulings};
+use crate::realm::{Held, Request, Rulings};
 
 /// What an octet in front of a payload takes once it is read, about: Options of many small values take the most.
 const HEAD_FACTOR: usize = 16;
@@ -18,7 +18,7 @@ const HEAD_FACTOR: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Pending {
     waiting: VecDeque<Waiting>,
-    bytes: usize,
+    bytes: Held,
     max: usize,
     max_bytes: usize,
 }
@@ -34,7 +34,7 @@ impl Pending {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             waiting: VecDeque::new(),
-            bytes: 0,
+            bytes: Held::default(),
             max: limits.pending_authorizations_max,
             max_bytes: limits.pending_authorizations_max_bytes,
         }
@@ -46,7 +46,7 @@ impl Pending {
 
     /// Whether no more may come: stop reading.
     pub(crate) fn is_full(&self) -> bool {
-        self.waiting.len() >= self.max || self.bytes >= self.max_bytes
+        self.waiting.len() >= self.max || self.bytes.bytes() >= self.max_bytes
     }
 
     /// Appends a request that came in a frame of that many octets.
@@ -233,7 +233,7 @@ mod tests {
         assert!(!scene.pending.withdraw(request_id(9)), "it began before");
         scene.answer(first[0]);
         assert_eq!([scene.next(), scene.next(), scene.next()], [Some(1), Some(3), None]);
-        assert_eq!(scene.pending.bytes, 0);
+        assert_eq!(scene.pending.bytes.bytes(), 0);
     }
 
     #[test]

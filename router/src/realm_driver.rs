@@ -18,7 +18,8 @@ use tokio::sync::Notify;
 use wamp_proto::dict::CallOptions;
 use wamp_proto::message::{Call, Goodbye};
 use wamp_proto::{
-    Payload, PublicationId, RequestId, SerializerId, SessionId, Uri, Value, Violation, error_uri,
+    Payload, PublicationId, RegistrationId, RequestId, SerializerId, SessionId, Uri, Value, Violation,
+    error_uri,
 };
 
 use crate::authentication::{Login, authprovider};
@@ -79,7 +80,7 @@ pub(crate) enum NotJoined {
     Retired,
     /// Another member has the ID that the session was told.
     Taken,
-    /// The log-in behind it is over since it was looked up.
+    /// The log-in behind it was revoked since it was looked up.
     Revoked,
 }
 
@@ -189,7 +190,7 @@ impl RealmDriver {
             return Err(why);
         }
         // Under the guard: whoever kills the log-in's sessions finds this one among them, or came before.
-        if login.is_some_and(|login| login.is_over()) {
+        if login.is_some_and(|login| login.is_revoked()) {
             return Err(NotJoined::Revoked);
         }
         let session = loop {
@@ -290,9 +291,13 @@ impl RealmDriver {
         })
     }
 
-    /// Whether a member is among those who are called for that procedure.
-    pub(crate) fn is_callee(&self, member: RecipientKey, procedure: &str) -> bool {
-        self.realm.is_callee(member, procedure)
+    /// The registration that a CALL of that procedure goes to, and whether that member is a callee of it.
+    pub(crate) fn registration(
+        &self,
+        procedure: &str,
+        member: RecipientKey,
+    ) -> Option<(RegistrationId, bool)> {
+        self.realm.registration(procedure, member)
     }
 
     /// Answers a CALL that a member canceled before it was routed.
@@ -574,7 +579,7 @@ mod tests {
     use bytes::Bytes;
     use tracing::span::{Attributes, Id, Record};
     use tracing::{Event, Metadata, Subscriber};
-    use trunkline_config::{Config, Realm as RealmConfig};
+    use trunkline_config::{Config, MatchPolicy, Realm as RealmConfig, RealmTemplate};
     use wamp_proto::SerializerId;
 
     use super::*;
@@ -649,9 +654,28 @@ mod tests {
         let identity = |session| Identity { session, ..victim(&driver) };
         let admitted = driver.admit(None, Some(&login), identity).expect("a member");
         ask(&mut watcher, &format!(r#"[48,2,{{}},"wamp.session.kill",[{}]]"#, admitted.session));
-        assert!(login.is_over());
+        assert!(login.is_revoked());
         // Another tab of the browser was on its way in.
         assert_eq!(driver.join(None, Some(&login), identity).map(|_| ()), Err(NotJoined::Revoked));
+    }
+
+    #[test]
+    fn a_realm_that_was_made_for_a_session_that_cannot_join_is_gone_again() {
+        let template = RealmTemplate {
+            uri: "com.example.room.".to_owned(),
+            match_policy: MatchPolicy::Prefix,
+            realms_max: 1,
+            rules: RealmConfig::open("any").rules,
+        };
+        let router = Router::new(&Config { realm_templates: vec![template], ..Config::default() });
+        let (_other, driver, _watcher) = watched();
+        let login = Arc::new(Login::new("com.example.room.one", "victim", "victim", None));
+        login.revoke();
+        let plan = router.realms().plan("com.example.room.one").expect("a plan").clone();
+        let identity = |session| Identity { session, ..victim(&driver) };
+        let joined = router.realms().join("com.example.room.one", &plan, None, Some(&login), identity);
+        assert_eq!(joined.map(|_| ()), Err(error_uri::AUTHENTICATION_DENIED));
+        assert!(router.holdings("com.example.room.one").is_none());
     }
 
     #[test]

@@ -143,14 +143,17 @@ impl Realms {
                 Some(driver) => driver,
                 None => self.get_or_make(name, plan)?,
             };
-            match driver.join(session, login, &identity) {
+            let reason = match driver.join(session, login, &identity) {
                 Ok(membership) => return Ok((driver, membership)),
-                Err(NotJoined::Closing) => return Err(error_uri::SYSTEM_SHUTDOWN),
-                Err(NotJoined::Taken) => return Err(error_uri::UNAVAILABLE),
-                Err(NotJoined::Revoked) => return Err(error_uri::AUTHENTICATION_DENIED),
                 // Its last session left in between, and took it along.
-                Err(NotJoined::Retired) => {}
-            }
+                Err(NotJoined::Retired) => continue,
+                Err(NotJoined::Closing) => error_uri::SYSTEM_SHUTDOWN,
+                Err(NotJoined::Taken) => error_uri::UNAVAILABLE,
+                Err(NotJoined::Revoked) => error_uri::AUTHENTICATION_DENIED,
+            };
+            // It may have come into being for this session.
+            self.retire_if_empty(&driver);
+            return Err(reason);
         }
     }
 

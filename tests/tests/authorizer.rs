@@ -589,6 +589,29 @@ async fn authz_02_answers_are_remembered_until_they_are_flushed() {
 }
 
 #[tokio::test]
+async fn authz_02_answers_are_remembered_until_there_is_another_authorizer() {
+    let remembering = Authorizer { cache_max: 10, ..authorizer() };
+    let router = TestRouter::with(&with(&remembering)).await;
+    let mut first = judge(&router).await;
+    let topic = "com.example.ask.tick";
+    let mut ann = Peer::join_as(&router, "ann", "guest").await;
+    let request = publish(&mut ann, topic, "[]").await;
+    let question = expect_question(&mut first, "publish", topic).await;
+    first.answer(&question, "[true]").await;
+    expect_published(&mut ann, request).await;
+    drop(first);
+    router.wait_until("the authorizer left", |router| router.sessions() == 1).await;
+    let request = publish(&mut ann, topic, "[]").await;
+    expect_published(&mut ann, request).await;
+
+    let mut second = judge(&router).await;
+    let request = publish(&mut ann, topic, "[]").await;
+    let question = expect_question(&mut second, "publish", topic).await;
+    second.answer(&question, "[false]").await;
+    ann.expect_error(MessageCode::Publish, request, NOT_AUTHORIZED).await;
+}
+
+#[tokio::test]
 async fn in_profile_crossbar_answers_are_remembered_that_say_so() {
     let remembering = Authorizer { cache_max: 10, ..authorizer() };
     let mut config = with(&remembering);

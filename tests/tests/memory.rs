@@ -3,8 +3,8 @@
 
 use tokio::sync::Mutex;
 use trunkline::Router;
-use trunkline::config::{CallQueue, Config, Limits, MatchPolicy};
-use trunkline_tests::{Peer, STRICT, TestRouter, Transport, Via, config, event, hello};
+use trunkline::config::{Authorizer, CallQueue, Config, Limits, MatchPolicy, Permission, Role};
+use trunkline_tests::{DEADLINE, Peer, STRICT, TestRouter, Transport, Via, config, event, hello};
 use wamp_proto::SerializerId;
 use wamp_proto::error_uri::UNAVAILABLE;
 
@@ -23,6 +23,7 @@ async fn router() -> TestRouter {
         memory_budget_bytes: Some(BUDGET),
         outbox_max_bytes: BUDGET * 4,
         testaments_max: 100,
+        pending_authorizations_max_bytes: BUDGET * 4,
         testaments_max_bytes: BUDGET * 4,
         ..config.limits
     };
@@ -32,6 +33,17 @@ async fn router() -> TestRouter {
         limit: 1000,
         max_bytes: BUDGET * 4,
     }];
+    let rules = &mut config.realms[0].rules;
+    rules.authorizer = Some(Authorizer {
+        procedure: "com.example.authorize".to_owned(),
+        realm: None,
+        timeout: DEADLINE * 2,
+        cache_max: 0,
+        cache_age: DEADLINE,
+    });
+    let Permission { allow, .. } = Permission::everything();
+    let asks = Permission { allow: Vec::new(), ask: allow, ..Permission::everything() };
+    rules.roles.push(Role { name: "guest".to_owned(), permissions: vec![asks], ..rules.roles[0].clone() });
     TestRouter::with(&config).await
 }
 
@@ -172,6 +184,23 @@ async fn waiting_calls_count_until_they_are_answered() {
         bob.answer(&invocation, "").await;
     }
     drop(alice);
+    expect_taken(&router).await;
+    router.shut_down().await;
+}
+
+#[tokio::test]
+async fn requests_count_that_wait_for_the_authorizer() {
+    let _alone = ALONE.lock().await;
+    let router = router().await;
+    let mut judge = join(&router, "judge").await;
+    judge.register("com.example.authorize").await;
+    let mut guest = Peer::join_as(&router, "guest", "guest").await;
+    for _ in 0..18 {
+        guest.publish("com.example.tick", &large()).await;
+        judge.expect_invocation().await;
+    }
+    expect_refused(&router).await;
+    drop(guest);
     expect_taken(&router).await;
     router.shut_down().await;
 }

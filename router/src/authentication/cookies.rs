@@ -70,9 +70,12 @@ impl Login {
         self.is_revoked.store(true, Ordering::Relaxed);
     }
 
-    /// Whether nobody may join by it any more.
-    pub(crate) fn is_over(&self) -> bool {
-        self.is_revoked.load(Ordering::Relaxed) || self.expires.is_some_and(|end| end <= SystemTime::now())
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.is_revoked.load(Ordering::Relaxed)
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_revoked() || self.expires.is_some_and(|end| end <= SystemTime::now())
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use wamp_proto::RegistrationId;
+
 use crate::realm::{Identity, Moment, Ruling, Subject};
 
 /// What a ruling is about: whoever has the same authid and role may do the same.
@@ -22,6 +24,8 @@ pub(super) struct Memory {
     rulings: HashMap<Arc<Case>, Ruling>,
     by_age: VecDeque<(Moment, Arc<Case>)>,
     epoch: Epoch,
+    /// Whose answers these are.
+    registration: Option<RegistrationId>,
 }
 
 /// The time between two flushes. What was asked in an earlier one is not remembered: the answer may be older than the
@@ -37,7 +41,8 @@ impl Case {
 
 impl Memory {
     pub(super) fn new(max: usize, max_age: Duration) -> Self {
-        Self { max, max_age, rulings: HashMap::new(), by_age: VecDeque::new(), epoch: Epoch::default() }
+        let (rulings, by_age) = (HashMap::new(), VecDeque::new());
+        Self { max, max_age, rulings, by_age, epoch: Epoch::default(), registration: None }
     }
 
     /// What was said about that, if it still holds.
@@ -68,6 +73,13 @@ impl Memory {
         let case = Arc::new(case);
         self.by_age.push_back((now, case.clone()));
         self.rulings.insert(case, ruling);
+    }
+
+    /// From now on, that registration is asked: another authorizer may answer otherwise. Returns whether anything was
+    /// forgotten.
+    pub(super) fn heed(&mut self, registration: RegistrationId) -> bool {
+        let before = self.registration.replace(registration);
+        before.is_some_and(|before| before != registration) && self.flush() > 0
     }
 
     /// Forgets everything; returns how much that was.
@@ -139,6 +151,21 @@ mod tests {
             memory.remember(case("alice", "a"), YES, memory.epoch(), at(0));
             assert_eq!(memory.flush(), 0);
         }
+    }
+
+    #[test]
+    fn what_one_registration_answered_does_not_count_for_another() {
+        let mut memory = Memory::new(10, Duration::from_secs(5));
+        let [first, second] = [1, 2].map(|id| RegistrationId::new(id).expect("an ID"));
+        assert!(!memory.heed(first));
+        let asked = memory.epoch();
+        memory.remember(case("alice", "a"), YES, asked, at(0));
+        assert!(!memory.heed(first));
+        assert_eq!(memory.recall(&case("alice", "a"), at(0)), Some(YES));
+        assert!(memory.heed(second));
+        // Its answer came late.
+        memory.remember(case("alice", "a"), YES, asked, at(0));
+        assert_eq!(memory.recall(&case("alice", "a"), at(0)), None);
     }
 
     #[test]

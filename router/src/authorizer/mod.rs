@@ -82,16 +82,7 @@ impl Authorizer {
         from: RecipientKey,
         request: &Request,
     ) -> Vec<Consultation> {
-        let now = self.clock.now();
-        let realm = &driver.settings().name;
-        let cases = driver.subjects(from, request, |identity, subject, request| {
-            let case = Case::new(identity, subject);
-            let known = self.memory.lock().recall(&case, now);
-            let known = known.ok_or_else(|| {
-                question::arguments(question::session_details(identity, realm), &case.subject, request)
-            });
-            (case, known)
-        });
+        let mut cases = self.cases(driver, from, request);
         if cases.is_empty() {
             return Vec::new();
         }
@@ -100,9 +91,16 @@ impl Authorizer {
             Some(name) => router.realms().get(name),
             None => Some(driver.clone()),
         };
-        // It would wait for itself: the rules of its role have to do (design: authorizer hook).
-        let is_its_own = asked.as_ref().is_some_and(|asked| Arc::ptr_eq(asked, driver))
-            && driver.is_callee(from, procedure);
+        let mut is_its_own = false;
+        if let Some(asked) = &asked
+            && let Some((registration, is_callee)) = asked.registration(procedure, from)
+        {
+            // It would wait for itself: the rules of its role have to do (design: authorizer hook).
+            is_its_own = is_callee && Arc::ptr_eq(asked, driver);
+            if self.memory.lock().heed(registration) {
+                cases = self.cases(driver, from, request);
+            }
+        }
         let consultation = |(case, known): (Case, Result<Ruling, [Value; 4]>)| {
             let question = match known {
                 _ if is_its_own => return Consultation::ruled(case.subject, Ruling::Denied),
@@ -118,6 +116,25 @@ impl Authorizer {
             Consultation { subject, state: State::Asked(Box::new(Asked { inquiry, case, epoch })) }
         };
         cases.into_iter().map(consultation).collect()
+    }
+
+    /// What that request depends on, and what was said about it, or how to ask.
+    fn cases(
+        &self,
+        driver: &RealmDriver,
+        from: RecipientKey,
+        request: &Request,
+    ) -> Vec<(Case, Result<Ruling, [Value; 4]>)> {
+        let now = self.clock.now();
+        let realm = &driver.settings().name;
+        driver.subjects(from, request, |identity, subject, request| {
+            let case = Case::new(identity, subject);
+            let known = self.memory.lock().recall(&case, now);
+            let known = known.ok_or_else(|| {
+                question::arguments(question::session_details(identity, realm), &case.subject, request)
+            });
+            (case, known)
+        })
     }
 
     /// Forgets all answers; returns how many there were.

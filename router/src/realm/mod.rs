@@ -32,7 +32,7 @@ use time::OffsetDateTime;
 use wamp_proto::message::{
     Call, Cancel, Error, Publish, Published, Register, Subscribe, Unregister, Unsubscribe, Yield,
 };
-use wamp_proto::{Action, MatchPolicy, MessageCode, RequestId, Violation};
+use wamp_proto::{Action, MatchPolicy, MessageCode, RegistrationId, RequestId, Violation};
 
 use admission::{Applicant, verdict};
 use broker::Broker;
@@ -235,9 +235,13 @@ impl Realm {
         if let Request::Call(call) = request { meta::implied(self, call) } else { None }
     }
 
-    /// Whether that session is among those who are called for that procedure.
-    pub(crate) fn is_callee(&self, session: RecipientKey, procedure: &str) -> bool {
-        self.dealer.lock().is_callee(session, procedure)
+    /// The registration that a CALL of that procedure goes to, and whether that session is a callee of it.
+    pub(crate) fn registration(
+        &self,
+        procedure: &str,
+        session: RecipientKey,
+    ) -> Option<(RegistrationId, bool)> {
+        self.dealer.lock().best_match_and_callee(procedure, session)
     }
 
     /// Answers a CALL that its caller canceled before it was routed (CAN).

@@ -47,10 +47,14 @@ impl Dealer {
         self.registrations.get(self.find(procedure)?).map(|registration| registration.id)
     }
 
-    /// Whether that session is a callee of the registration that a CALL of that procedure goes to.
-    pub(in crate::realm) fn is_callee(&self, session: RecipientKey, procedure: &str) -> bool {
-        let found = self.find(procedure).and_then(|slot| self.registrations.get(slot));
-        found.is_some_and(|found| found.callees().iter().any(|callee| callee.key == session))
+    /// The same, and whether that session is a callee of it.
+    pub(in crate::realm) fn best_match_and_callee(
+        &self,
+        procedure: &str,
+        session: RecipientKey,
+    ) -> Option<(RegistrationId, bool)> {
+        let found = self.registrations.get(self.find(procedure)?)?;
+        Some((found.id, found.callees().iter().any(|callee| callee.key == session)))
     }
 
     /// A registration and what its callees have to do.
