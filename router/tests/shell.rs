@@ -630,6 +630,19 @@ fn a_profile_keeps_what_nobody_wants_to_type() {
     assert!(complaints.contains("others can read the secrets in"), "{complaints}");
 }
 
+#[test]
+fn what_ends_the_session_is_told() {
+    // A dict of options has no room for these.
+    let scene = Scene::new("ended", OPEN);
+    let authids = "a".repeat(100_000);
+    for options in [&["--acknowledge"][..], &[]] {
+        let publish = [&["publish", "com.example.tick", "--eligible-authid", &authids][..], options].concat();
+        let (code, output, complaints) = scene.run(&publish);
+        assert_eq!((code, &*output), (Some(1), ""), "{complaints}");
+        assert!(complaints.contains("wamp.error.protocol_violation"), "{complaints}");
+    }
+}
+
 fn chmod(file: &Path, mode: &str) {
     assert!(Command::new("chmod").arg(mode).arg(file).status().unwrap().success());
 }
@@ -637,8 +650,11 @@ fn chmod(file: &Path, mode: &str) {
 #[test]
 fn mistakes_are_one_clear_line() {
     let scene = Scene::new("mistakes", OPEN);
+    let deep = "[".repeat(70) + &"]".repeat(70);
     for (arguments, code, expected) in [
         (&["call", "com..example"][..], 1, "\"com..example\" is no URI"),
+        (&["call", "x", &deep], 1, "nested"),
+        (&["publish", "x", &format!("list={deep}")], 1, "nested"),
         (&["call", "x", "--url", "http://127.0.0.1"], 1, "cannot join realm1 at http://127.0.0.1"),
         (&["call", "x", "--url", "unix:/nowhere"], 1, "cannot connect to unix:/nowhere"),
         (&["call", "x", "--realm", "nowhere"], 1, "wamp.error.no_such_realm"),

@@ -40,6 +40,11 @@ const RULES: &[Rule] = &[
         check: rust_rules::proto_fence,
     },
     Rule {
+        name: "client-fence",
+        advice: "leave the client to the command line: a program that embeds the router does without it",
+        check: rust_rules::client_fence,
+    },
+    Rule {
         name: "uri-literal",
         advice: "use the constant from wamp_proto::error_uri, or add it there",
         check: rust_rules::uri_literals,

@@ -105,6 +105,18 @@ pub(super) fn proto_fence(files: &[SourceFile]) -> Vec<Finding> {
     scan(files, |path| path.starts_with("wamp-proto/src/"), |_, line| first_word(&line.code, &words))
 }
 
+/// Of the router's sources, only the command line may use the client.
+pub(super) fn client_fence(files: &[SourceFile]) -> Vec<Finding> {
+    let in_library = |path: &str| path.starts_with("router/src/") && !path.starts_with("router/src/cli/");
+    scan(
+        files,
+        in_library,
+        |_, line| {
+            if line.is_test { None } else { first_word(&line.code, &["trunkline_client"]) }
+        },
+    )
+}
+
 /// The command line's help may name a URI to its reader, as may tests and tools.
 pub(super) fn uri_literals(files: &[SourceFile]) -> Vec<Finding> {
     let applies = |path: &str| {
@@ -198,6 +210,16 @@ mod tests {
         assert_eq!(find("use std::net::SocketAddr;"), ["`std::net`"]);
         assert_eq!(find("use std::time::Instant;"), ["`Instant`"]);
         assert!(find("// tokio drives this\nuse std::time::Duration;").is_empty());
+    }
+
+    #[test]
+    fn the_router_does_without_the_client() {
+        let text = "use trunkline_client::Client;";
+        assert_eq!(findings(client_fence, "router/src/router.rs", text), ["`trunkline_client`"]);
+        assert!(findings(client_fence, "router/src/cli/client/call.rs", text).is_empty());
+        assert!(findings(client_fence, "router/tests/reconnect.rs", text).is_empty());
+        let test = format!("#[cfg(test)]\nmod tests {{\n    {text}\n}}\n");
+        assert!(findings(client_fence, "router/src/router.rs", &test).is_empty());
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { procedure, words, timeout_ms, progress, disclose_me, style, connection } = arguments;
     let payload = words.payload()?;
     run_to_end(async {
-        let client = connection.join().await?;
+        let client = connection.join_once().await?;
         let mut call = client.call::<Raw>(&procedure, payload);
         if let Some(timeout) = timeout_ms {
             call = call.timeout(Duration::from_millis(timeout));
@@ -76,7 +76,7 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
         };
         match until_interrupted(&client, work).await? {
             Some(Ok(())) => Ok(()),
-            Some(Err(error)) => Err(failed(error, &style)),
+            Some(Err(error)) => Err(failed(error, &client, &style)),
             None => anyhow::bail!("canceled"),
         }
     })

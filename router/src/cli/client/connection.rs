@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
-use trunkline_client::{Client, Credential, SerializerId, Tls};
+use trunkline_client::{Client, Credential, Reconnect, SerializerId, Tls};
 
 use super::profile::Profile;
 
@@ -85,8 +85,17 @@ impl Connection {
         files.into_iter().any(Option::is_some) || secrets.into_iter().any(Option::is_some)
     }
 
-    /// Joins the realm.
+    /// Joins the realm, for one request: if the session ends, that is all.
+    pub(super) async fn join_once(self) -> anyhow::Result<Client> {
+        self.join_with(Reconnect::never()).await
+    }
+
+    /// Joins the realm, again and again.
     pub(super) async fn join(self) -> anyhow::Result<Client> {
+        self.join_with(Reconnect::default()).await
+    }
+
+    async fn join_with(self, reconnect: Reconnect) -> anyhow::Result<Client> {
         let mut profile = Profile::find(self.profile.as_deref())?;
         let logs_in_otherwise = self.has_credential();
         if logs_in_otherwise {
@@ -146,7 +155,7 @@ impl Connection {
                 Serializer::Cbor => SerializerId::Cbor,
             }]);
         }
-        builder.connect().await.with_context(|| format!("cannot join {realm} at {url}"))
+        builder.reconnect(reconnect).connect().await.with_context(|| format!("cannot join {realm} at {url}"))
     }
 }
 

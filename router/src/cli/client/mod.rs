@@ -14,7 +14,7 @@ mod template;
 mod words;
 
 use anyhow::bail;
-use trunkline_client::{Client, Error};
+use trunkline_client::{Client, Ended, Error, State};
 
 use super::log;
 use super::signals::Signals;
@@ -48,13 +48,26 @@ async fn until_interrupted<T>(client: &Client, work: impl Future<Output = T>) ->
     }
 }
 
-/// Shows why a request failed, and says what the exit code is to be.
-fn failed(error: Error, style: &output::Style) -> anyhow::Error {
+/// Shows why a request failed, and says what the exit code is to be. The client has left.
+fn failed(error: Error, client: &Client, style: &output::Style) -> anyhow::Error {
     match error {
         Error::Wamp(error) => {
             style.error(&error);
             Answered.into()
         }
+        Error::Disconnected | Error::Closed => match cut_short(client) {
+            Some(ended) => ended.into(),
+            None => error.into(),
+        },
         other => other.into(),
+    }
+}
+
+/// How the session of a client that has left ended before that.
+fn cut_short(client: &Client) -> Option<Ended> {
+    match client.state() {
+        State::Closed(Ended::Left) => None,
+        State::Closed(ended) => Some(ended),
+        _ => None,
     }
 }

@@ -7,7 +7,7 @@ use trunkline_client::SessionId;
 use super::connection::Connection;
 use super::output::Style;
 use super::words::Words;
-use super::{failed, run as run_to_end, until_interrupted};
+use super::{cut_short, failed, run as run_to_end, until_interrupted};
 
 /// What `trunkline publish` takes.
 #[derive(Debug, Args)]
@@ -64,7 +64,7 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let payload = arguments.words.payload()?;
     let style = arguments.style;
     run_to_end(async {
-        let client = arguments.connection.join().await?;
+        let client = arguments.connection.join_once().await?;
         let mut publish = client.publish(&arguments.topic, payload);
         // An empty list would be for nobody.
         if !arguments.eligible.is_empty() {
@@ -100,12 +100,16 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
         };
         match until_interrupted(&client, work).await? {
             Some(Ok(publication)) => {
+                // What is not acknowledged may be why the session ended.
+                if let Some(ended) = cut_short(&client) {
+                    return Err(ended.into());
+                }
                 if let Some(publication) = publication {
                     style.named("publication", publication.value());
                 }
                 Ok(())
             }
-            Some(Err(error)) => Err(failed(error, &style)),
+            Some(Err(error)) => Err(failed(error, &client, &style)),
             None => anyhow::bail!("interrupted"),
         }
     })

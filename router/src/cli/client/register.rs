@@ -153,7 +153,7 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
             }
         };
         match until_interrupted(&client, watched).await? {
-            Some(Err(error)) => Err(failed(error, &style)),
+            Some(Err(error)) => Err(failed(error, &client, &style)),
             // Ctrl-C is how it ends.
             Some(Ok(())) | None => Ok(()),
         }

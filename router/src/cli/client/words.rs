@@ -33,6 +33,10 @@ impl Words {
         } else {
             parse(&self.words, self.strings)
         };
+        for value in args.iter().chain(kwargs.iter().map(|(_, value)| value)) {
+            // A router ends the session of whoever sends what is nested too deep.
+            Payload::from_args(SerializerId::Cbor, value).context("the arguments cannot be sent")?;
+        }
         Ok(Raw(Payload::new(SerializerId::Cbor, &args, &kwargs)))
     }
 }
