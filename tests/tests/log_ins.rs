@@ -58,7 +58,6 @@ async fn aborted(mut peer: Peer, signature: &str) -> Abort {
     abort
 }
 
-/// Conformance: AUTH-GEN-04
 #[tokio::test]
 async fn who_guesses_over_many_connections_at_once_gets_no_more_guesses_and_learns_nothing() {
     let router = TestRouter::with(&with_carl()).await;
@@ -91,7 +90,6 @@ impl Authenticator for Usher {
     }
 }
 
-/// Conformance: AUTH-GEN-03
 #[tokio::test]
 async fn an_authenticator_leads_to_no_realm_whose_name_is_none() {
     let mut config = with_carl();
