@@ -17,6 +17,22 @@ use crate::reconnect::Reconnect;
 use crate::transport::{Transport, TransportSettings};
 
 /// A client that is still to be connected. [`Client::builder`] makes one.
+///
+/// ```no_run
+/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use trunkline_client::{Client, Credential, Reconnect};
+///
+/// let client = Client::builder("wss://example.com/ws", "realm1")
+///     .authid("joe")
+///     .credential(Credential::wampcra("joe-secret"))
+///     .reconnect(Reconnect::default().max_delay(Duration::from_secs(5)))
+///     .wait_for_router()
+///     .connect()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "nothing is connected before `connect`"]
 pub struct Builder {
     way: Way,

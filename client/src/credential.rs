@@ -17,6 +17,15 @@ type Sign = Arc<dyn Fn(String) -> BoxFuture<'static, Result<String, String>> + S
 /// One way in which a client proves who it is. A client may have several; the router takes the first that it can.
 ///
 /// Secrets are not shown by `Debug`.
+///
+/// ```
+/// use trunkline_client::Credential;
+///
+/// # async fn fetch_token() -> Result<String, std::io::Error> { Ok(String::new()) }
+/// let token = Credential::ticket_from(|| fetch_token());
+/// let key = Credential::cryptosign([7; 32]).bound_to_channel();
+/// assert_eq!(format!("{token:?} {key:?}"), "Credential(ticket) Credential(cryptosign)");
+/// ```
 #[derive(Clone)]
 pub struct Credential(Kind);
 

@@ -21,6 +21,14 @@ const SERIALIZER: SerializerId = SerializerId::ALL[SerializerId::ALL.len() - 1];
 ///
 /// A procedure returns it, a caller gets it as [`Error::Wamp`]. [`ApplicationError`] turns it into a type of the
 /// application and back.
+///
+/// ```
+/// use trunkline_client::WampError;
+///
+/// let error = WampError::of("com.example.error.overflow", &(7, "octets"));
+/// assert_eq!(error.args::<(u8, String)>().unwrap(), (7, "octets".to_owned()));
+/// assert_eq!(WampError::runtime("out of paper").to_string(), "wamp.error.runtime_error: out of paper");
+/// ```
 #[derive(Clone, PartialEq)]
 pub struct WampError {
     uri: ByteString,
@@ -186,6 +194,20 @@ impl From<Error> for WampError {
 }
 
 /// Why a request failed.
+///
+/// ```no_run
+/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use trunkline_client::Error;
+///
+/// match client.call::<i64>("com.example.add", (2, 3)).await {
+///     Ok(sum) => println!("{sum}"),
+///     Err(Error::Wamp(error)) if error.uri() == "wamp.error.no_such_procedure" => println!("nobody adds"),
+///     Err(Error::Disconnected) => println!("nobody knows whether it was added"),
+///     Err(other) => return Err(other.into()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -266,6 +288,14 @@ impl From<NotDecoded> for Error {
 }
 
 /// Why a client does not join its realm.
+///
+/// ```no_run
+/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let error = trunkline_client::connect("ws://127.0.0.1:8080/ws", "nowhere").await.unwrap_err();
+/// assert_eq!(error.reason(), Some("wamp.error.no_such_realm"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {

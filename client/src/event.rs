@@ -26,6 +26,23 @@ pub struct Event<T> {
 }
 
 /// What comes in place of an event.
+///
+/// ```no_run
+/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use futures_util::StreamExt as _;
+/// use trunkline_client::EventError;
+///
+/// let mut ticks = client.subscribe::<u64>("com.example.tick").capacity(16).await?;
+/// while let Some(event) = ticks.next().await {
+///     match event {
+///         Ok(event) => println!("{} on {}", event.args, event.topic),
+///         Err(EventError::Lagged(events)) => println!("{events} were left out"),
+///         Err(error) => println!("{error}"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EventError {

@@ -68,12 +68,45 @@ impl Control {
 ///
 /// Implemented for asynchronous functions and closures of up to eight parameters, each [`FromInvocation`], that return
 /// what is [`IntoAnswer`].
+///
+/// ```no_run
+/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use trunkline_client::{Args, Caller, WampError};
+///
+/// async fn divide(Args((a, b)): Args<(i64, i64)>, caller: Caller) -> Result<i64, WampError> {
+///     println!("{:?} divides", caller.authid);
+///     a.checked_div(b).ok_or_else(|| WampError::new("com.example.error.division"))
+/// }
+///
+/// client.register("com.example.divide", divide).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub trait Handler<Parameters>: Send + Sync + 'static {
     /// Answers one invocation.
     fn handle(&self, invocation: Invocation) -> BoxFuture<'static, Result<Payload, WampError>>;
 }
 
 /// What a handler can have as a parameter.
+///
+/// ```no_run
+/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use trunkline_client::{Caller, FromInvocation, Invocation, Reply, WampError};
+///
+/// /// Lets known callers in only.
+/// struct Name(String);
+///
+/// impl FromInvocation for Name {
+///     fn from_invocation(invocation: &mut Invocation) -> Result<Self, WampError> {
+///         let name = Caller::from_invocation(invocation)?.authid;
+///         name.map(Self).ok_or_else(|| WampError::new("com.example.error.who_are_you"))
+///     }
+/// }
+///
+/// client.register("com.example.whoami", async |Name(name): Name| Reply(name)).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub trait FromInvocation: Sized {
     /// Takes it out of the invocation.
     ///
@@ -220,6 +253,22 @@ impl FromInvocation for Procedure {
 }
 
 /// Sends progressive results of type `T` before the result (PCR-02).
+///
+/// ```no_run
+/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use trunkline_client::{Args, Error, Progress};
+///
+/// async fn count(Args(to): Args<u64>, progress: Progress<u64>) -> Result<u64, Error> {
+///     for number in 1..to {
+///         progress.send(number).await?;
+///     }
+///     Ok(to)
+/// }
+///
+/// client.register("com.example.count", count).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Progress<T> {
     port: Port,
     serializer: SerializerId,
@@ -262,6 +311,20 @@ impl<T: IntoPayload> Progress<T> {
 ///
 /// A procedure that does not have it as a parameter is dropped where it awaits when its call is canceled, or its session
 /// ends. One that does runs on, and its result counts as long as there is somebody to have it.
+///
+/// ```no_run
+/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use trunkline_client::{Cancellation, Reply};
+///
+/// async fn wait(Cancellation(canceled): Cancellation) -> Reply<&'static str> {
+///     canceled.cancelled().await;
+///     Reply("tidied up")
+/// }
+///
+/// client.register("com.example.wait", wait).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Cancellation(pub CancellationToken);
 
@@ -273,6 +336,24 @@ impl FromInvocation for Cancellation {
 }
 
 /// The parts of a progressive invocation, the first one included (PCI-01). An ordinary call has one.
+///
+/// ```no_run
+/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use futures_util::StreamExt as _;
+/// use trunkline_client::{Chunks, WampError};
+///
+/// async fn sum(mut chunks: Chunks<u64>) -> Result<u64, WampError> {
+///     let mut sum = 0;
+///     while let Some(chunk) = chunks.next().await {
+///         sum += chunk.map_err(WampError::invalid_argument)?;
+///     }
+///     Ok(sum)
+/// }
+///
+/// client.register("com.example.sum", sum).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Chunks<T> {
     first: Option<Payload>,
     rest: Option<mpsc::Receiver<Payload>>,

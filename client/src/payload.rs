@@ -11,6 +11,23 @@ use wamp_proto::{DecodeValueError, EncodeError, Payload, SerializerId};
 /// - Any other value is the one positional argument: `5`, a struct (a dict on the wire), a `Vec` (a list).
 /// - [`Kwargs`] is keyword arguments, [`ArgsKwargs`] both.
 /// - [`Raw`] is a payload that is encoded already.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use trunkline_client::{ArgsKwargs, IntoPayload, Kwargs, SerializerId};
+///
+/// fn json(args: impl IntoPayload) -> String {
+///     let payload = args.into_payload(SerializerId::Json).unwrap();
+///     String::from_utf8(payload.raw().to_vec()).unwrap()
+/// }
+///
+/// assert_eq!(json((2, "two")), r#"[2,"two"]"#);
+/// assert_eq!(json(vec![2, 3]), "[[2,3]]");
+/// assert_eq!(json(()), "");
+/// let unit = HashMap::from([("unit", "°C")]);
+/// assert_eq!(json(Kwargs(&unit)), r#"[],{"unit":"°C"}"#);
+/// assert_eq!(json(ArgsKwargs((21.5,), &unit)), r#"[21.5],{"unit":"°C"}"#);
+/// ```
 pub trait IntoPayload {
     /// Encodes the arguments, in that serializer if they are not encoded yet.
     ///
@@ -26,6 +43,16 @@ pub trait IntoPayload {
 /// - Any other type takes the first positional argument, and leaves more unread.
 /// - `Option` is `None` if there is no argument.
 /// - [`Kwargs`] takes the keyword arguments, [`ArgsKwargs`] both, [`Raw`] the payload as it came.
+///
+/// ```
+/// use trunkline_client::{FromPayload, IntoPayload, SerializerId};
+///
+/// let payload = (2, "two").into_payload(SerializerId::Cbor).unwrap();
+/// assert_eq!(<(u8, String)>::from_payload(&payload).unwrap(), (2, "two".to_owned()));
+/// assert_eq!(u8::from_payload(&payload).unwrap(), 2);
+/// let error = <(u8,)>::from_payload(&payload).unwrap_err();
+/// assert_eq!(error.to_string(), "expected 1 argument, found 2");
+/// ```
 pub trait FromPayload: Sized {
     /// Decodes the arguments.
     ///

@@ -17,6 +17,13 @@ use crate::payload::IntoPayload;
 
 /// A publication that is made when it is awaited. Without [`acknowledge`](Self::acknowledge), that only waits until the
 /// event is on its way to the router, and does not learn what becomes of it.
+///
+/// ```no_run
+/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// client.publish("com.example.news", "for admins").eligible_authrole(["admin"]).retain().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "an event is published when this is awaited"]
 pub struct Publish {
     shared: Arc<Shared>,

@@ -6,6 +6,16 @@ use std::time::Duration;
 ///
 /// The wait is random between half and all of a time that doubles with each attempt in vain, up to
 /// [`max_delay`](Self::max_delay), so that the clients of a router that restarts do not all come at once.
+///
+/// ```
+/// use std::time::Duration;
+/// use trunkline_client::Reconnect;
+///
+/// let patient = Reconnect::default().max_delay(Duration::from_secs(60));
+/// let ten_times = Reconnect::default().attempts(10);
+/// let never = Reconnect::never();
+/// # assert!(patient != ten_times && ten_times != never);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reconnect {
     min_delay: Duration,

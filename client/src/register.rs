@@ -17,6 +17,20 @@ use crate::invocation::{Handler, Run};
 use crate::passthru::Passthru;
 
 /// A registration that is made when it is awaited.
+///
+/// ```no_run
+/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use trunkline_client::{InvocationPolicy, Procedure, Reply};
+///
+/// client
+///     .register("com.example.files.", async |Procedure(procedure): Procedure| Reply(procedure))
+///     .prefix()
+///     .invoke(InvocationPolicy::RoundRobin)
+///     .concurrency(4)
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a registration is made when it is awaited"]
 pub struct Register {
     shared: Arc<Shared>,
@@ -123,6 +137,16 @@ impl IntoFuture for Register {
 
 /// A registered procedure. It lasts as long as the client, whether or not this is kept, unless it is
 /// [taken back](Self::unregister).
+///
+/// ```no_run
+/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use trunkline_client::Reply;
+///
+/// let registration = client.register("com.example.ping", async || Reply("pong")).await?;
+/// registration.unregister().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Registration {
     shared: Arc<Shared>,

@@ -10,6 +10,23 @@ use wamp_proto::{SerializerId, SessionId, Value};
 use crate::error::{ConnectError, Reason};
 
 /// What a client does.
+///
+/// ```no_run
+/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use futures_util::StreamExt as _;
+/// use trunkline_client::State;
+///
+/// let mut states = client.states();
+/// while let Some(state) = states.next().await {
+///     match state {
+///         State::Joined(joined) => println!("session {}", joined.session),
+///         State::Waiting { ended, delay, .. } => println!("{ended}; again in {delay:?}"),
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum State {

@@ -289,6 +289,26 @@ async fn rpc_12_pci_13_an_invocation_is_answered_once_whatever_it_is_for() {
 }
 
 #[test]
+fn a_caller_that_takes_progressive_results_too_slowly_is_told_and_its_call_canceled() {
+    let mut scene = Scene::new();
+    let (answer, mut answered_with) = oneshot::channel();
+    let (progress, mut results) = tokio::sync::mpsc::channel(1);
+    let (procedure, payload, progress) = ("com.example.a".into(), Payload::EMPTY, Some(progress));
+    let call = NewCall { key: 1, procedure, options: Dict::new(), payload, answer, passthru: None, progress };
+    scene.session().command(Command::Call(Box::new(call)));
+    scene.said(&[r#"[48,1,{},"com.example.a"]"#]);
+    scene.hear(r#"[50,1,{"progress":true},[1]]"#).unwrap();
+    assert_eq!(answered(&mut answered_with), None);
+    scene.hear(r#"[50,1,{"progress":true},[2]]"#).unwrap();
+    assert_eq!(answered(&mut answered_with), Some(Err(Error::Overrun)));
+    scene.said(&[r#"[49,1,{"mode":"killnowait"}]"#]);
+    assert!(results.try_recv().is_ok() && results.try_recv().is_err());
+    // What is still under way is nobody's.
+    scene.hear(r#"[50,1,{"progress":true},[3]]"#).unwrap();
+    scene.hear(r#"[8,48,1,{},"wamp.error.canceled"]"#).unwrap();
+}
+
+#[test]
 fn ses_07_goodbye_is_answered_and_pv_08_a_violation_aborted() {
     let mut scene = Scene::new();
     let _call = scene.call(1, "com.example.a", Payload::EMPTY);

@@ -19,6 +19,17 @@ use super::{Connection, TransportError};
 /// Which routers are trusted, and the certificate that they may ask for.
 ///
 /// The router's certificate is always verified. Whoever needs other rules builds a [`rustls::ClientConfig`].
+///
+/// ```no_run
+/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use trunkline_client::{Client, Credential, Tls};
+///
+/// let tls = Tls::with_roots_pem(&std::fs::read("authority.pem")?)?
+///     .client_certificate_pem(&std::fs::read("client.pem")?, &std::fs::read("client.key")?)?;
+/// let builder = Client::builder("wss://example.com/ws", "realm1").tls(tls).credential(Credential::tls());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Tls(Arc<ClientConfig>);
 
