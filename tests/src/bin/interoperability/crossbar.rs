@@ -24,7 +24,6 @@ const PORT: &str = "\"port\": 8080";
 /// Scenarios that it does not have, and what it does instead.
 pub(crate) const NOT_HAD: &[(&str, &str)] = &[
     ("wamp_scram", "it has SCRAM as Autobahn has it alone, method `scram` (A-37)"),
-    ("unknown_method", "it refuses the session at a method that it does not know, such as `wamp-scram`"),
     ("denied_reason", "it says `wamp.error.not_authorized` (A-15)"),
     ("progressive_invocation", "it does not announce the feature: `Error::Feature` (PCI-01)"),
     ("caller_on_request", "it goes by permissions alone, `disclose_me` is ignored (A-27)"),

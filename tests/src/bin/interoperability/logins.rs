@@ -52,10 +52,6 @@ pub(crate) async fn several_methods(place: &Place) -> anyhow::Result<()> {
     takes_wampcra(place, offered).await
 }
 
-pub(crate) async fn unknown_method(place: &Place) -> anyhow::Result<()> {
-    takes_wampcra(place, [Credential::scram("pencil"), Credential::wampcra("secret")]).await
-}
-
 async fn takes_wampcra(place: &Place, offered: impl IntoIterator<Item = Credential>) -> anyhow::Result<()> {
     let builder = offered.into_iter().fold(place.client().authid("carl"), Builder::credential);
     let client = within("WELCOME", builder.connect()).await??;

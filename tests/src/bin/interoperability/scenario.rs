@@ -46,7 +46,6 @@ pub(crate) const ALL: &[Scenario] = scenarios! {
     logins::unknown_principal "an authid that nobody has is refused"
     logins::denied_reason "a wrong secret is refused with `wamp.error.authentication_denied`"
     logins::several_methods "of several credentials the router takes one that it can"
-    logins::unknown_method "it passes over a method that it does not have, even if it comes first"
     calls::arguments "arguments and keyword arguments go to the callee, and results come back"
     calls::application_errors "errors of the application keep their URI and arguments, both ways"
     calls::invalid_arguments "arguments of another type: `wamp.error.invalid_argument`"
