@@ -148,7 +148,7 @@ impl<T: FromPayload> Call<T> {
     }
 
     async fn open(self, progress: Option<mpsc::Sender<Payload>>) -> Result<OpenCall, Error> {
-        let procedure = checked(&self.procedure)?;
+        let procedure = checked(self.procedure)?;
         let (answer, receiver) = oneshot::channel();
         let key = self.shared.new_key();
         let options = self.options.into();
@@ -231,24 +231,24 @@ impl<P: FromPayload, T: FromPayload> Stream for Results<P, T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        // Looked at first: once it is there, or the time is over, only what came before it is left in the queue.
         if this.outcome.is_none() {
-            if let Poll::Ready(Some(payload)) = this.progress.poll_recv(cx) {
-                return Poll::Ready(Some(P::from_payload(&payload).map_err(Error::from)));
-            }
-            // The queue closes with the answer, so that nothing is left in it then.
             let is_late = this.deadline.as_mut().is_some_and(|deadline| deadline.poll_unpin(cx).is_ready());
-            let outcome = match this.poll_outcome(cx) {
-                Poll::Ready(outcome) => outcome,
-                Poll::Pending if is_late => Err(Error::Timeout),
-                Poll::Pending => return Poll::Pending,
+            this.outcome = match this.poll_outcome(cx) {
+                Poll::Ready(outcome) => Some(outcome),
+                Poll::Pending if is_late => {
+                    this.progress.close();
+                    Some(Err(Error::Timeout))
+                }
+                Poll::Pending => None,
             };
-            if let Ok(payload) = this.progress.try_recv() {
-                this.outcome = Some(outcome);
+        }
+        match this.progress.poll_recv(cx) {
+            Poll::Ready(Some(payload)) => {
                 return Poll::Ready(Some(P::from_payload(&payload).map_err(Error::from)));
             }
-            this.outcome = Some(outcome);
-        } else if let Ok(payload) = this.progress.try_recv() {
-            return Poll::Ready(Some(P::from_payload(&payload).map_err(Error::from)));
+            Poll::Ready(None) | Poll::Pending if this.outcome.is_none() => return Poll::Pending,
+            Poll::Ready(None) | Poll::Pending => {}
         }
         match &this.outcome {
             Some(Err(error)) if !this.is_reported => {

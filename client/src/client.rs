@@ -274,14 +274,17 @@ impl Shared {
 }
 
 /// A URI that the client may send.
-pub(crate) fn checked(uri: &str) -> Result<Uri, Error> {
-    check_uri(uri, &UriRules::loose()).map_err(|error| Error::Uri { uri: uri.to_owned(), error })?;
-    Ok(uri.into())
+pub(crate) fn checked(uri: String) -> Result<Uri, Error> {
+    match check_uri(&uri, &UriRules::loose()) {
+        Ok(()) => Ok(uri.into()),
+        Err(error) => Err(Error::Uri { uri, error }),
+    }
 }
 
 /// A URI, or a pattern of URIs, that the client may send.
-pub(crate) fn checked_pattern(uri: &str, policy: MatchPolicy) -> Result<Uri, Error> {
-    check_pattern(uri, policy, &UriRules::loose())
-        .map_err(|error| Error::Uri { uri: uri.to_owned(), error })?;
-    Ok(uri.into())
+pub(crate) fn checked_pattern(uri: String, policy: MatchPolicy) -> Result<Uri, Error> {
+    match check_pattern(&uri, policy, &UriRules::loose()) {
+        Ok(()) => Ok(uri.into()),
+        Err(error) => Err(Error::Uri { uri, error }),
+    }
 }

@@ -58,7 +58,15 @@ impl Identity {
         loop {
             match line.hear(&mut protocol).await? {
                 ClientInput::Challenge(challenge) => {
-                    let answer = match login.answer(&challenge) {
+                    // A key may take a tenth of a second to derive: not on a thread that others wait for.
+                    let computed = tokio::task::spawn_blocking(move || {
+                        let answer = login.answer(&challenge);
+                        (login, challenge, answer)
+                    });
+                    let (used, challenge, answer) =
+                        computed.await.map_err(|error| ConnectError::Credential(error.to_string()))?;
+                    login = used;
+                    let answer = match answer {
                         Ok(Answer::Authenticate(authenticate)) => authenticate,
                         Ok(Answer::ToSign(text)) => match self.signed(&challenge, &text).await {
                             Ok(Answer::Authenticate(authenticate)) => authenticate,
@@ -118,7 +126,7 @@ impl Line<'_> {
         match message.and_then(|message| protocol.receive(message)) {
             Ok(input) => Ok(input),
             Err(violation) => {
-                self.say(violation.abort()).await?;
+                self.say(violation.abort()).await.ok();
                 Err(ConnectError::Protocol(violation.to_string()))
             }
         }

@@ -113,7 +113,7 @@ impl Publish {
     }
 
     async fn make(self, published: Option<Reply<PublicationId>>) -> Result<(), Error> {
-        let (topic, payload) = (checked(&self.topic)?, self.payload?);
+        let (topic, payload) = (checked(self.topic)?, self.payload?);
         // Nobody is told later.
         let (octets, limit) = (payload.raw().len(), self.shared.send_max_bytes());
         if octets > limit {

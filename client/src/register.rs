@@ -111,7 +111,7 @@ impl Register {
 
     async fn make(self) -> Result<Registration, Error> {
         let policy = self.options.match_policy.unwrap_or_default();
-        let procedure = checked_pattern(&self.procedure, policy)?;
+        let procedure = checked_pattern(self.procedure, policy)?;
         let (ready, answer) = oneshot::channel();
         let (shared, key) = (self.shared.clone(), self.shared.new_key());
         let options = self.options.into();

@@ -110,7 +110,7 @@ impl<T: FromPayload> Subscribe<T> {
     }
 
     async fn make(self) -> Result<Subscription<T>, Error> {
-        let topic = checked_pattern(&self.topic, self.options.match_policy.unwrap_or_default())?;
+        let topic = checked_pattern(self.topic, self.options.match_policy.unwrap_or_default())?;
         let (sender, receiver) = buffer(self.capacity);
         let (ready, answer) = oneshot::channel();
         let (shared, key) = (self.shared.clone(), self.shared.new_key());

@@ -212,6 +212,19 @@ async fn a_progressive_invocation_is_a_sink() {
     assert_eq!(client.call::<u64>("com.example.sum", 4).await, Ok(4));
 }
 
+#[tokio::test]
+async fn a_progressive_invocation_whose_sink_is_dropped_is_canceled() {
+    let router = TestRouter::start().await;
+    let client = join(&router).await;
+    let wait = async |chunks: Chunks<u64>| Reply(chunks.count().await);
+    client.register("com.example.wait", wait).await.unwrap();
+    let call = client.call::<usize>("com.example.wait", 1);
+    let (chunks, results) = call.progressive_invocation::<u64, ()>().await.unwrap();
+    drop(chunks);
+    let error = within_deadline("the end of the call", results.result()).await.unwrap_err();
+    assert_eq!(error.uri(), Some("wamp.error.canceled"));
+}
+
 /// Conformance: CAN-08
 #[tokio::test]
 async fn can_08_a_call_that_is_dropped_is_canceled() {

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use wamp_proto::dict::{CallOptions, CancelMode, CancelOptions, Dict};
 use wamp_proto::message::{self, Call, CallResult, Cancel, MessageCode, Publish, Published};
-use wamp_proto::{ClientSession, Payload, PublicationId, RequestId, Uri};
+use wamp_proto::{ClientSession, Payload, PublicationId, RequestId, Uri, error_uri};
 
 use super::Wire;
 use crate::command::{Key, NewCall, NewPublication, Reply};
@@ -88,8 +88,11 @@ impl Calls {
     pub(super) fn cancel(&mut self, key: Key, wire: &mut Wire) {
         let Some(&request) = self.request_by_key.get(&key) else { return };
         let Some(call) = self.call_by_request.get_mut(&request) else { return };
-        call.answer = None;
         call.progress = None;
+        // The results of a progressive invocation may be waited for though its parts are not sent any more.
+        if let Some(answer) = call.answer.take() {
+            answer.send(Err(WampError::new(error_uri::CANCELED).into())).ok();
+        }
         if wire.dealer_has(|dealer| dealer.call_canceling) {
             let options = CancelOptions { mode: Some(CancelMode::KillNoWait), ..CancelOptions::default() };
             wire.tell(Cancel { request, options: options.into() });

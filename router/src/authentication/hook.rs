@@ -19,8 +19,8 @@ pub trait Authenticator: fmt::Debug + Send + Sync {
     fn authenticate(&self, attempt: Attempt) -> Pin<Box<dyn Future<Output = Decision> + Send + '_>>;
 }
 
-/// A session that wants to join.
-#[derive(Clone, Debug)]
+/// A session that wants to join. `Debug` leaves out the details, which may have the ticket.
+#[derive(Clone)]
 pub struct Attempt {
     /// The realm that it named.
     pub realm: String,
@@ -31,6 +31,14 @@ pub struct Attempt {
     /// What else is known: `authmethod`, `session`, `authextra`, `transport`, and the `ticket`, which is proof by
     /// itself: nobody looks at it but the authenticator.
     pub details: Value,
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { realm, authid, method, .. } = self;
+        let mut shown = f.debug_struct("Attempt");
+        shown.field("realm", realm).field("authid", authid).field("method", method).finish_non_exhaustive()
+    }
 }
 
 /// What an [`Authenticator`] says.
@@ -164,4 +172,17 @@ fn verifier(
         &required("server-key")?,
     )
     .map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_of_an_attempt_does_not_show_the_ticket() {
+        let details = Value::Dict(vec![("ticket".to_owned(), "sesame".into())]);
+        let (realm, authid, method) = ("realm1".to_owned(), Some("joe".to_owned()), AuthMethod::Ticket);
+        let shown = format!("{:?}", Attempt { realm, authid, method, details });
+        assert!(shown.contains("joe") && !shown.contains("sesame"), "{shown}");
+    }
 }

@@ -69,7 +69,7 @@ mod tests {
         let page = include_str!("../../../../docs/reference/interoperability.md");
         for scenario in scenario::ALL {
             assert!(
-                page.contains(scenario.about),
+                page.contains(&format!("| `{}` | {} |", scenario.name, scenario.about)),
                 "{}: run `cargo xtask interop-full --write`",
                 scenario.name
             );
