@@ -12,11 +12,11 @@ use futures_util::{FutureExt as _, Sink, Stream, StreamExt as _};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Sleep;
 use tokio_util::sync::PollSemaphore;
-use wamp_proto::dict::CallOptions;
+use wamp_proto::dict::{CallOptions, Dict, ResultDetails};
 use wamp_proto::{EncodeError, Payload};
 
 use crate::client::{Shared, checked};
-use crate::command::{Command, Key, NewCall};
+use crate::command::{Command, Key, NewCall, Outcome};
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::passthru::Passthru;
@@ -158,19 +158,35 @@ impl<T: FromPayload> Call<T> {
         Ok(OpenCall { answer: receiver, guard: Guard::new(self.shared, key, cancel) })
     }
 
-    async fn make(self) -> Result<T, Error> {
+    /// Makes the call, and gives RESULT.Details beside the result: how it is packed, and what the router adds of its own.
+    ///
+    /// ```no_run
+    /// # async fn example(client: trunkline_client::Client) -> Result<(), trunkline_client::Error> {
+    /// let (sum, details) = client.call::<u64>("com.example.add", (2, 3)).with_details().await?;
+    /// println!("{sum} {:?}", details.extra);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the call fails.
+    pub async fn with_details(self) -> Result<(T, Dict<ResultDetails>), Error> {
+        let Outcome { payload, details } = self.make().await?;
+        Ok((T::from_payload(&payload)?, details))
+    }
+
+    async fn make(self) -> Result<Outcome, Error> {
         let timeout = self.timeout;
         let answer = async {
             let OpenCall { answer, mut guard } = self.open(None).await?;
-            let payload = answer.await.unwrap_or(Err(Error::Closed));
+            let outcome = answer.await.unwrap_or(Err(Error::Closed));
             guard.disarm();
-            payload
+            outcome
         };
-        let payload = match timeout {
-            None => answer.await?,
-            Some(timeout) => tokio::time::timeout(timeout, answer).await.or(Err(Error::Timeout))??,
-        };
-        Ok(T::from_payload(&payload)?)
+        match timeout {
+            None => answer.await,
+            Some(timeout) => tokio::time::timeout(timeout, answer).await.or(Err(Error::Timeout))?,
+        }
     }
 }
 
@@ -179,13 +195,13 @@ impl<T: FromPayload + 'static> IntoFuture for Call<T> {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        self.make().boxed()
+        async { Ok(T::from_payload(&self.make().await?.payload)?) }.boxed()
     }
 }
 
 /// A call that was made.
 struct OpenCall {
-    answer: oneshot::Receiver<Result<Payload, Error>>,
+    answer: oneshot::Receiver<Result<Outcome, Error>>,
     guard: Guard,
 }
 
@@ -203,7 +219,7 @@ pub struct Results<P, T> {
     progress: mpsc::Receiver<Payload>,
     open: OpenCall,
     deadline: Option<Pin<Box<Sleep>>>,
-    outcome: Option<Result<Payload, Error>>,
+    outcome: Option<Result<Outcome, Error>>,
     is_reported: bool,
     types: PhantomData<fn() -> (P, T)>,
 }
@@ -215,11 +231,11 @@ impl<P: FromPayload, T: FromPayload> Results<P, T> {
     /// If the call fails.
     pub async fn result(mut self) -> Result<T, Error> {
         while self.next().await.is_some() {}
-        let payload = self.outcome.take().unwrap_or(Err(Error::Closed))?;
-        Ok(T::from_payload(&payload)?)
+        let outcome = self.outcome.take().unwrap_or(Err(Error::Closed))?;
+        Ok(T::from_payload(&outcome.payload)?)
     }
 
-    fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<Payload, Error>> {
+    fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<Outcome, Error>> {
         let answer = ready!(Pin::new(&mut self.open.answer).poll(cx));
         self.open.guard.disarm();
         Poll::Ready(answer.unwrap_or(Err(Error::Closed)))

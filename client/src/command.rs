@@ -1,7 +1,7 @@
 //! What handles ask of the connection's task. One queue keeps their order, which is that of the wire (ID-04).
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
-use wamp_proto::dict::{CallOptions, Dict, PublishOptions, RegisterOptions, SubscribeOptions};
+use wamp_proto::dict::{CallOptions, Dict, PublishOptions, RegisterOptions, ResultDetails, SubscribeOptions};
 use wamp_proto::{Payload, PublicationId, RequestId, Uri};
 
 use crate::error::{Error, WampError};
@@ -11,6 +11,13 @@ use crate::passthru::Passthru;
 
 /// Where the answer to a request goes.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// What RESULT says of a call.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Outcome {
+    pub(crate) payload: Payload,
+    pub(crate) details: Dict<ResultDetails>,
+}
 
 /// A call, a subscriber or a procedure, as the handles of one client know it; never used twice.
 pub(crate) type Key = u64;
@@ -81,7 +88,7 @@ pub(crate) struct NewCall {
     pub(crate) procedure: Uri,
     pub(crate) options: Dict<CallOptions>,
     pub(crate) payload: Payload,
-    pub(crate) answer: Reply<Payload>,
+    pub(crate) answer: Reply<Outcome>,
     /// How its arguments, and those of further parts, are packed.
     pub(crate) passthru: Option<Passthru>,
     /// Where progressive results go, if the caller wants them.

@@ -6,7 +6,8 @@ use std::fmt;
 use bytestring::ByteString;
 use serde::Serialize;
 use wamp_proto::auth::client::Refusal;
-use wamp_proto::message::{Abort, Goodbye};
+use wamp_proto::dict::{Dict, ErrorDetails};
+use wamp_proto::message::{self, Abort, Goodbye};
 use wamp_proto::uri::UriError;
 use wamp_proto::{DecodeValueError, EncodeError, Payload, SerializerId, Value, error_uri};
 
@@ -32,20 +33,21 @@ const SERIALIZER: SerializerId = SerializerId::ALL[SerializerId::ALL.len() - 1];
 #[derive(Clone, PartialEq)]
 pub struct WampError {
     uri: ByteString,
+    details: Dict<ErrorDetails>,
     payload: Payload,
 }
 
 impl WampError {
     /// An error of that URI without arguments.
     pub fn new(uri: impl Into<String>) -> Self {
-        Self { uri: uri.into().into(), payload: Payload::EMPTY }
+        Self { uri: uri.into().into(), details: Dict::new(), payload: Payload::EMPTY }
     }
 
     /// An error of that URI whose first argument is a message for people, as most WAMP clients show it.
     pub fn with_message(uri: impl Into<String>, message: impl fmt::Display) -> Self {
         let message = Value::String(message.to_string());
         let payload = Payload::new(SERIALIZER, &[message], &[]);
-        Self { uri: uri.into().into(), payload }
+        Self { uri: uri.into().into(), details: Dict::new(), payload }
     }
 
     /// The same error with these arguments; see [`IntoPayload`] for what they can be.
@@ -67,10 +69,6 @@ impl WampError {
         Self::with_message(error_uri::INVALID_ARGUMENT, message)
     }
 
-    pub(crate) fn from_parts(uri: ByteString, payload: Payload) -> Self {
-        Self { uri, payload }
-    }
-
     pub(crate) fn into_parts(self) -> (ByteString, Payload) {
         (self.uri, self.payload)
     }
@@ -78,6 +76,12 @@ impl WampError {
     /// The error's URI.
     pub fn uri(&self) -> &str {
         &self.uri
+    }
+
+    /// ERROR.Details, of an error that came from a router: how it is packed, and what the router adds of its own. They are not
+    /// passed on if a procedure returns the error.
+    pub fn details(&self) -> &Dict<ErrorDetails> {
+        &self.details
     }
 
     /// Arguments and keyword arguments as they came.
@@ -99,6 +103,12 @@ impl WampError {
             Value::String(message) => Some(message),
             _ => None,
         }
+    }
+}
+
+impl From<message::Error> for WampError {
+    fn from(error: message::Error) -> Self {
+        Self { uri: error.error, details: error.details, payload: error.payload }
     }
 }
 
@@ -170,7 +180,7 @@ impl WampError {
     pub fn of<T: Serialize + ?Sized>(uri: impl Into<String>, args: &T) -> Self {
         let uri = uri.into();
         match Payload::from_args(SERIALIZER, args) {
-            Ok(payload) => Self { uri: uri.into(), payload },
+            Ok(payload) => Self { uri: uri.into(), details: Dict::new(), payload },
             Err(error) => Self::with_message(uri, error),
         }
     }

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::marker::PhantomData;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
@@ -47,6 +47,13 @@ pub(crate) struct Port {
 impl Port {
     pub(crate) fn command(&self, answer: Answer) -> Command {
         Command::Answer { token: self.token, request: self.request, answer }
+    }
+
+    /// Ends the invocation.
+    fn answer(&self, answer: Result<Payload, WampError>) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.send_now(self.command(Answer::Final(answer)));
+        }
     }
 }
 
@@ -309,8 +316,8 @@ impl<T: IntoPayload> Progress<T> {
 
 /// Tells a procedure that nobody wants its result any more (CAN-08).
 ///
-/// A procedure that does not have it as a parameter is dropped where it awaits when its call is canceled, or its session
-/// ends. One that does runs on, and its result counts as long as there is somebody to have it.
+/// A procedure that does not have it as a parameter is dropped where it awaits when its call is canceled, its time is
+/// over, or its session ends. One that does runs on, and its result counts as long as there is somebody to have it.
 ///
 /// ```no_run
 /// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -389,6 +396,9 @@ pub(crate) struct Run {
         Arc<dyn Fn(Invocation) -> BoxFuture<'static, Result<Payload, WampError>> + Send + Sync>,
     /// How many run at once, where that is limited (CON-01): the router may not know, or not mind.
     pub(crate) places: Option<Arc<Semaphore>>,
+    /// Whether it asked the router to leave time-outs to it. A router that passes them on without being asked minds
+    /// them itself, and may count in another unit.
+    pub(crate) minds_timeout: bool,
     /// How its answers are packed.
     pub(crate) passthru: Option<Passthru>,
 }
@@ -396,9 +406,9 @@ pub(crate) struct Run {
 impl Run {
     /// Answers one invocation, whatever becomes of the handler.
     pub(crate) async fn run(self, invocation: Invocation) {
-        let port = invocation.port.clone();
-        let timeout = invocation.details.timeout.filter(|&timeout| timeout > 0).map(Duration::from_millis);
-        let work = async {
+        let (port, control) = (invocation.port.clone(), invocation.control.clone());
+        let timeout = invocation.details.timeout.filter(|&timeout| timeout > 0 && self.minds_timeout);
+        let mut work = pin!(async {
             // A semaphore that nobody closes.
             let _place = match &self.places {
                 Some(places) => places.acquire().await.ok(),
@@ -406,17 +416,19 @@ impl Run {
             };
             let handler = AssertUnwindSafe(async { (self.handler)(invocation).await });
             handler.catch_unwind().await.unwrap_or_else(|panic| Err(failed(&self.procedure, &*panic)))
-        };
-        let answer = match timeout {
-            None => work.await,
-            // The callee minds the time where it asked to (TMO-04).
-            Some(timeout) => match tokio::time::timeout(timeout, work).await {
-                Ok(answer) => answer,
-                Err(_) => Err(WampError::new(error_uri::TIMEOUT)),
+        });
+        match timeout.map(Duration::from_millis) {
+            None => port.answer(work.await),
+            Some(timeout) => match tokio::time::timeout(timeout, work.as_mut()).await {
+                Ok(answer) => port.answer(answer),
+                Err(_) => {
+                    port.answer(Err(WampError::new(error_uri::TIMEOUT)));
+                    control.cancellation.cancel();
+                    if control.is_cooperative() {
+                        work.await.ok();
+                    }
+                }
             },
-        };
-        if let Some(shared) = port.shared.upgrade() {
-            shared.send_now(port.command(Answer::Final(answer)));
         }
     }
 }

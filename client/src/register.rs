@@ -46,7 +46,8 @@ impl Register {
         handler: impl Handler<Parameters>,
     ) -> Self {
         let handler = Arc::new(move |invocation| handler.handle(invocation));
-        let run = Run { procedure: procedure.into(), handler, places: None, passthru: None };
+        let run =
+            Run { procedure: procedure.into(), handler, places: None, minds_timeout: false, passthru: None };
         Self { shared, procedure: procedure.to_owned(), options: RegisterOptions::default(), run }
     }
 
@@ -114,8 +115,9 @@ impl Register {
         let procedure = checked_pattern(self.procedure, policy)?;
         let (ready, answer) = oneshot::channel();
         let (shared, key) = (self.shared.clone(), self.shared.new_key());
-        let options = self.options.into();
-        let new = NewProcedure { key, procedure, options, run: self.run, ready };
+        let minds_timeout = self.options.forward_timeout == Some(true);
+        let run = Run { minds_timeout, ..self.run };
+        let new = NewProcedure { key, procedure, options: self.options.into(), run, ready };
         shared.send(Command::Register(Box::new(new))).await?;
         let take_back = |procedure| Command::Unregister { procedure, done: None };
         let mut guard = Guard::new(self.shared, key, take_back);

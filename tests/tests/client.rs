@@ -40,6 +40,34 @@ async fn sessions_are_the_same_over_every_transport_and_serializer() {
     }
 }
 
+/// Conformance: RAW-13
+#[tokio::test]
+async fn raw_13_what_is_longer_than_the_router_takes_costs_no_session() {
+    let router = TestRouter::start().await;
+    for url in urls(&router) {
+        let client = within_deadline("WELCOME", Client::builder(&url, STRICT).connect()).await.unwrap();
+        let session = client.joined().unwrap().session;
+        client
+            .register("com.example.long", async |Args(octets): Args<usize>| Reply("x".repeat(octets)))
+            .await
+            .unwrap();
+        let long = async |octets: usize| {
+            within_deadline("an answer", client.call::<String>("com.example.long", octets).into_future())
+                .await
+        };
+        assert_eq!(long(1 << 20).await.unwrap_err().uri(), Some("wamp.error.payload_size_exceeded"), "{url}");
+        let text = "x".repeat(1 << 20);
+        let called =
+            within_deadline("no call", client.call::<()>("com.example.long", &text).into_future()).await;
+        assert!(matches!(called, Err(Error::TooLarge { limit: 1_048_576, .. })), "{url}: {called:?}");
+        let published =
+            within_deadline("no event", client.publish("com.example.long", &text).into_future()).await;
+        assert!(matches!(published, Err(Error::TooLarge { limit: 1_048_576, .. })), "{url}: {published:?}");
+        assert_eq!(long(1000).await.unwrap().len(), 1000, "{url}");
+        assert_eq!(client.joined().unwrap().session, session, "{url}");
+    }
+}
+
 /// A client of that router, in the realm without exceptions.
 async fn join(router: &TestRouter) -> Client {
     let router = router.router().clone();

@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 use std::future::{IntoFuture as _, pending};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use trunkline_client::{
     Args, ArgsKwargs, Cancellation, Chunks, Client, Error, Handler, Kwargs, Progress, Raw, Register,
     Registration, Reply, WampError,
@@ -474,6 +475,68 @@ async fn tmo_04_a_callee_that_minds_the_time_itself_answers_that_it_is_over() {
         within_deadline("ERROR", tokio::time::timeout(timeout, call.into_future())).await,
         Ok(Err(Error::Timeout))
     );
+}
+
+#[tokio::test]
+async fn tmo_04_a_procedure_that_minds_its_cancellation_runs_on_when_its_time_is_over() {
+    let (tell, mut tells) = mpsc::unbounded_channel();
+    let handler = move |Cancellation(cancellation): Cancellation| {
+        let tell = tell.clone();
+        async move {
+            cancellation.cancelled().await;
+            tell.send("tidied up").unwrap();
+            Reply(1)
+        }
+    };
+    let (client, mut script) = joined().await;
+    registered(client.register("com.example.a", handler).forward_timeout(), &mut script).await;
+    script.say(r#"[68,1,5,{"timeout":1}]"#);
+    script.expect(r#"[8,68,1,{},"wamp.error.timeout"]"#).await;
+    assert_eq!(told(&mut tells).await, "tidied up");
+    // Its result comes too late.
+    client.publish("com.example.tick", ()).await.unwrap();
+    script.expect(r#"[16,2,{},"com.example.tick"]"#).await;
+}
+
+#[tokio::test]
+async fn tmo_04_a_callee_that_did_not_ask_for_it_leaves_the_time_to_the_router() {
+    let gate = Arc::new(Semaphore::new(0));
+    let opened = gate.clone();
+    let handler = move || {
+        let gate = gate.clone();
+        async move {
+            gate.acquire().await.unwrap().forget();
+            Reply(1)
+        }
+    };
+    let (client, mut script) = callee(handler).await;
+    let (handler, _tells) = endless();
+    let registering = begin(client.register("com.example.c", handler).forward_timeout());
+    script.expect(r#"[64,2,{"forward_timeout":true},"com.example.c"]"#).await;
+    script.say("[65,2,6]");
+    answer(registering).await.unwrap();
+    script.say(r#"[68,1,5,{"timeout":1}]"#);
+    // When the longer time of this one is over, so is that of the first.
+    script.say(r#"[68,2,6,{"timeout":50}]"#);
+    script.expect(r#"[8,68,2,{},"wamp.error.timeout"]"#).await;
+    opened.add_permits(1);
+    script.expect("[70,1,{},[1]]").await;
+}
+
+#[tokio::test]
+async fn a_caller_that_asks_gets_the_details_of_result_and_error() {
+    let (client, mut script) = joined().await;
+    let call = begin(client.call::<u64>("com.example.b", ()).with_details());
+    script.expect(r#"[48,1,{},"com.example.b"]"#).await;
+    script.say(r#"[50,1,{"x_cache":"hit"},[7]]"#);
+    let (result, details) = answer(call).await.unwrap();
+    assert_eq!(result, 7);
+    assert_eq!(details.extra, [("x_cache".to_owned(), "hit".into())]);
+    let call = begin(client.call::<u64>("com.example.b", ()).with_details());
+    script.expect(r#"[48,2,{},"com.example.b"]"#).await;
+    script.say(r#"[8,48,2,{"x_cache":"miss"},"com.example.error"]"#);
+    let Err(Error::Wamp(error)) = answer(call).await else { panic!("no error") };
+    assert_eq!(error.details().extra, [("x_cache".to_owned(), "miss".into())]);
 }
 
 #[tokio::test]

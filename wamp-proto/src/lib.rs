@@ -56,7 +56,7 @@ pub use serializer::decode::{DecodeError, DecodeRules, decode};
 pub use serializer::token::SyntaxError;
 pub use serializer::transcode::RecodeError;
 pub use session::{ClientSession, Profile, RouterSession, Violation};
-pub use subprotocol::Subprotocol;
+pub use subprotocol::{MESSAGE_MAX_BYTES_HEADER, Subprotocol};
 #[cfg(feature = "serde")]
 pub use typed::{DecodeValueError, EncodeError};
 pub use uri::{MatchPolicy, Uri};

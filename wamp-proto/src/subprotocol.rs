@@ -2,6 +2,10 @@
 
 use crate::SerializerId;
 
+/// The header in which a router that upgrades to WebSocket says how many octets the longest message has that it takes. The
+/// RawSocket handshake has a place for that (RAW-13), that of WebSocket none.
+pub const MESSAGE_MAX_BYTES_HEADER: &str = "wamp-message-max-bytes";
+
 /// A WebSocket subprotocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Subprotocol {

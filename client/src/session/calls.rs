@@ -9,7 +9,7 @@ use wamp_proto::message::{self, Call, CallResult, Cancel, MessageCode, Publish, 
 use wamp_proto::{ClientSession, Payload, PublicationId, RequestId, Uri, error_uri};
 
 use super::Wire;
-use crate::command::{Key, NewCall, NewPublication, Reply};
+use crate::command::{Key, NewCall, NewPublication, Outcome, Reply};
 use crate::error::{Error, WampError};
 use crate::passthru::Passthru;
 
@@ -27,7 +27,7 @@ struct OpenCall {
     procedure: Uri,
     passthru: Option<Passthru>,
     /// Nobody waits any more if there is none; the router still has to answer.
-    answer: Option<Reply<Payload>>,
+    answer: Option<Reply<Outcome>>,
     progress: Option<mpsc::Sender<Payload>>,
 }
 
@@ -102,7 +102,7 @@ impl Calls {
     pub(super) fn result(&mut self, result: CallResult, wire: &mut Wire) {
         if result.details.progress != Some(true) {
             if let Some(answer) = self.finish(result.request) {
-                answer.send(Ok(result.payload)).ok();
+                answer.send(Ok(Outcome { payload: result.payload, details: result.details })).ok();
             }
             return;
         }
@@ -155,11 +155,11 @@ impl Calls {
         let request = error.request;
         if error.request_type == MessageCode::Call as u64 {
             if let Some(answer) = self.finish(request) {
-                answer.send(Err(WampError::from_parts(error.error, error.payload).into())).ok();
+                answer.send(Err(WampError::from(error).into())).ok();
             }
         } else if error.request_type == MessageCode::Publish as u64 {
             if let Some(published) = self.publication_by_request.remove(&request) {
-                published.send(Err(WampError::from_parts(error.error, error.payload).into())).ok();
+                published.send(Err(WampError::from(error).into())).ok();
             }
         } else {
             return Some(error);
@@ -168,7 +168,7 @@ impl Calls {
     }
 
     /// The call has its answer. Returns who waits for it.
-    fn finish(&mut self, request: RequestId) -> Option<Reply<Payload>> {
+    fn finish(&mut self, request: RequestId) -> Option<Reply<Outcome>> {
         let call = self.call_by_request.remove(&request)?;
         self.request_by_key.remove(&call.key);
         call.answer

@@ -364,7 +364,7 @@ impl Standing {
     /// Takes an ERROR that is for none of the callers and publishers.
     pub(super) fn error(&mut self, error: message::Error) {
         let (request_type, request) = (error.request_type, error.request);
-        let error = WampError::from_parts(error.error, error.payload);
+        let error = WampError::from(error);
         if request_type == MessageCode::Subscribe as u64 {
             let Some(Subscribing { topic: key, subscriber }) = self.subscribing.remove(&request) else {
                 return;

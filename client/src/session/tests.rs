@@ -11,7 +11,7 @@ use wamp_proto::{ClientSession, Message, Payload, SerializerId, SessionId};
 
 use super::{Session, Standing, Terms};
 use crate::client::Shared;
-use crate::command::{Answer, Command, Key, NewCall, NewProcedure, NewSubscriber};
+use crate::command::{Answer, Command, Key, NewCall, NewProcedure, NewSubscriber, Outcome};
 use crate::error::Error;
 use crate::event::{EventReceiver, buffer};
 use crate::invocation::{Invocation, Run};
@@ -107,14 +107,15 @@ impl Scene {
         let handler = Arc::new(|_: Invocation| -> futures_util::future::BoxFuture<'static, _> {
             Box::pin(std::future::ready(Ok(Payload::EMPTY)))
         });
-        let run = Run { procedure: procedure.into(), handler, places: None, passthru: None };
+        let run =
+            Run { procedure: procedure.into(), handler, places: None, minds_timeout: false, passthru: None };
         let options = Dict::new();
         let procedure = NewProcedure { key, procedure: procedure.into(), options, run, ready };
         self.session().command(Command::Register(Box::new(procedure)));
         answer
     }
 
-    fn call(&mut self, key: Key, procedure: &str, payload: Payload) -> Answered<Payload> {
+    fn call(&mut self, key: Key, procedure: &str, payload: Payload) -> Answered<Outcome> {
         let (answer, receiver) = oneshot::channel();
         let (procedure, options) = (procedure.into(), Dict::new());
         let call = NewCall { key, procedure, options, payload, answer, passthru: None, progress: None };

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
-use wamp_proto::SerializerId;
+use wamp_proto::{MESSAGE_MAX_BYTES_HEADER, SerializerId};
 
 use super::keep_alive::KeepAlive;
 use super::socket::Socket;
@@ -107,13 +107,19 @@ pub(super) async fn open(
         is_over: false,
     };
     let cookie = cookie(&response);
-    let send_max_bytes = usize::MAX;
+    let send_max_bytes = send_max_bytes(&response);
     Ok(Opened { transport: Box::new(transport), serializer, channel, cookie, send_max_bytes })
 }
 
 fn selected(response: &Response, offered: &[SerializerId]) -> Option<SerializerId> {
     let name = response.headers().get(SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?;
     SerializerId::from_subprotocol(name).filter(|serializer| offered.contains(serializer))
+}
+
+/// Octets of the longest message that the router takes, if it says so.
+fn send_max_bytes(response: &Response) -> usize {
+    let header = response.headers().get(MESSAGE_MAX_BYTES_HEADER);
+    header.and_then(|octets| octets.to_str().ok()?.parse().ok()).unwrap_or(usize::MAX)
 }
 
 /// Names and values of all cookies that are set, without their attributes.

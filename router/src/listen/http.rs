@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use trunkline_config::{Cookie, Listener, ListenerKind};
-use wamp_proto::Subprotocol;
+use wamp_proto::{MESSAGE_MAX_BYTES_HEADER, Subprotocol};
 
 use super::{Entrance, OpenError, Place, Source, forwarded};
 use crate::authentication::cookies::{self, Issued};
@@ -40,6 +40,7 @@ pub(super) async fn open_websocket(
         let subprotocol = first_supported_offer(headers)?;
         let mut response = HeaderMap::new();
         response.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol.name()));
+        response.insert(MESSAGE_MAX_BYTES_HEADER, HeaderValue::from(entrance.message_max_bytes));
         let cookie = entrance.listener.cookie.as_ref().map(|settings| {
             let (text, issued) = entrance.cookies.issue(settings, shown_cookie(headers), Instant::now());
             response.extend(set_cookie(&text, settings).map(|value| (SET_COOKIE, value)));

@@ -6,6 +6,7 @@
 
 mod decode;
 mod encode;
+mod id;
 mod value;
 
 use serde::{Deserialize, Serialize};

@@ -114,9 +114,8 @@ async fn ws_01_sessions_join_over_every_transport_in_every_serializer() {
         for serializer in SerializerId::ALL {
             let settings = TransportSettings { serializers: vec![serializer], ..trusting(&issuer.trusted()) };
             let opened = try_open(&address, &settings).await.unwrap();
-            let is_websocket = matches!(address.target(), Target::WebSocket { .. });
             assert_eq!(opened.serializer, serializer, "{address}");
-            assert_eq!(opened.send_max_bytes, if is_websocket { usize::MAX } else { 1 << 20 }, "{address}");
+            assert_eq!(opened.send_max_bytes, 1 << 20, "{address}");
             assert_eq!(opened.channel.is_some(), address.to_string().contains("ss:"), "{address}");
             let mut channel = join(opened).await;
             assert_eq!(router.router().sessions(), 1);
