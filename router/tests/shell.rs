@@ -357,6 +357,28 @@ fn subscribe_ends_when_nobody_reads_it_any_more() {
     assert_eq!(code.code(), Some(0));
 }
 
+#[test]
+fn what_cannot_be_written_is_a_failure() {
+    let scene = Scene::new("full", OPEN);
+    let _same = scene.begin(&["register", "com.example.same", "--answer", "{0}"], "registered");
+    scene.good(&["publish", "com.example.state", "open", "--retain"]);
+    for arguments in [
+        &["call", "com.example.same", "1"][..],
+        &["call", "com.example.same", "1", "--progress"],
+        &["publish", "com.example.tick", "--acknowledge"],
+        &["subscribe", "com.example.state", "--retained", "--count", "1"],
+    ] {
+        // As a file on a disk without space.
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = scene.command(arguments);
+        let output = command.stdin(Stdio::null()).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+        let output = output.wait_with_output().unwrap();
+        let complaints = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {complaints}");
+        assert!(complaints.contains("trunkline: cannot write to standard output: "), "{complaints}");
+    }
+}
+
 #[tokio::test]
 async fn a_slow_reader_keeps_its_session_and_hears_what_was_left_out() {
     let scene = Scene::new("slow-reader", OPEN);
@@ -468,6 +490,8 @@ fn every_method_logs_in_and_wrong_credentials_do_not() {
         &[("AUTHID", "jim"), ("SECRET", "secret123")],
         &[("AUTHID", "jill"), ("PASSWORD", "jill-password")],
         &[("AUTHID", "jill"), ("PASSWORD", "jill-password"), ("AUTOBAHN_SCRAM", "true")],
+        &[("AUTHID", "jill"), ("PASSWORD", "jill-password"), ("AUTOBAHN_SCRAM", "1")],
+        &[("AUTHID", "jill"), ("PASSWORD", "jill-password"), ("AUTOBAHN_SCRAM", "no")],
         &[("AUTHID", "jack"), ("KEY_FILE", key_file)],
     ];
     for method in methods {
@@ -683,8 +707,9 @@ fn colours_are_for_terminals() {
             .env("TRUNKLINE_URL", format!("unix:{}", scene.folder.join("router.sock").display()));
         finished(&mut command).1
     };
-    assert!(terminal("env -u NO_COLOR").contains("\u{1b}["));
+    assert!(terminal("env -u NO_COLOR TERM=xterm").contains("\u{1b}["));
     assert!(!terminal("NO_COLOR=1").contains("\u{1b}["));
+    assert!(!terminal("env -u NO_COLOR TERM=dumb").contains("\u{1b}["));
     // Nobody gives orders to a terminal from afar; a pipe gets what there is.
     let _evil =
         scene.begin(&["register", "com.example.evil", "--answer", "\u{1b}]0;evil\u{7}\u{9b}m"], "registered");
@@ -695,6 +720,8 @@ fn colours_are_for_terminals() {
         .env("TRUNKLINE_URL", format!("unix:{}", scene.folder.join("router.sock").display()));
     assert_eq!(finished(&mut on_terminal).1, "\\u{1b}]0;evil\\u{7}\\u{9b}m\r\n");
     assert_eq!(scene.good(&["call", "com.example.evil"]), "\u{1b}]0;evil\u{7}\u{9b}m\n");
+    let in_json = "{\"args\":[\"\\u001b]0;evil\\u0007\\u009bm\"],\"kwargs\":{}}\n";
+    assert_eq!(scene.good(&["call", "com.example.evil", "--json"]), in_json);
     assert!(!scene.run(&["call", "com.example.nowhere"]).2.contains('\u{1b}'));
 }
 

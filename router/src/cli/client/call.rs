@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use trunkline_client::Raw;
 
 use super::connection::Connection;
-use super::output::Style;
+use super::output::{Style, written};
 use super::words::Words;
 use super::{failed, run as run_to_end, until_interrupted};
 
@@ -57,25 +57,23 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
         if disclose_me {
             call = call.disclose_me();
         }
-        // Whoever reads no further wants no more, and that is no failure.
         let work = async {
             if !progress {
                 let Raw(payload) = call.await?;
-                style.result(&payload, false).ok();
-                return Ok(());
+                return Ok(style.result(&payload, false));
             }
             let mut results = call.progressive_results::<Raw>().await?;
             while let Some(result) = results.next().await {
-                if style.result(&result?.0, true).is_err() {
-                    return Ok(());
+                let shown = style.result(&result?.0, true);
+                if shown.is_err() {
+                    return Ok(shown);
                 }
             }
             let Raw(payload) = results.result().await?;
-            style.result(&payload, false).ok();
-            Ok(())
+            Ok(style.result(&payload, false))
         };
         match until_interrupted(&client, work).await? {
-            Some(Ok(())) => Ok(()),
+            Some(Ok(shown)) => written(shown),
             Some(Err(error)) => Err(failed(error, &client, &style)),
             None => anyhow::bail!("canceled"),
         }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
+use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use trunkline_client::{Client, Credential, Reconnect, SerializerId, Tls};
@@ -37,13 +38,13 @@ pub(super) struct Connection {
     #[arg(long, env = "TRUNKLINE_PASSWORD", hide_env_values = true)]
     password: Option<String>,
     /// The password is for SCRAM as Autobahn and Crossbar.io have it
-    #[arg(long, env = "TRUNKLINE_AUTOBAHN_SCRAM")]
+    #[arg(long, env = "TRUNKLINE_AUTOBAHN_SCRAM", value_parser = BoolishValueParser::new())]
     autobahn_scram: bool,
     /// A file with the seed of the key of cryptosign, as `trunkline keygen --out` writes it
     #[arg(long, env = "TRUNKLINE_KEY_FILE", value_name = "FILE")]
     key_file: Option<PathBuf>,
     /// The signature of cryptosign is valid on this TLS connection only
-    #[arg(long, env = "TRUNKLINE_BIND_CHANNEL")]
+    #[arg(long, env = "TRUNKLINE_BIND_CHANNEL", value_parser = BoolishValueParser::new())]
     bind_channel: bool,
     /// The public key of the only router that cryptosign logs in at, in hexadecimal
     #[arg(long, env = "TRUNKLINE_ROUTER_KEY", value_name = "KEY")]

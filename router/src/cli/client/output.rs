@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style as Colour};
+use anyhow::Context as _;
 use clap::Args;
 use trunkline_client::proto::message::{Event as EventMessage, Message};
 use trunkline_client::proto::{Payload, SerializerId, SubscriptionId, Value};
@@ -26,7 +27,9 @@ const ERROR: Colour = AnsiColor::Red.on_default().bold();
 
 /// That text in that colour, if it is for a terminal of somebody who wants colours.
 fn coloured(colour: Colour, text: &str, is_terminal: bool) -> String {
-    let is_wanted = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let is_wanted = is_terminal
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb");
     let text = printable(text, is_terminal);
     if is_wanted { format!("{colour}{text}{colour:#}") } else { text }
 }
@@ -35,7 +38,7 @@ impl Style {
     /// Shows a result: a line for each argument, text as it is.
     ///
     /// # Errors
-    /// If nobody reads it.
+    /// If it cannot be written.
     pub(super) fn result(&self, payload: &Payload, is_progressive: bool) -> io::Result<()> {
         if self.json {
             let head: &[_] = if is_progressive { &[("progress", true.into())] } else { &[] };
@@ -57,7 +60,7 @@ impl Style {
     /// Shows an event in one line.
     ///
     /// # Errors
-    /// If nobody reads it.
+    /// If it cannot be written.
     pub(super) fn event(&self, event: Event<Raw>) -> io::Result<()> {
         let (topic, publication, Raw(payload)) = (event.topic.clone(), event.publication, event.args.clone());
         if self.json {
@@ -74,7 +77,7 @@ impl Style {
     /// Shows a call in one line.
     ///
     /// # Errors
-    /// If nobody reads it.
+    /// If it cannot be written.
     pub(super) fn invocation(&self, procedure: &str, payload: &Payload) -> io::Result<()> {
         if self.json {
             return print(object(&[("procedure", procedure.into())], payload) + "\n");
@@ -120,8 +123,11 @@ impl Style {
     }
 
     /// Shows one value by that name.
-    pub(super) fn named(&self, name: &str, value: u64) {
-        say(&if self.json { format!("{{\"{name}\":{value}}}\n") } else { format!("{value}\n") });
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(super) fn named(&self, name: &str, value: u64) -> io::Result<()> {
+        print(if self.json { format!("{{\"{name}\":{value}}}\n") } else { format!("{value}\n") })
     }
 }
 
@@ -136,7 +142,16 @@ fn values(payload: &Payload) -> Values {
 pub(super) fn json(value: &Value) -> String {
     let payload = Payload::new(SerializerId::Json, std::slice::from_ref(value), &[]);
     let list = String::from_utf8_lossy(payload.raw());
-    list.strip_prefix('[').and_then(|list| list.strip_suffix(']')).unwrap_or(&list).to_owned()
+    let text = list.strip_prefix('[').and_then(|list| list.strip_suffix(']')).unwrap_or(&list);
+    text.chars().fold(String::with_capacity(text.len()), |mut text, char| {
+        // Terminals take these for orders, too, but JSON need not escape them.
+        if matches!(char, '\u{7f}'..='\u{9f}') {
+            write!(text, "\\u{:04x}", u32::from(char)).ok();
+        } else {
+            text.push(char);
+        }
+        text
+    })
 }
 
 /// A value for people: text without quotes.
@@ -163,10 +178,24 @@ fn details(event: Event<Raw>) -> Value {
     }
 }
 
+/// What becomes of a command that wrote, or could not: whoever reads no further, such as `head`, wants no more, and that
+/// is no failure.
+///
+/// # Errors
+/// If something is lost that was wanted: the disk is full, for example.
+pub(super) fn written(result: io::Result<()>) -> anyhow::Result<()> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Writes to standard output.
 ///
 /// # Errors
-/// If nobody reads it.
+/// If it cannot be written.
 fn print(text: String) -> io::Result<()> {
     let mut output = io::stdout().lock();
     output.write_all(text.as_bytes())?;

@@ -5,7 +5,7 @@ use clap::Args;
 use trunkline_client::SessionId;
 
 use super::connection::Connection;
-use super::output::Style;
+use super::output::{Style, written};
 use super::words::Words;
 use super::{cut_short, failed, run as run_to_end, until_interrupted};
 
@@ -104,10 +104,8 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
                 if let Some(ended) = cut_short(&client) {
                     return Err(ended.into());
                 }
-                if let Some(publication) = publication {
-                    style.named("publication", publication.value());
-                }
-                Ok(())
+                let shown = publication.map(|publication| style.named("publication", publication.value()));
+                written(shown.unwrap_or(Ok(())))
             }
             Some(Err(error)) => Err(failed(error, &client, &style)),
             None => anyhow::bail!("interrupted"),

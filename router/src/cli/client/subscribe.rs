@@ -5,7 +5,7 @@ use futures_util::StreamExt as _;
 use trunkline_client::{Client, Error, EventError, Raw, State};
 
 use super::connection::Connection;
-use super::output::Style;
+use super::output::{Style, written};
 use super::{failed, run as run_to_end, until_interrupted};
 
 /// What `trunkline subscribe` takes.
@@ -67,9 +67,9 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
             while left != Some(0) {
                 match events.next().await {
                     Some(Ok(event)) => {
-                        if style.event(event).is_err() {
-                            // Nobody reads any further: of `head`, that is the good end.
-                            return Ok(());
+                        let shown = style.event(event);
+                        if shown.is_err() {
+                            return Ok(shown);
                         }
                         left = left.map(|left| left - 1);
                     }
@@ -78,7 +78,7 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
                     None => return Err(Error::Closed),
                 }
             }
-            Ok(())
+            Ok(Ok(()))
         };
         let watched = async {
             tokio::select! {
@@ -88,8 +88,9 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
         };
         match until_interrupted(&client, watched).await? {
             Some(Err(error)) => Err(failed(error, &client, &style)),
+            Some(Ok(shown)) => written(shown),
             // Ctrl-C is how it ends.
-            Some(Ok(())) | None => Ok(()),
+            None => Ok(()),
         }
     })
 }
