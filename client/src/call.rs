@@ -28,6 +28,22 @@ const PROGRESS_MAX: usize = 1024;
 /// A call that is made when it is awaited. Its result is taken as a `T`.
 ///
 /// Whoever drops it before it is done cancels the call.
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use std::time::Duration;
+/// use trunkline_client::{Call, Reply};
+///
+/// client.register("com.example.ping", async || Reply("pong")).await?;
+///
+/// let call: Call<String> = client.call("com.example.ping", ()).timeout(Duration::from_secs(5));
+/// // Nothing is sent before this line.
+/// assert_eq!(call.await?, "pong");
+/// # Ok(()) });
+/// ```
+///
+/// # Errors
+/// Awaiting it fails with the [`Error`] that says why there is no result.
 #[must_use = "a call is made when it is awaited"]
 pub struct Call<T> {
     shared: Arc<Shared>,
@@ -55,6 +71,19 @@ impl<T: FromPayload> Call<T> {
 
     /// How long the call may take, the wait for a session included: then it is canceled, and fails with
     /// [`Error::Timeout`]. Both the router and the client mind it (TMO-01, TMO-06).
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// use std::time::Duration;
+    /// use trunkline_client::{Error, Reply};
+    ///
+    /// let sleep = async || Reply(std::future::pending::<()>().await);
+    /// client.register("com.example.sleep", sleep).await?;
+    ///
+    /// let call = client.call::<()>("com.example.sleep", ()).timeout(Duration::from_millis(10));
+    /// assert_eq!(call.await, Err(Error::Timeout));
+    /// # Ok(()) });
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         // 0 would stand for none.
@@ -62,20 +91,30 @@ impl<T: FromPayload> Call<T> {
         self
     }
 
-    /// Asks the router to disclose the caller to the callee (CID-01).
+    /// Asks the router to disclose the caller to the callee (CID-01), who learns it from [`Caller`](crate::Caller).
     pub fn disclose_me(mut self) -> Self {
         self.options.disclose_me = Some(true);
         self
     }
 
-    /// Packs the arguments, so that no router looks into them. The call fails with [`Error::Feature`] where the router does
-    /// not pass them on (PPT-06).
+    /// Packs the arguments, so that no router looks into them; [`Passthru`] has an example. The call fails with
+    /// [`Error::Feature`] where the router does not pass them on (PPT-06).
     pub fn passthru(mut self, passthru: Passthru) -> Self {
         self.passthru = Some(passthru);
         self
     }
 
     /// Sets options for which there is no method of its own, such as routing keys.
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// # use trunkline_client::Reply;
+    /// # client.register("com.example.balance", async || Reply(7)).await?;
+    /// let call = client.call::<i64>("com.example.balance", "account 12");
+    /// let balance = call.options(|options| options.rkey = Some("12".into())).await?;
+    /// # assert_eq!(balance, 7);
+    /// # Ok(()) });
+    /// ```
     pub fn options(mut self, set: impl FnOnce(&mut CallOptions)) -> Self {
         set(&mut self.options);
         self
@@ -83,17 +122,24 @@ impl<T: FromPayload> Call<T> {
 
     /// Makes the call, and asks for progressive results (PCR-01), taken as `P`.
     ///
-    /// ```no_run
-    /// # async fn example(client: trunkline_client::Client) -> Result<(), trunkline_client::Error> {
+    /// ```
+    /// # trunkline_tests::example(async |client| {
     /// use futures_util::StreamExt as _;
+    /// # use trunkline_client::{Args, Error, Progress};
+    /// # async fn count(Args(to): Args<u64>, progress: Progress<u64>) -> Result<u64, Error> {
+    /// #     for number in 1..to {
+    /// #         progress.send(number).await?;
+    /// #     }
+    /// #     Ok(to)
+    /// # }
+    /// # client.register("com.example.count", count).await?;
     ///
-    /// let mut results = client.call::<u64>("com.example.count", (10,)).progressive_results::<u64>().await?;
+    /// let mut results = client.call::<u64>("com.example.count", 10).progressive_results::<u64>().await?;
     /// while let Some(number) = results.next().await {
     ///     println!("{}", number?);
     /// }
-    /// let last = results.result().await?;
-    /// # Ok(())
-    /// # }
+    /// assert_eq!(results.result().await?, 10);
+    /// # Ok(()) });
     /// ```
     ///
     /// # Errors
@@ -116,17 +162,20 @@ impl<T: FromPayload> Call<T> {
     /// Makes the call in parts (PCI-01): its arguments so far are the first one, the sink takes the rest, as `C`. What
     /// comes back is taken as in [`progressive_results`](Self::progressive_results).
     ///
-    /// ```no_run
-    /// # async fn example(client: trunkline_client::Client) -> Result<(), trunkline_client::Error> {
+    /// ```
+    /// # trunkline_tests::example(async |client| {
     /// use futures_util::SinkExt as _;
+    /// # use futures_util::StreamExt as _;
+    /// # use trunkline_client::{Chunks, Reply};
+    /// # let upload = async |lines: Chunks<String>| Reply(lines.count().await);
+    /// # client.register("com.example.upload", upload).await?;
     ///
-    /// let call = client.call::<u64>("com.example.upload", ("first line",));
-    /// let (mut lines, results) = call.progressive_invocation::<(&str,), ()>().await?;
-    /// lines.send(("second line",)).await?;
-    /// lines.finish(("last line",)).await?;
-    /// let total = results.result().await?;
-    /// # Ok(())
-    /// # }
+    /// let call = client.call::<u64>("com.example.upload", "first line");
+    /// let (mut lines, results) = call.progressive_invocation::<&str, ()>().await?;
+    /// lines.send("second line").await?;
+    /// lines.finish("last line").await?;
+    /// assert_eq!(results.result().await?, 3);
+    /// # Ok(()) });
     /// ```
     ///
     /// # Errors
@@ -213,7 +262,28 @@ fn cancel(call: Key) -> Command {
 /// The progressive results of a call, taken as `P`, and its result, taken as `T`.
 ///
 /// The stream ends before the result, which [`result`](Self::result) has. If the call fails, its last item is the
-/// error. Whoever drops it before the call is done cancels the call.
+/// error. Whoever drops it before the call is done cancels the call. [`Call::progressive_results`] makes it.
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use futures_util::TryStreamExt as _;
+/// use trunkline_client::{Error, Progress, Results};
+///
+/// let load = async |progress: Progress<u32>| {
+///     progress.send(50).await?;
+///     progress.send(100).await?;
+///     Ok::<_, Error>("loaded")
+/// };
+/// client.register("com.example.load", load).await?;
+///
+/// let call = client.call("com.example.load", ());
+/// let mut results: Results<u32, String> = call.progressive_results().await?;
+/// while let Some(percent) = results.try_next().await? {
+///     println!("{percent} %");
+/// }
+/// assert_eq!(results.result().await?, "loaded");
+/// # Ok(()) });
+/// ```
 #[must_use = "dropping it cancels the call"]
 pub struct Results<P, T> {
     progress: mpsc::Receiver<Payload>,
@@ -278,6 +348,24 @@ impl<P: FromPayload, T: FromPayload> Stream for Results<P, T> {
 
 /// Takes the parts of a progressive invocation. [`finish`](Self::finish) sends the last one; closing the sink ends
 /// the invocation with a part without arguments. Dropping it before that cancels the call.
+/// [`Call::progressive_invocation`] makes it.
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use futures_util::{SinkExt as _, StreamExt as _, stream};
+/// use trunkline_client::{Chunks, Reply};
+///
+/// let count = async |chunks: Chunks<Option<u8>>| Reply(chunks.count().await);
+/// client.register("com.example.count", count).await?;
+///
+/// let (mut sink, results) =
+///     client.call::<u64>("com.example.count", 1).progressive_invocation::<u8, ()>().await?;
+/// sink.send_all(&mut stream::iter([2, 3]).map(Ok)).await?;
+/// // The fourth part, which has no arguments.
+/// sink.close().await?;
+/// assert_eq!(results.result().await?, 4);
+/// # Ok(()) });
+/// ```
 #[must_use = "dropping it cancels the call"]
 pub struct ChunkSink<C> {
     guard: Guard,

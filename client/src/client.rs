@@ -46,7 +46,15 @@ pub struct Client {
     pub(crate) shared: Arc<Shared>,
 }
 
-/// Connects to the router at that URL, and joins the realm without credentials. See [`Client::builder`].
+/// Connects to the router at that URL, and joins the realm without credentials. [`Client::builder`] does so with
+/// credentials and other settings, and says which URLs there are.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = trunkline_client::connect("ws://127.0.0.1:8080/ws", "realm1").await?;
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// If the session cannot be opened.
@@ -60,6 +68,16 @@ impl Client {
     /// - `ws://host:port/path`, `wss://…`: WebSocket, plain and over TLS;
     /// - `rs://host:port`, `rss://…`: RawSocket over TCP, plain and over TLS;
     /// - `unix:///path/to/socket`: RawSocket over a Unix domain socket.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), trunkline_client::ConnectError> {
+    /// use trunkline_client::{Client, Credential};
+    ///
+    /// let builder = Client::builder("unix:///run/trunkline.sock", "realm1");
+    /// let client = builder.authid("joe").credential(Credential::ticket("secret")).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder(url: &str, realm: &str) -> Builder {
         Builder::new(url, realm)
     }
@@ -67,15 +85,16 @@ impl Client {
     /// Calls a procedure. What comes back can be awaited, after options were set; its type says what the result is
     /// taken as.
     ///
-    /// ```no_run
-    /// # async fn example(client: trunkline_client::Client) -> Result<(), trunkline_client::Error> {
+    /// ```
+    /// # trunkline_tests::example(async |client| {
     /// use std::time::Duration;
+    /// # use trunkline_client::{Args, Reply};
+    /// # client.register("com.example.add", async |Args((a, b)): Args<(i64, i64)>| Reply(a + b)).await?;
     ///
     /// let sum: i64 = client.call("com.example.add", (2, 3)).await?;
-    /// let (sum, carry) =
-    ///     client.call::<(i64, bool)>("com.example.add_carry", (2, 3)).timeout(Duration::from_secs(5)).await?;
-    /// # Ok(())
-    /// # }
+    /// let sum = client.call::<i64>("com.example.add", (sum, 4)).timeout(Duration::from_secs(5)).await?;
+    /// assert_eq!(sum, 9);
+    /// # Ok(()) });
     /// ```
     pub fn call<T: FromPayload>(&self, procedure: impl AsRef<str>, args: impl IntoPayload) -> Call<T> {
         Call::new(self.shared.clone(), procedure.as_ref(), args)
@@ -83,12 +102,11 @@ impl Client {
 
     /// Publishes an event. What comes back can be awaited, after options were set.
     ///
-    /// ```no_run
-    /// # async fn example(client: trunkline_client::Client) -> Result<(), trunkline_client::Error> {
+    /// ```
+    /// # trunkline_tests::example(async |client| {
     /// client.publish("com.example.temperature", ("kitchen", 21.5)).await?;
     /// let publication = client.publish("com.example.temperature", ("hall", 19.0)).acknowledge().await?;
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn publish(&self, topic: impl AsRef<str>, args: impl IntoPayload) -> Publish {
         Publish::new(self.shared.clone(), topic.as_ref(), args)
@@ -97,17 +115,18 @@ impl Client {
     /// Subscribes to a topic, or to a pattern of topics. Await what comes back for a stream of events, or give it a
     /// handler.
     ///
-    /// ```no_run
-    /// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// ```
+    /// # trunkline_tests::example(async |client| {
     /// use futures_util::StreamExt as _;
     ///
     /// let mut temperatures = client.subscribe::<(String, f64)>("com.example.temperature").await?;
+    /// # client.publish("com.example.temperature", ("hall", 19.0)).exclude_me(false).await?;
     /// while let Some(event) = temperatures.next().await {
     ///     let (room, degrees) = event?.args;
     ///     println!("{room}: {degrees} °C");
+    /// #   break;
     /// }
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn subscribe<T: FromPayload>(&self, topic: impl AsRef<str>) -> Subscribe<T> {
         Subscribe::new(self.shared.clone(), topic.as_ref())
@@ -116,13 +135,12 @@ impl Client {
     /// Registers a procedure: an asynchronous function or closure whose parameters are taken out of the
     /// invocation. See [`Handler`].
     ///
-    /// ```no_run
-    /// # async fn example(client: trunkline_client::Client) -> Result<(), trunkline_client::Error> {
+    /// ```
+    /// # trunkline_tests::example(async |client| {
     /// use trunkline_client::{Args, Reply};
     ///
     /// client.register("com.example.add", async |Args((a, b)): Args<(i64, i64)>| Reply(a + b)).await?;
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn register<Parameters>(
         &self,
@@ -132,7 +150,7 @@ impl Client {
         Register::new(self.shared.clone(), procedure.as_ref(), handler)
     }
 
-    /// The session, if there is one now.
+    /// The session, if there is one now. [`Joined`] has an example.
     pub fn joined(&self) -> Option<Arc<Joined>> {
         match &*self.shared.state.borrow() {
             State::Joined(joined) => Some(joined.clone()),
@@ -141,12 +159,21 @@ impl Client {
     }
 
     /// What the client does now.
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// use trunkline_client::State;
+    ///
+    /// let is_healthy = matches!(client.state(), State::Joined(_));
+    /// assert!(is_healthy);
+    /// # Ok(()) });
+    /// ```
     pub fn state(&self) -> State {
         self.shared.state.borrow().clone()
     }
 
     /// What the client does, from now on: the present state first, then each change. A state that lasts shorter than
-    /// the stream is away may be skipped. The stream ends with [`State::Closed`].
+    /// the stream is away may be skipped. The stream ends with [`State::Closed`]. [`State`] has an example.
     pub fn states(&self) -> impl Stream<Item = State> + Send + Unpin + use<> {
         let states = self.shared.state.clone();
         Box::pin(futures_util::stream::unfold((states, true), |(mut states, is_first)| async move {
@@ -158,7 +185,7 @@ impl Client {
         }))
     }
 
-    /// Waits until the client is closed, and says why.
+    /// Waits until the client is closed, and says why. [`Ended`] has an example.
     pub async fn closed(&self) -> Ended {
         let mut states = self.shared.state.clone();
         loop {
@@ -174,7 +201,17 @@ impl Client {
     /// Leaves the realm in good order: takes its procedures back, lets those that run finish, says GOODBYE, and
     /// closes the connection. Whoever still waits for an answer then gets [`Error::Closed`].
     ///
-    /// Procedures that take longer than anybody wants to wait: put a time-out around it, and drop the client.
+    /// If procedures may take longer than anybody wants to wait, put a time-out around it, and drop the client:
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// use std::time::Duration;
+    ///
+    /// if tokio::time::timeout(Duration::from_secs(5), client.leave()).await.is_err() {
+    ///     println!("a procedure still runs");
+    /// }
+    /// # Ok(()) });
+    /// ```
     pub async fn leave(&self) {
         self.shared.leave.cancel();
         self.closed().await;

@@ -44,6 +44,13 @@ impl WampError {
     }
 
     /// An error of that URI whose first argument is a message for people, as most WAMP clients show it.
+    ///
+    /// ```
+    /// use trunkline_client::WampError;
+    ///
+    /// let error = WampError::with_message("com.example.error.sold_out", "no tea today");
+    /// assert_eq!(error.message().as_deref(), Some("no tea today"));
+    /// ```
     pub fn with_message(uri: impl Into<String>, message: impl fmt::Display) -> Self {
         let message = Value::String(message.to_string());
         let payload = Payload::new(SERIALIZER, &[message], &[]);
@@ -51,6 +58,16 @@ impl WampError {
     }
 
     /// The same error with these arguments; see [`IntoPayload`] for what they can be.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use trunkline_client::{Kwargs, WampError};
+    ///
+    /// let most = HashMap::from([("most".to_owned(), 10)]);
+    /// let error = WampError::new("com.example.error.too_many").with(Kwargs(&most))?;
+    /// assert_eq!(error.args::<Kwargs<HashMap<String, u32>>>()?, Kwargs(most));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If the arguments cannot be encoded.
@@ -194,6 +211,13 @@ impl<E: ApplicationError> From<E> for WampError {
 
 /// A procedure that calls others may pass their errors on with `?`: an ERROR stays what it is, whatever else went
 /// wrong is a [`WampError::runtime`].
+///
+/// ```
+/// use trunkline_client::{Error, WampError};
+///
+/// let error = WampError::from(Error::Timeout);
+/// assert_eq!(error.to_string(), "wamp.error.runtime_error: no answer in time");
+/// ```
 impl From<Error> for WampError {
     fn from(error: Error) -> Self {
         match error {
@@ -205,8 +229,8 @@ impl From<Error> for WampError {
 
 /// Why a request failed.
 ///
-/// ```no_run
-/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// # trunkline_tests::example(async |client| {
 /// use trunkline_client::Error;
 ///
 /// match client.call::<i64>("com.example.add", (2, 3)).await {
@@ -215,8 +239,7 @@ impl From<Error> for WampError {
 ///     Err(Error::Disconnected) => println!("nobody knows whether it was added"),
 ///     Err(other) => return Err(other.into()),
 /// }
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -267,7 +290,17 @@ pub enum Error {
 }
 
 impl Error {
-    /// The URI of an ERROR of the callee or the router.
+    /// The URI of an ERROR of the callee or the router; none if the failure has another cause.
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// let error = client.call::<()>("com.example.nowhere", ()).await.unwrap_err();
+    /// assert_eq!(error.uri(), Some("wamp.error.no_such_procedure"));
+    ///
+    /// let error = client.call::<()>("no URI", ()).await.unwrap_err();
+    /// assert_eq!(error.uri(), None);
+    /// # Ok(()) });
+    /// ```
     pub fn uri(&self) -> Option<&str> {
         match self {
             Self::Wamp(error) => Some(error.uri()),
@@ -276,6 +309,28 @@ impl Error {
     }
 
     /// The application's own error, if it is one.
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// use trunkline_client::{ApplicationError, WampError};
+    ///
+    /// struct SoldOut;
+    ///
+    /// impl ApplicationError for SoldOut {
+    ///     fn to_wamp(&self) -> WampError {
+    ///         WampError::new("com.example.error.sold_out")
+    ///     }
+    ///
+    ///     fn from_wamp(error: &WampError) -> Option<Self> {
+    ///         (error.uri() == "com.example.error.sold_out").then_some(Self)
+    ///     }
+    /// }
+    ///
+    /// client.register("com.example.buy", async || Err::<(), _>(SoldOut)).await?;
+    /// let error = client.call::<()>("com.example.buy", ()).await.unwrap_err();
+    /// assert!(matches!(error.application(), Some(SoldOut)));
+    /// # Ok(()) });
+    /// ```
     pub fn application<E: ApplicationError>(&self) -> Option<E> {
         match self {
             Self::Wamp(error) => E::from_wamp(error),
@@ -299,12 +354,18 @@ impl From<NotDecoded> for Error {
 
 /// Why a client does not join its realm.
 ///
-/// ```no_run
-/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
-/// let error = trunkline_client::connect("ws://127.0.0.1:8080/ws", "nowhere").await.unwrap_err();
-/// assert_eq!(error.reason(), Some("wamp.error.no_such_realm"));
-/// # Ok(())
-/// # }
+/// ```
+/// # trunkline_tests::example(async |_| {
+/// use trunkline_client::ConnectError;
+///
+/// // Nobody listens at this port.
+/// match trunkline_client::connect("ws://127.0.0.1:1/ws", "realm1").await {
+///     Ok(_) => println!("joined"),
+///     Err(ConnectError::Refused(reason)) => println!("the router does not want us: {reason}"),
+///     Err(ConnectError::Transport(error)) => println!("there is no router: {error}"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -336,7 +397,20 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Why the router refused, as a URI: `wamp.error.no_such_realm`, `wamp.error.authentication_denied`, …
+    /// Why the router refused, as a URI: `wamp.error.no_such_realm`, `wamp.error.authentication_denied`, …; none if the
+    /// failure has another cause.
+    ///
+    /// ```
+    /// # use trunkline::{Router, config::Config};
+    /// # use trunkline_client::{Builder, SerializerId};
+    /// # let router = Router::new(&Config::default());
+    /// # let open = move || std::future::ready(Ok(router.connect(SerializerId::Cbor)));
+    /// # trunkline_tests::example(async |_| {
+    /// # let builder = Builder::over(SerializerId::Cbor, open, "nowhere");
+    /// let error = builder.connect().await.unwrap_err();
+    /// assert_eq!(error.reason(), Some("wamp.error.no_such_realm"));
+    /// # Ok(()) });
+    /// ```
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Refused(reason) => Some(reason.uri()),
@@ -346,6 +420,19 @@ impl ConnectError {
 }
 
 /// Why a session was refused, or ended: the URI of ABORT or GOODBYE, and its message for people.
+///
+/// [`ConnectError::Refused`] and [`Ended`](crate::Ended) have one.
+///
+/// ```
+/// use trunkline_client::{Ended, Reason};
+///
+/// fn report(ended: &Ended) {
+///     if let Ended::Goodbye(reason) | Ended::Aborted(reason) = ended {
+///         println!("{}: {}", reason.uri(), reason.message().unwrap_or("no more is said"));
+///     }
+/// }
+/// # report(&Ended::Left);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
     uri: ByteString,

@@ -13,6 +13,22 @@ use wamp_proto::{PublicationId, message};
 use crate::payload::{FromPayload, NotDecoded};
 
 /// One event of a subscription.
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use futures_util::StreamExt as _;
+///
+/// let mut all = client.subscribe::<f64>("com.example.temperature.").prefix().await?;
+/// let publish = client.publish("com.example.temperature.hall", 18.5).exclude_me(false);
+/// let publication = publish.disclose_me().acknowledge().await?;
+///
+/// let event = all.next().await.unwrap()?;
+/// assert_eq!(event.args, 18.5);
+/// assert_eq!(event.topic, "com.example.temperature.hall");
+/// assert_eq!(event.publication, publication);
+/// assert_eq!(event.details.publisher_authid.as_deref(), Some("ann"));
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug)]
 pub struct Event<T> {
     /// The event's arguments.
@@ -27,21 +43,27 @@ pub struct Event<T> {
 
 /// What comes in place of an event.
 ///
-/// ```no_run
-/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// # trunkline_tests::example(async |client| {
 /// use futures_util::StreamExt as _;
 /// use trunkline_client::EventError;
 ///
 /// let mut ticks = client.subscribe::<u64>("com.example.tick").capacity(16).await?;
+/// # for tick in 0..20 {
+/// #     client.publish("com.example.tick", tick).exclude_me(false).await?;
+/// # }
+/// # client.publish("com.example.tick", ()).acknowledge().await?;
 /// while let Some(event) = ticks.next().await {
 ///     match event {
 ///         Ok(event) => println!("{} on {}", event.args, event.topic),
-///         Err(EventError::Lagged(events)) => println!("{events} were left out"),
+///         Err(EventError::Lagged(events)) => {
+///             println!("{events} were left out");
+/// #           break;
+///         }
 ///         Err(error) => println!("{error}"),
 ///     }
 /// }
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]

@@ -24,6 +24,32 @@ use crate::passthru::Passthru;
 use crate::payload::{ArgsKwargs, FromPayload, IntoPayload, Kwargs, NotDecoded, Raw};
 
 /// One invocation of a procedure; parameters of handlers are taken out of it by [`FromInvocation`].
+///
+/// Only whoever writes a parameter or a handler of its own sees one, and takes what it has by the parameters of this crate:
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use trunkline_client::{Args, Details, FromInvocation, Invocation, Reply, WampError};
+///
+/// /// The first argument, from callers whom the router trusts only.
+/// struct Trusted(String);
+///
+/// impl FromInvocation for Trusted {
+///     fn from_invocation(invocation: &mut Invocation) -> Result<Self, WampError> {
+///         let Details(details) = Details::from_invocation(invocation)?;
+///         if details.trustlevel.unwrap_or(0) == 0 {
+///             return Err(WampError::new("com.example.error.not_trusted"));
+///         }
+///         let Args(text) = Args::from_invocation(invocation)?;
+///         Ok(Self(text))
+///     }
+/// }
+///
+/// client.register("com.example.say", async |Trusted(text): Trusted| Reply(text)).await?;
+/// # let error = client.call::<String>("com.example.say", "hello").await.unwrap_err();
+/// # assert_eq!(error.uri(), Some("com.example.error.not_trusted"));
+/// # Ok(()) });
+/// ```
 pub struct Invocation {
     pub(crate) procedure: Uri,
     pub(crate) details: Dict<InvocationDetails>,
@@ -76,8 +102,8 @@ impl Control {
 /// Implemented for asynchronous functions and closures of up to eight parameters, each [`FromInvocation`], that return
 /// what is [`IntoAnswer`].
 ///
-/// ```no_run
-/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// # trunkline_tests::example(async |client| {
 /// use trunkline_client::{Args, Caller, WampError};
 ///
 /// async fn divide(Args((a, b)): Args<(i64, i64)>, caller: Caller) -> Result<i64, WampError> {
@@ -86,9 +112,13 @@ impl Control {
 /// }
 ///
 /// client.register("com.example.divide", divide).await?;
-/// # Ok(())
-/// # }
+/// assert_eq!(client.call::<i64>("com.example.divide", (6, 3)).await?, 2);
+/// # Ok(()) });
 /// ```
+///
+/// An invocation whose parameters cannot be taken, such as arguments of another type, is answered with
+/// `wamp.error.invalid_argument`, and the procedure not run. A procedure that panics answers with
+/// `wamp.error.runtime_error`.
 pub trait Handler<Parameters>: Send + Sync + 'static {
     /// Answers one invocation.
     fn handle(&self, invocation: Invocation) -> BoxFuture<'static, Result<Payload, WampError>>;
@@ -96,8 +126,8 @@ pub trait Handler<Parameters>: Send + Sync + 'static {
 
 /// What a handler can have as a parameter.
 ///
-/// ```no_run
-/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// # trunkline_tests::example(async |client| {
 /// use trunkline_client::{Caller, FromInvocation, Invocation, Reply, WampError};
 ///
 /// /// Lets known callers in only.
@@ -111,8 +141,9 @@ pub trait Handler<Parameters>: Send + Sync + 'static {
 /// }
 ///
 /// client.register("com.example.whoami", async |Name(name): Name| Reply(name)).await?;
-/// # Ok(())
-/// # }
+/// let name: String = client.call("com.example.whoami", ()).disclose_me().await?;
+/// # assert_eq!(name, "ann");
+/// # Ok(()) });
 /// ```
 pub trait FromInvocation: Sized {
     /// Takes it out of the invocation.
@@ -124,6 +155,33 @@ pub trait FromInvocation: Sized {
 
 /// What a handler can return: `Result<T, E>`, where `T` is [`IntoPayload`] and `E` becomes a [`WampError`]; or
 /// [`Reply`], which cannot fail.
+///
+/// `E` is a [`WampError`], an [`ApplicationError`](crate::ApplicationError), or an [`Error`] of a call that the procedure
+/// makes itself.
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use trunkline_client::{Args, Error, Reply, WampError};
+///
+/// let half = async |Args(n): Args<u32>| match n % 2 {
+///     0 => Ok(n / 2),
+///     _ => Err(WampError::invalid_argument("an odd number")),
+/// };
+/// client.register("com.example.half", half).await?;
+/// client.register("com.example.double", async |Args(n): Args<u32>| Reply(2 * n)).await?;
+///
+/// let caller = client.clone();
+/// let quarter = move |Args(n): Args<u32>| {
+///     let caller = caller.clone();
+///     async move {
+///         let half: u32 = caller.call("com.example.half", n).await?;
+///         caller.call::<u32>("com.example.half", half).await
+///     }
+/// };
+/// client.register("com.example.quarter", quarter).await?;
+/// assert_eq!(client.call::<u32>("com.example.quarter", 12).await?, 3);
+/// # Ok(()) });
+/// ```
 pub trait IntoAnswer {
     /// The result, or the error.
     ///
@@ -140,6 +198,16 @@ impl<T: IntoPayload, E: Into<WampError>> IntoAnswer for Result<T, E> {
 }
 
 /// The result of a procedure that cannot fail.
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use trunkline_client::Reply;
+///
+/// client.register("com.example.size", async || Reply((640, 480))).await?;
+/// let (width, height): (u32, u32) = client.call("com.example.size", ()).await?;
+/// # assert_eq!((width, height), (640, 480));
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reply<T>(pub T);
 
@@ -187,6 +255,18 @@ handlers! {
 }
 
 /// The positional arguments: a tuple takes all of them, any other type the first one. See [`FromPayload`].
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use trunkline_client::{Args, Reply};
+///
+/// client.register("com.example.add", async |Args((a, b)): Args<(i64, i64)>| Reply(a + b)).await?;
+/// client.register("com.example.sum", async |Args(n): Args<Vec<i64>>| Reply(n.iter().sum::<i64>())).await?;
+///
+/// assert_eq!(client.call::<i64>("com.example.add", (2, 3)).await?, 5);
+/// assert_eq!(client.call::<i64>("com.example.sum", vec![2, 3, 4]).await?, 9);
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Args<T>(pub T);
 
@@ -218,7 +298,20 @@ impl FromInvocation for Raw {
     }
 }
 
-/// Who called, as far as the router discloses it (CID-01).
+/// Who called, as far as the router discloses it (CID-01): where the [caller](crate::Call::disclose_me) or the
+/// [callee](crate::Register::disclose_caller) asks for that, or the router is configured so.
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use trunkline_client::{Caller, Reply};
+///
+/// let whoami = async |caller: Caller| Reply(caller.authid.unwrap_or("somebody".to_owned()));
+/// client.register("com.example.whoami", whoami).disclose_caller().await?;
+///
+/// let joined = client.joined().unwrap();
+/// assert_eq!(client.call::<String>("com.example.whoami", ()).await?, *joined.authid.as_ref().unwrap());
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
     /// The caller's session.
@@ -238,7 +331,19 @@ impl FromInvocation for Caller {
     }
 }
 
-/// INVOCATION.Details.
+/// INVOCATION.Details: whatever else the router says of an invocation.
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use trunkline_client::{Details, Reply};
+///
+/// let patience = async |Details(details): Details| Reply(details.timeout);
+/// client.register("com.example.patience", patience).forward_timeout().await?;
+///
+/// let call = client.call::<Option<u64>>("com.example.patience", ());
+/// assert_eq!(call.timeout(std::time::Duration::from_secs(5)).await?, Some(5000));
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Details(pub Dict<InvocationDetails>);
 
@@ -249,6 +354,16 @@ impl FromInvocation for Details {
 }
 
 /// The procedure that was called: of interest where the registration is a pattern (PBR-05).
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use trunkline_client::{Procedure, Reply};
+///
+/// let file = async |Procedure(uri): Procedure| Reply(uri.replace("com.example.files.", "/"));
+/// client.register("com.example.files.", file).prefix().await?;
+/// assert_eq!(client.call::<String>("com.example.files.notes", ()).await?, "/notes");
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Procedure(pub String);
 
@@ -260,9 +375,10 @@ impl FromInvocation for Procedure {
 }
 
 /// Sends progressive results of type `T` before the result (PCR-02).
+/// [`Call::progressive_results`](crate::Call::progressive_results) is the caller's side.
 ///
-/// ```no_run
-/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// # trunkline_tests::example(async |client| {
 /// use trunkline_client::{Args, Error, Progress};
 ///
 /// async fn count(Args(to): Args<u64>, progress: Progress<u64>) -> Result<u64, Error> {
@@ -273,8 +389,8 @@ impl FromInvocation for Procedure {
 /// }
 ///
 /// client.register("com.example.count", count).await?;
-/// # Ok(())
-/// # }
+/// # assert_eq!(client.call::<u64>("com.example.count", 3).await?, 3);
+/// # Ok(()) });
 /// ```
 pub struct Progress<T> {
     port: Port,
@@ -319,8 +435,8 @@ impl<T: IntoPayload> Progress<T> {
 /// A procedure that does not have it as a parameter is dropped where it awaits when its call is canceled, its time is
 /// over, or its session ends. One that does runs on, and its result counts as long as there is somebody to have it.
 ///
-/// ```no_run
-/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// # trunkline_tests::example(async |client| {
 /// use trunkline_client::{Cancellation, Reply};
 ///
 /// async fn wait(Cancellation(canceled): Cancellation) -> Reply<&'static str> {
@@ -329,8 +445,9 @@ impl<T: IntoPayload> Progress<T> {
 /// }
 ///
 /// client.register("com.example.wait", wait).await?;
-/// # Ok(())
-/// # }
+/// # let call = client.call::<String>("com.example.wait", ()).timeout(std::time::Duration::from_millis(1));
+/// # assert_eq!(call.await, Err(trunkline_client::Error::Timeout));
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Debug)]
 pub struct Cancellation(pub CancellationToken);
@@ -344,8 +461,8 @@ impl FromInvocation for Cancellation {
 
 /// The parts of a progressive invocation, the first one included (PCI-01). An ordinary call has one.
 ///
-/// ```no_run
-/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// # trunkline_tests::example(async |client| {
 /// use futures_util::StreamExt as _;
 /// use trunkline_client::{Chunks, WampError};
 ///
@@ -358,9 +475,11 @@ impl FromInvocation for Cancellation {
 /// }
 ///
 /// client.register("com.example.sum", sum).await?;
-/// # Ok(())
-/// # }
+/// assert_eq!(client.call::<u64>("com.example.sum", 7).await?, 7);
+/// # Ok(()) });
 /// ```
+///
+/// [`Call::progressive_invocation`](crate::Call::progressive_invocation) is the caller's side.
 pub struct Chunks<T> {
     first: Option<Payload>,
     rest: Option<mpsc::Receiver<Payload>>,

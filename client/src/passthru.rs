@@ -15,7 +15,20 @@ use crate::error::Error;
 const NATIVE: &str = "native";
 
 /// How arguments are packed, so that no router between the peers looks into them (PPT-01, PPT-10). Peers of this crate
-/// unpack them by themselves, and see no difference.
+/// unpack them by themselves, and see no difference. They are packed, not encrypted.
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use trunkline_client::{Args, Passthru, Reply, SerializerId};
+///
+/// let add = async |Args((a, b)): Args<(i64, i64)>| Reply(a + b);
+/// client.register("com.example.add", add).passthru(Passthru::mqtt()).await?;
+///
+/// let packed = Passthru::mqtt_in(SerializerId::Cbor);
+/// let sum: i64 = client.call("com.example.add", (2, 3)).passthru(packed).await?;
+/// assert_eq!(sum, 5);
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passthru {
     scheme: ByteString,
@@ -35,6 +48,21 @@ impl Passthru {
     }
 
     /// The scheme `x_name`, one of the application's own, in that serializer.
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// use futures_util::StreamExt as _;
+    /// use trunkline_client::{Passthru, SerializerId};
+    ///
+    /// let mut orders = client.subscribe::<String>("com.example.orders").await?;
+    /// let packed = Passthru::custom("acme", SerializerId::Json);
+    /// client.publish("com.example.orders", "tea").passthru(packed).exclude_me(false).await?;
+    ///
+    /// let event = orders.next().await.unwrap()?;
+    /// assert_eq!(event.args, "tea");
+    /// assert_eq!(event.details.ppt_scheme.as_deref(), Some("x_acme"));
+    /// # Ok(()) });
+    /// ```
     pub fn custom(name: &str, serializer: SerializerId) -> Self {
         Self { scheme: format!("x_{name}").into(), serializer: Some(serializer) }
     }

@@ -62,6 +62,16 @@ pub trait FromPayload: Sized {
 }
 
 /// Arguments are not of the type that they were to be taken as.
+///
+/// It says which argument is wrong, and how:
+///
+/// ```
+/// use trunkline_client::{FromPayload, IntoPayload, SerializerId};
+///
+/// let payload = (2, "two").into_payload(SerializerId::Cbor).unwrap();
+/// let error = <(u8, u8)>::from_payload(&payload).unwrap_err();
+/// assert_eq!(error.to_string(), "argument 2: invalid type: string \"two\", expected u8");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(transparent)]
 pub struct NotDecoded(#[from] pub(crate) DecodeValueError);
@@ -78,7 +88,25 @@ impl<T: DeserializeOwned> FromPayload for T {
     }
 }
 
-/// Keyword arguments: a struct, or a map with text as keys.
+/// Keyword arguments: a struct, or a map with text as keys. A procedure can have it as a parameter.
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use serde::{Deserialize, Serialize};
+/// use trunkline_client::{Kwargs, Reply};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Size {
+///     width: u32,
+///     height: u32,
+/// }
+///
+/// let area = async |Kwargs(size): Kwargs<Size>| Reply(size.width * size.height);
+/// client.register("com.example.area", area).await?;
+/// let area: u32 = client.call("com.example.area", Kwargs(Size { width: 4, height: 3 })).await?;
+/// assert_eq!(area, 12);
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kwargs<T>(pub T);
 
@@ -94,7 +122,21 @@ impl<T: DeserializeOwned> FromPayload for Kwargs<T> {
     }
 }
 
-/// Positional arguments and keyword arguments.
+/// Positional arguments and keyword arguments. A procedure can have it as a parameter.
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use std::collections::HashMap;
+/// use trunkline_client::{ArgsKwargs, Reply};
+///
+/// type Units = HashMap<String, f64>;
+/// let convert = async |ArgsKwargs((value,), units): ArgsKwargs<(f64,), Units>| Reply(value * units["factor"]);
+/// client.register("com.example.convert", convert).await?;
+///
+/// let args = ArgsKwargs((2.0,), HashMap::from([("factor", 2.5)]));
+/// assert_eq!(client.call::<f64>("com.example.convert", args).await?, 5.0);
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ArgsKwargs<A, K>(pub A, pub K);
 
@@ -111,6 +153,20 @@ impl<A: DeserializeOwned, K: DeserializeOwned> FromPayload for ArgsKwargs<A, K> 
 }
 
 /// A payload as it is on the wire. Passing one on costs no decoding.
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use trunkline_client::{Raw, Reply};
+///
+/// // Answers with what it is called with, whatever that is.
+/// client.register("com.example.echo", async |Raw(payload): Raw| Reply(Raw(payload))).await?;
+/// assert_eq!(client.call::<(u8, String)>("com.example.echo", (2, "two")).await?, (2, "two".to_owned()));
+///
+/// let Raw(payload) = client.call("com.example.echo", (2, "two")).await?;
+/// let (args, _kwargs) = payload.values()?;
+/// assert_eq!(args, [2.into(), "two".into()]);
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Raw(pub Payload);
 

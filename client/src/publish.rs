@@ -18,12 +18,15 @@ use crate::payload::IntoPayload;
 /// A publication that is made when it is awaited. Without [`acknowledge`](Self::acknowledge), that only waits until the
 /// event is on its way to the router, and does not learn what becomes of it.
 ///
-/// ```no_run
-/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
-/// client.publish("com.example.news", "for admins").eligible_authrole(["admin"]).retain().await?;
-/// # Ok(())
-/// # }
 /// ```
+/// # trunkline_tests::example(async |client| {
+/// client.publish("com.example.news", "for admins").eligible_authrole(["admin"]).retain().await?;
+/// # Ok(()) });
+/// ```
+///
+/// # Errors
+/// Awaiting it fails with the [`Error`] that says why the event was not sent: the topic is no URI, the arguments cannot
+/// be encoded, the message is too large, or the client is closed.
 #[must_use = "an event is published when this is awaited"]
 pub struct Publish {
     shared: Arc<Shared>,
@@ -40,18 +43,48 @@ impl Publish {
     }
 
     /// Waits until the router took the event, and learns its publication ID, or why it did not take it (PUB-02).
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// use trunkline_client::Error;
+    ///
+    /// match client.publish("wamp.example", ()).acknowledge().await {
+    ///     Ok(publication) => println!("published: {publication}"),
+    ///     Err(Error::Wamp(error)) => println!("the router refuses it: {error}"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok(()) });
+    /// ```
     pub fn acknowledge(mut self) -> AcknowledgedPublish {
         self.options.acknowledge = Some(true);
         AcknowledgedPublish(self)
     }
 
     /// Whether this session is left out, if it is subscribed itself; it is unless one says `false` (EXC-01).
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// use futures_util::StreamExt as _;
+    ///
+    /// let mut ticks = client.subscribe::<u32>("com.example.tick").await?;
+    /// client.publish("com.example.tick", 1).await?;
+    /// client.publish("com.example.tick", 2).exclude_me(false).await?;
+    /// assert_eq!(ticks.next().await.unwrap()?.args, 2);
+    /// # Ok(()) });
+    /// ```
     pub fn exclude_me(mut self, exclude_me: bool) -> Self {
         self.options.exclude_me = Some(exclude_me);
         self
     }
 
-    /// Leaves these sessions out.
+    /// Leaves these sessions out (BWL-02).
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// # let not_to = client.joined().unwrap().session;
+    /// client.publish("com.example.news", "not to everybody").exclude([not_to]).await?;
+    /// # Ok(()) });
+    /// ```
     pub fn exclude(mut self, sessions: impl IntoIterator<Item = SessionId>) -> Self {
         self.options.exclude = Some(sessions.into_iter().map(SessionId::value).collect());
         self
@@ -87,26 +120,34 @@ impl Publish {
         self
     }
 
-    /// Has the router keep the event for whoever subscribes later and asks for it (RET-01).
+    /// Has the router keep the event for whoever subscribes later and asks for it (RET-01) by
+    /// [`get_retained`](crate::Subscribe::get_retained), where there is an example.
     pub fn retain(mut self) -> Self {
         self.options.retain = Some(true);
         self
     }
 
-    /// Asks the router to disclose the publisher to subscribers (PID-01).
+    /// Asks the router to disclose the publisher to subscribers (PID-01); [`Event`](crate::Event) has an example.
     pub fn disclose_me(mut self) -> Self {
         self.options.disclose_me = Some(true);
         self
     }
 
-    /// Packs the arguments, so that no router looks into them. Publishing fails with [`Error::Feature`] where the router
-    /// does not pass them on (PPT-06).
+    /// Packs the arguments, so that no router looks into them; [`Passthru`] has an example. Publishing fails with
+    /// [`Error::Feature`] where the router does not pass them on (PPT-06).
     pub fn passthru(mut self, passthru: Passthru) -> Self {
         self.passthru = Some(passthru);
         self
     }
 
     /// Sets options for which there is no method of its own, such as routing keys.
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// let job = client.publish("com.example.jobs", "paint the door");
+    /// job.options(|options| options.rkey = Some("doors".into())).await?;
+    /// # Ok(()) });
+    /// ```
     pub fn options(mut self, set: impl FnOnce(&mut PublishOptions)) -> Self {
         set(&mut self.options);
         self
@@ -141,7 +182,19 @@ impl IntoFuture for Publish {
     }
 }
 
-/// A publication of which the router says that it took it.
+/// A publication of which the router says that it took it. [`Publish::acknowledge`] makes it.
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use trunkline_client::{AcknowledgedPublish, PublicationId};
+///
+/// let publish: AcknowledgedPublish = client.publish("com.example.tick", 1).acknowledge();
+/// let publication: PublicationId = publish.await?;
+/// # Ok(()) });
+/// ```
+///
+/// # Errors
+/// Awaiting it fails with the [`Error`] that says why the event was not sent, or why the router did not take it.
 #[must_use = "an event is published when this is awaited"]
 pub struct AcknowledgedPublish(Publish);
 

@@ -18,8 +18,8 @@ use crate::passthru::Passthru;
 
 /// A registration that is made when it is awaited.
 ///
-/// ```no_run
-/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// # trunkline_tests::example(async |client| {
 /// use trunkline_client::{InvocationPolicy, Procedure, Reply};
 ///
 /// client
@@ -28,9 +28,13 @@ use crate::passthru::Passthru;
 ///     .invoke(InvocationPolicy::RoundRobin)
 ///     .concurrency(4)
 ///     .await?;
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
+///
+/// # Errors
+/// Awaiting it fails with the [`Error`] that says why there is no registration: the router refuses it, since another
+/// callee has the procedure or this one may not register it; the procedure is no URI; the session ended before the answer;
+/// or the client is closed.
 #[must_use = "a registration is made when it is awaited"]
 pub struct Register {
     shared: Arc<Shared>,
@@ -51,13 +55,26 @@ impl Register {
         Self { shared, procedure: procedure.to_owned(), options: RegisterOptions::default(), run }
     }
 
-    /// All procedures that begin with this one, as plain text (PBR-02).
+    /// All procedures that begin with this one, as plain text (PBR-02). [`Procedure`](crate::Procedure) says which one was
+    /// called.
     pub fn prefix(mut self) -> Self {
         self.options.match_policy = Some(MatchPolicy::Prefix);
         self
     }
 
     /// All procedures with as many components, of which an empty one stands for any (PBR-03).
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// use trunkline_client::{Procedure, Reply};
+    ///
+    /// let open = async |Procedure(procedure): Procedure| Reply(format!("{procedure} called"));
+    /// client.register("com.example..open", open).wildcard().await?;
+    ///
+    /// let answer: String = client.call("com.example.door.open", ()).await?;
+    /// assert_eq!(answer, "com.example.door.open called");
+    /// # Ok(()) });
+    /// ```
     pub fn wildcard(mut self) -> Self {
         self.options.match_policy = Some(MatchPolicy::Wildcard);
         self
@@ -78,7 +95,7 @@ impl Register {
         self
     }
 
-    /// Asks the router to disclose every caller (CID-02).
+    /// Asks the router to disclose every caller (CID-02); [`Caller`](crate::Caller) has an example.
     pub fn disclose_caller(mut self) -> Self {
         self.options.disclose_caller = Some(true);
         self
@@ -86,6 +103,19 @@ impl Register {
 
     /// Has the router leave time-outs to this callee: the procedure is stopped here when the time of its caller is
     /// over (TMO-03, TMO-04).
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// use std::time::Duration;
+    /// use trunkline_client::{Error, Reply};
+    ///
+    /// let sleep = async || Reply(std::future::pending::<()>().await);
+    /// client.register("com.example.sleep", sleep).forward_timeout().await?;
+    ///
+    /// let call = client.call::<()>("com.example.sleep", ()).timeout(Duration::from_millis(10));
+    /// assert_eq!(call.await, Err(Error::Timeout));
+    /// # Ok(()) });
+    /// ```
     pub fn forward_timeout(mut self) -> Self {
         self.options.forward_timeout = Some(true);
         self
@@ -97,14 +127,26 @@ impl Register {
         self
     }
 
-    /// Packs results, progressive results and errors, so that no router looks into them. Callers to whom they cannot be
-    /// passed on get `wamp.error.feature_not_supported` instead (PPT-06, PPT-08).
+    /// Packs results, progressive results and errors, so that no router looks into them; [`Passthru`] has an example.
+    /// Callers to whom they cannot be passed on get `wamp.error.feature_not_supported` instead (PPT-06, PPT-08).
     pub fn passthru(mut self, passthru: Passthru) -> Self {
         self.run.passthru = Some(passthru);
         self
     }
 
-    /// Sets options for which there is no method of its own.
+    /// Sets options for which there is no method of its own, or before it is known which ones.
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// use trunkline_client::Reply;
+    /// use trunkline_client::proto::MatchPolicy;
+    ///
+    /// let policy = MatchPolicy::parse("prefix");
+    /// let ping = client.register("com.example.ping", async || Reply("pong"));
+    /// ping.options(|options| options.match_policy = policy).await?;
+    /// # assert_eq!(client.call::<String>("com.example.ping.pong", ()).await?, "pong");
+    /// # Ok(()) });
+    /// ```
     pub fn options(mut self, set: impl FnOnce(&mut RegisterOptions)) -> Self {
         set(&mut self.options);
         self
@@ -140,14 +182,16 @@ impl IntoFuture for Register {
 /// A registered procedure. It lasts as long as the client, whether or not this is kept, unless it is
 /// [taken back](Self::unregister).
 ///
-/// ```no_run
-/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
-/// use trunkline_client::Reply;
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use trunkline_client::{Registration, Reply};
 ///
-/// let registration = client.register("com.example.ping", async || Reply("pong")).await?;
+/// let registration: Registration = client.register("com.example.ping", async || Reply("pong")).await?;
 /// registration.unregister().await?;
-/// # Ok(())
-/// # }
+///
+/// let error = client.call::<String>("com.example.ping", ()).await.unwrap_err();
+/// assert_eq!(error.uri(), Some("wamp.error.no_such_procedure"));
+/// # Ok(()) });
 /// ```
 #[derive(Clone)]
 pub struct Registration {

@@ -11,21 +11,22 @@ use crate::error::{ConnectError, Reason};
 
 /// What a client does.
 ///
-/// ```no_run
-/// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// # trunkline_tests::example(async |client| {
 /// use futures_util::StreamExt as _;
 /// use trunkline_client::State;
 ///
 /// let mut states = client.states();
+/// # client.leave().await;
 /// while let Some(state) = states.next().await {
 ///     match state {
 ///         State::Joined(joined) => println!("session {}", joined.session),
 ///         State::Waiting { ended, delay, .. } => println!("{ended}; again in {delay:?}"),
+///         State::Closed(ended) => println!("{ended}"),
 ///         _ => {}
 ///     }
 /// }
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -48,7 +49,17 @@ pub enum State {
     Closed(Ended),
 }
 
-/// What WELCOME says about the session.
+/// What WELCOME says about the session. [`Client::joined`](crate::Client::joined) and [`State::Joined`] have it.
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// if let Some(joined) = client.joined() {
+///     let (authid, role) = (joined.authid.as_deref(), joined.authrole.as_deref());
+///     println!("session {} as {authid:?} with the role {role:?}", joined.session);
+/// #   assert_eq!((authid, role), (Some("ann"), Some("anonymous")));
+/// }
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Joined {
@@ -91,6 +102,18 @@ impl Joined {
 }
 
 /// How a session ended, or why there is none.
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use trunkline_client::Ended;
+///
+/// # client.leave().await;
+/// match client.closed().await {
+///     Ended::Left => println!("as it should be"),
+///     ended => return Err(ended.into()),
+/// }
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Ended {

@@ -23,6 +23,26 @@ use crate::payload::FromPayload;
 const CAPACITY: usize = 1024;
 
 /// A subscription that is made when it is awaited. The arguments of its events are taken as a `T`.
+///
+/// Awaiting it gives a [`Subscription`], a stream. [`handle`](Self::handle) has a handler called instead.
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use futures_util::StreamExt as _;
+///
+/// let news = client.subscribe::<String>("com.example.news.").prefix().capacity(64);
+/// // Nothing is sent before this line.
+/// let mut news = news.await?;
+/// # client.publish("com.example.news.sports", "1:0").exclude_me(false).await?;
+/// if let Some(event) = news.next().await {
+///     println!("{}", event?.args);
+/// }
+/// # Ok(()) });
+/// ```
+///
+/// # Errors
+/// Awaiting it fails with the [`Error`] that says why there is no subscription: the router refuses it, the topic is no
+/// URI, the session ended before the answer, or the client is closed.
 #[must_use = "a subscription is made when it is awaited"]
 pub struct Subscribe<T> {
     shared: Arc<Shared>,
@@ -43,32 +63,63 @@ impl<T: FromPayload> Subscribe<T> {
         }
     }
 
-    /// All topics that begin with this one, as plain text (PBS-02).
+    /// All topics that begin with this one, as plain text (PBS-02): `com.example.t` has `com.example.tick`, too.
+    /// [`Event::topic`] says which one it is.
     pub fn prefix(mut self) -> Self {
         self.options.match_policy = Some(MatchPolicy::Prefix);
         self
     }
 
     /// All topics with as many components, of which an empty one stands for any (PBS-03).
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// use futures_util::StreamExt as _;
+    ///
+    /// let mut doors = client.subscribe::<()>("com.example..door").wildcard().await?;
+    /// client.publish("com.example.kitchen.door", ()).exclude_me(false).await?;
+    /// assert_eq!(doors.next().await.unwrap()?.topic, "com.example.kitchen.door");
+    /// # Ok(()) });
+    /// ```
     pub fn wildcard(mut self) -> Self {
         self.options.match_policy = Some(MatchPolicy::Wildcard);
         self
     }
 
     /// Asks for the event that the router keeps of the topic, if there is one (RET-02).
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// use futures_util::StreamExt as _;
+    ///
+    /// // A retained event, too, is not for the session that published it, unless that says so.
+    /// client.publish("com.example.door", "open").retain().exclude_me(false).acknowledge().await?;
+    ///
+    /// let mut door = client.subscribe::<String>("com.example.door").get_retained().await?;
+    /// let event = door.next().await.unwrap()?;
+    /// assert_eq!((event.args.as_str(), event.details.retained), ("open", Some(true)));
+    /// # Ok(()) });
+    /// ```
     pub fn get_retained(mut self) -> Self {
         self.options.get_retained = Some(true);
         self
     }
 
     /// How many events wait for the subscriber, 1,024 unless one says otherwise. When the buffer is full, newer events
-    /// are left out, and [`EventError::Lagged`] comes in their place.
+    /// are left out, and [`EventError::Lagged`] comes in their place; it has an example.
     pub fn capacity(mut self, events: usize) -> Self {
         self.capacity = events;
         self
     }
 
     /// Sets options for which there is no method of its own.
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// let jobs = client.subscribe::<String>("com.example.jobs");
+    /// let jobs = jobs.options(|options| options.nkey = Some("worker-1".into())).await?;
+    /// # Ok(()) });
+    /// ```
     pub fn options(mut self, set: impl FnOnce(&mut SubscribeOptions)) -> Self {
         set(&mut self.options);
         self
@@ -77,8 +128,8 @@ impl<T: FromPayload> Subscribe<T> {
     /// Subscribes, and has `handler` called for each event, one after the other in their order. The subscription lasts as
     /// long as the client, unless it is [stopped](Handling::unsubscribe).
     ///
-    /// ```no_run
-    /// # async fn example(client: trunkline_client::Client) -> Result<(), trunkline_client::Error> {
+    /// ```
+    /// # trunkline_tests::example(async |client| {
     /// client
     ///     .subscribe::<(String, f64)>("com.example.temperature")
     ///     .handle(async |event| match event {
@@ -86,12 +137,11 @@ impl<T: FromPayload> Subscribe<T> {
     ///         Err(error) => eprintln!("{error}"),
     ///     })
     ///     .await?;
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     ///
     /// # Errors
-    /// If the router refuses the subscription.
+    /// As if it were awaited: if there is no subscription.
     pub async fn handle<F, Fut>(self, mut handler: F) -> Result<Handling, Error>
     where
         T: Send + 'static,
@@ -134,6 +184,18 @@ impl<T: FromPayload + 'static> IntoFuture for Subscribe<T> {
 
 /// The events of a topic, as a stream. It outlives sessions; events between two sessions are lost. Dropping it
 /// unsubscribes.
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use futures_util::StreamExt as _;
+/// use trunkline_client::Subscription;
+///
+/// let mut ticks: Subscription<u64> = client.subscribe("com.example.tick").await?;
+/// client.publish("com.example.tick", 7).exclude_me(false).await?;
+/// assert_eq!(ticks.next().await.unwrap()?.args, 7);
+/// ticks.unsubscribe().await?;
+/// # Ok(()) });
+/// ```
 #[must_use = "dropping it unsubscribes"]
 pub struct Subscription<T> {
     topic: Uri,
@@ -167,7 +229,18 @@ impl<T: FromPayload> Stream for Subscription<T> {
     }
 }
 
-/// A subscription whose events go to a handler. Dropping it changes nothing.
+/// A subscription whose events go to a handler. Dropping it changes nothing. [`Subscribe::handle`] makes it.
+///
+/// ```
+/// # trunkline_tests::example(async |client| {
+/// use trunkline_client::Handling;
+///
+/// let ticks = client.subscribe::<u64>("com.example.tick");
+/// let handling: Handling = ticks.handle(async |event| println!("{event:?}")).await?;
+/// // Whoever wants no more events:
+/// handling.unsubscribe().await?;
+/// # Ok(()) });
+/// ```
 #[derive(Clone)]
 pub struct Handling {
     shared: Arc<Shared>,

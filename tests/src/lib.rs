@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a harness fails the test that uses it")]
 
+mod example;
 pub mod logins;
 mod peer;
 mod router;
@@ -14,6 +15,7 @@ mod wire;
 
 use std::time::Duration;
 
+pub use example::example;
 pub use peer::{Peer, error, event};
 pub use router::{OTHER, RELAXED, STRICT, TestRouter, config};
 pub use scratch::Scratch;
