@@ -174,7 +174,8 @@ impl Client {
     /// Leaves the realm in good order: takes its procedures back, lets those that run finish, says GOODBYE, and
     /// closes the connection. Whoever still waits for an answer then gets [`Error::Closed`].
     ///
-    /// Procedures that take longer than anybody wants to wait: put a time-out around it, and drop the client.
+    /// Procedures that take longer than anybody wants to wait: put a time-out around it, and drop the client. A procedure
+    /// that waits for this itself waits for its own end, and so for ever: have it spawn a task that leaves.
     pub async fn leave(&self) {
         self.shared.leave.cancel();
         self.closed().await;

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::marker::PhantomData;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, Stream};
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, mpsc};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wamp_proto::dict::{Dict, InvocationDetails};
 use wamp_proto::{Payload, RequestId, SerializerId, SessionId, Uri, error_uri};
 
@@ -309,8 +309,9 @@ impl<T: IntoPayload> Progress<T> {
 
 /// Tells a procedure that nobody wants its result any more (CAN-08).
 ///
-/// A procedure that does not have it as a parameter is dropped where it awaits when its call is canceled, or its session
-/// ends. One that does runs on, and its result counts as long as there is somebody to have it.
+/// A procedure that does not have it as a parameter is dropped where it awaits when its call is canceled, the time of
+/// its caller is over, or its session ends. One that does runs on, and its result counts as long as there is somebody to
+/// have it.
 ///
 /// ```no_run
 /// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -337,6 +338,9 @@ impl FromInvocation for Cancellation {
 
 /// The parts of a progressive invocation, the first one included (PCI-01). An ordinary call has one.
 ///
+/// If the call is canceled, or its session ends, before its last part came, the last item is an error: what came so far
+/// is not all.
+///
 /// ```no_run
 /// # async fn example(client: trunkline_client::Client) -> Result<(), Box<dyn std::error::Error>> {
 /// use futures_util::StreamExt as _;
@@ -357,13 +361,15 @@ impl FromInvocation for Cancellation {
 pub struct Chunks<T> {
     first: Option<Payload>,
     rest: Option<mpsc::Receiver<Payload>>,
+    canceled: Pin<Box<WaitForCancellationFutureOwned>>,
     type_of_chunks: PhantomData<fn() -> T>,
 }
 
 impl<T> FromInvocation for Chunks<T> {
     fn from_invocation(invocation: &mut Invocation) -> Result<Self, WampError> {
         let (first, rest) = (Some(invocation.payload.clone()), invocation.chunks.take());
-        Ok(Self { first, rest, type_of_chunks: PhantomData })
+        let canceled = Box::pin(invocation.control.cancellation.clone().cancelled_owned());
+        Ok(Self { first, rest, canceled, type_of_chunks: PhantomData })
     }
 }
 
@@ -374,10 +380,19 @@ impl<T: FromPayload> Stream for Chunks<T> {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(T::from_payload(&first)));
         }
-        match &mut self.rest {
-            None => Poll::Ready(None),
-            Some(rest) => rest.poll_recv(cx).map(|chunk| chunk.map(|chunk| T::from_payload(&chunk))),
+        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        let chunk = rest.poll_recv(cx);
+        if let Poll::Ready(Some(chunk)) = chunk {
+            return Poll::Ready(Some(T::from_payload(&chunk)));
         }
+        // The queue of a call that is canceled may end, too, when its session does.
+        let is_canceled = self.canceled.poll_unpin(cx).is_ready();
+        if chunk.is_pending() && !is_canceled {
+            return Poll::Pending;
+        }
+        self.rest = None;
+        let cut_short = || serde::de::Error::custom("the call ended before its last part");
+        Poll::Ready(is_canceled.then(|| Err(NotDecoded(cut_short()))))
     }
 }
 
@@ -396,7 +411,7 @@ pub(crate) struct Run {
 impl Run {
     /// Answers one invocation, whatever becomes of the handler.
     pub(crate) async fn run(self, invocation: Invocation) {
-        let port = invocation.port.clone();
+        let (port, control) = (invocation.port.clone(), invocation.control.clone());
         let timeout = invocation.details.timeout.filter(|&timeout| timeout > 0).map(Duration::from_millis);
         let work = async {
             // A semaphore that nobody closes.
@@ -407,12 +422,20 @@ impl Run {
             let handler = AssertUnwindSafe(async { (self.handler)(invocation).await });
             handler.catch_unwind().await.unwrap_or_else(|panic| Err(failed(&self.procedure, &*panic)))
         };
+        let mut work = pin!(work);
         let answer = match timeout {
             None => work.await,
             // The callee minds the time where it asked to (TMO-04).
-            Some(timeout) => match tokio::time::timeout(timeout, work).await {
+            Some(timeout) => match tokio::time::timeout(timeout, &mut work).await {
                 Ok(answer) => answer,
-                Err(_) => Err(WampError::new(error_uri::TIMEOUT)),
+                Err(_) => {
+                    control.cancellation.cancel();
+                    if control.is_cooperative() {
+                        work.await
+                    } else {
+                        Err(WampError::new(error_uri::TIMEOUT))
+                    }
+                }
             },
         };
         if let Some(shared) = port.shared.upgrade() {

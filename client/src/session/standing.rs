@@ -250,8 +250,10 @@ impl Standing {
     pub(super) fn event(&mut self, event: Event) {
         let topic = self.key_by_subscription.get(&event.subscription).and_then(|key| self.topics.get(key));
         let Some(topic) = topic else { return };
+        let is_retained = event.details.retained == Some(true);
         let event = Arc::new(event);
-        for subscriber in &topic.subscribers {
+        // What is retained comes for one subscriber that asked, on the subscription that all have.
+        for subscriber in topic.subscribers.iter().filter(|other| other.wants_retained || !is_retained) {
             subscriber.events.send(&event);
         }
     }
