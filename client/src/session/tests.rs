@@ -366,7 +366,7 @@ fn ret_02_retained_events_are_for_those_who_asked_for_them() {
     scene.hear(r#"[36,5,8,{"retained":true},[1]]"#).unwrap();
     scene.hear("[36,5,9,{},[2]]").unwrap();
     let topic = "com.example.tick".into();
-    let mut next = |events: &mut EventReceiver| {
+    let next = |events: &mut EventReceiver| {
         let event = std::future::poll_fn(|cx| events.poll_next::<u64>(cx, &topic)).now_or_never();
         event.flatten().map(|event| event.unwrap().args)
     };
