@@ -340,6 +340,31 @@ fn pci_10_nothing_is_sent_for_a_call_behind_its_last_part_or_behind_cancel() {
 }
 
 #[test]
+fn a_procedure_that_is_taken_back_while_it_is_registered_again_is_gone_when_the_router_says_so() {
+    let mut scene = Scene::new();
+    let _ready = scene.register(1, "com.example.a");
+    scene.hear("[65,1,5]").unwrap();
+    for answer in ["[65,1,6]", r#"[8,64,1,{},"wamp.error.procedure_already_exists"]"#] {
+        scene.begin_again();
+        let (done, mut taken_back) = oneshot::channel();
+        scene.said(&[r#"[64,1,{},"com.example.a"]"#]);
+        scene.session().command(Command::Unregister { procedure: 1, done: Some(done) });
+        scene.said(&[]);
+        assert_eq!(answered(&mut taken_back), None);
+        scene.hear(answer).unwrap();
+        if answer.starts_with("[65") {
+            scene.said(&["[66,2,6]"]);
+            assert_eq!(answered(&mut taken_back), None);
+            scene.hear("[67,2]").unwrap();
+        }
+        assert_eq!(answered(&mut taken_back), Some(Ok(())));
+        assert!(!scene.session().is_to_restore());
+        let _ready = scene.register(1, "com.example.a");
+        scene.session().outgoing().clear();
+    }
+}
+
+#[test]
 fn ses_08_what_the_router_refused_to_restore_is_not_asked_for_behind_goodbye() {
     let mut scene = Scene::new();
     let (_tick, _ready) = scene.subscribe(1, "com.example.tick");
