@@ -329,12 +329,16 @@ impl<P: FromPayload, T: FromPayload> Stream for Results<P, T> {
                 Poll::Pending => None,
             };
         }
-        match this.progress.poll_recv(cx) {
-            Poll::Ready(Some(payload)) => {
-                return Poll::Ready(Some(P::from_payload(&payload).map_err(Error::from)));
-            }
-            Poll::Ready(None) | Poll::Pending if this.outcome.is_none() => return Poll::Pending,
-            Poll::Ready(None) | Poll::Pending => {}
+        let next = match this.outcome {
+            None => match this.progress.poll_recv(cx) {
+                Poll::Ready(Some(payload)) => Some(payload),
+                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+            },
+            // Polled, the queue would also be pending when this task had its share.
+            Some(_) => this.progress.try_recv().ok(),
+        };
+        if let Some(payload) = next {
+            return Poll::Ready(Some(P::from_payload(&payload).map_err(Error::from)));
         }
         match &this.outcome {
             Some(Err(error)) if !this.is_reported => {

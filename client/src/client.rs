@@ -27,7 +27,8 @@ const COMMANDS_MAX: usize = 1024;
 /// A WAMP session that is kept up: one connection, made anew when it is lost.
 ///
 /// Clones, subscriptions and registrations are handles of the same session. The last one that goes ends it; [`Client::leave`]
-/// does so in good order.
+/// does so in good order. A clone that a procedure or a handler of events owns is a handle, too, and does not go before
+/// the client ends: then `leave`.
 ///
 /// While there is no session, requests wait for the next one. A request that was under way when the session ended fails
 /// with [`Error::Disconnected`]. Subscriptions and registrations come back by themselves.
@@ -212,6 +213,8 @@ impl Client {
     /// }
     /// # Ok(()) });
     /// ```
+    ///
+    /// A procedure that waits for this itself waits for its own end, and so for ever: have it spawn a task that leaves.
     pub async fn leave(&self) {
         self.shared.leave.cancel();
         self.closed().await;

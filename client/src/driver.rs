@@ -146,6 +146,7 @@ impl Driver {
             transport,
             session,
             joined,
+            backlog: 0,
             needs_flush: false,
             was_refused: false,
             is_closing: false,
@@ -204,6 +205,7 @@ impl Driver {
                 biased;
                 () = leave.cancelled(), if !is_leaving => {
                     is_leaving = true;
+                    connection.backlog = self.commands.len();
                     connection.session.leave();
                 }
                 () = over(&mut restore) => {
@@ -267,6 +269,9 @@ struct Connection {
     session: Session,
     /// The state to be told once the session has what an earlier one had.
     joined: Option<State>,
+    /// Commands that were queued when the application left, and still are. That the queue is empty is nothing to wait
+    /// for: others may go on, and tokio says it as well when a task had its share.
+    backlog: usize,
     needs_flush: bool,
     was_refused: bool,
     is_closing: bool,
@@ -294,7 +299,6 @@ impl Connection {
             for work in self.session.take_work() {
                 tokio::spawn(work);
             }
-            let mut is_drained = false;
             while self.session.outgoing().len() < OUTGOING_MAX {
                 match commands.poll_recv(cx) {
                     Poll::Ready(Some(envelope)) => self.session.command(envelope.command),
@@ -302,15 +306,13 @@ impl Connection {
                         self.session.say_goodbye(true);
                         break;
                     }
-                    Poll::Pending => {
-                        is_drained = true;
-                        break;
-                    }
+                    Poll::Pending => break,
                 }
+                self.backlog = self.backlog.saturating_sub(1);
                 moved = true;
             }
             // What was asked for before the application left still goes out.
-            if is_drained {
+            if self.backlog == 0 {
                 self.session.say_goodbye(false);
             }
             match self.write(cx) {

@@ -152,6 +152,8 @@ impl EventReceiver {
                 self.next = Some(event);
                 lagged(left_out)
             }
+            // This task had its share; what was left out comes behind what still waits.
+            Poll::Pending if !self.queue.is_empty() => Poll::Pending,
             // Nothing comes behind what was left out, for now or for ever.
             end => match self.aside.lagged.swap(0, Ordering::AcqRel) {
                 0 => {

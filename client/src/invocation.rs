@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, Stream};
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, mpsc};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wamp_proto::dict::{Dict, InvocationDetails};
 use wamp_proto::{Payload, RequestId, SerializerId, SessionId, Uri, error_uri};
 
@@ -461,6 +461,9 @@ impl FromInvocation for Cancellation {
 
 /// The parts of a progressive invocation, the first one included (PCI-01). An ordinary call has one.
 ///
+/// If the call is canceled, or its session ends, before its last part came, the last item is an error: what came so far
+/// is not all.
+///
 /// ```
 /// # trunkline_tests::example(async |client| {
 /// use futures_util::StreamExt as _;
@@ -483,13 +486,15 @@ impl FromInvocation for Cancellation {
 pub struct Chunks<T> {
     first: Option<Payload>,
     rest: Option<mpsc::Receiver<Payload>>,
+    canceled: Pin<Box<WaitForCancellationFutureOwned>>,
     type_of_chunks: PhantomData<fn() -> T>,
 }
 
 impl<T> FromInvocation for Chunks<T> {
     fn from_invocation(invocation: &mut Invocation) -> Result<Self, WampError> {
         let (first, rest) = (Some(invocation.payload.clone()), invocation.chunks.take());
-        Ok(Self { first, rest, type_of_chunks: PhantomData })
+        let canceled = Box::pin(invocation.control.cancellation.clone().cancelled_owned());
+        Ok(Self { first, rest, canceled, type_of_chunks: PhantomData })
     }
 }
 
@@ -500,10 +505,19 @@ impl<T: FromPayload> Stream for Chunks<T> {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(T::from_payload(&first)));
         }
-        match &mut self.rest {
-            None => Poll::Ready(None),
-            Some(rest) => rest.poll_recv(cx).map(|chunk| chunk.map(|chunk| T::from_payload(&chunk))),
+        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        let chunk = rest.poll_recv(cx);
+        if let Poll::Ready(Some(chunk)) = chunk {
+            return Poll::Ready(Some(T::from_payload(&chunk)));
         }
+        // The queue of a call that is canceled may end, too, when its session does.
+        let is_canceled = self.canceled.poll_unpin(cx).is_ready();
+        if chunk.is_pending() && !is_canceled {
+            return Poll::Pending;
+        }
+        self.rest = None;
+        let cut_short = || serde::de::Error::custom("the call ended before its last part");
+        Poll::Ready(is_canceled.then(|| Err(NotDecoded(cut_short()))))
     }
 }
 

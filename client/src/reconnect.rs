@@ -50,7 +50,8 @@ impl Reconnect {
         self
     }
 
-    /// How many attempts in a row may be in vain before the client gives up.
+    /// How many attempts in a row may be in vain before the client gives up. One that leads to a session of less than
+    /// 10 s was in vain, too.
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = Some(attempts);

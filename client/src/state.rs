@@ -42,7 +42,7 @@ pub enum State {
         ended: Ended,
         /// How long it waits.
         delay: Duration,
-        /// Attempts in vain since there was a session.
+        /// Which attempt comes next, counted from 1 since there was a session of 10 s or more.
         attempt: u32,
     },
     /// It was left, or gave up. This is the end.

@@ -2,6 +2,7 @@
 
 use std::future::IntoFuture;
 use std::marker::PhantomData;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -125,8 +126,8 @@ impl<T: FromPayload> Subscribe<T> {
         self
     }
 
-    /// Subscribes, and has `handler` called for each event, one after the other in their order. The subscription lasts as
-    /// long as the client, unless it is [stopped](Handling::unsubscribe).
+    /// Subscribes, and has `handler` called for each event, one after the other in their order, though it panics. The
+    /// subscription lasts as long as the client, unless it is [stopped](Handling::unsubscribe).
     ///
     /// ```
     /// # trunkline_tests::example(async |client| {
@@ -153,7 +154,10 @@ impl<T: FromPayload> Subscribe<T> {
         let handling = Handling { shared: guard.shared.clone(), subscriber: guard.key };
         tokio::spawn(async move {
             while let Some(event) = std::future::poll_fn(|cx| events.poll_next(cx, &topic)).await {
-                handler(event).await;
+                let handled = AssertUnwindSafe(async { handler(event).await });
+                if handled.catch_unwind().await.is_err() {
+                    tracing::error!(topic = &*topic, "a handler of events panicked");
+                }
             }
         });
         Ok(handling)

@@ -2,15 +2,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper fails the test that uses it")]
 
 use std::collections::HashMap;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::{SinkExt as _, StreamExt as _};
+use bytes::Bytes;
+use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
 use tokio::sync::{Notify, mpsc};
 use trunkline_client::{
     ApplicationError, Args, ArgsKwargs, Builder, Caller, Cancellation, Chunks, Client, Error, EventError,
-    InvocationPolicy, Kwargs, Procedure, Progress, Raw, Reply, SerializerId, WampError,
+    InvocationPolicy, Kwargs, Procedure, Progress, Raw, Reply, SerializerId, Transport, WampError,
 };
 use trunkline_tests::{STRICT, TestRouter, within_deadline};
 
@@ -476,4 +480,62 @@ async fn what_was_published_before_leaving_arrives() {
         assert_eq!(within_deadline("EVENT", ticks.next()).await.unwrap().unwrap().args, tick);
     }
     within_deadline("GOODBYE", publishing).await.unwrap();
+}
+
+/// A transport that takes one message each time that it is asked.
+struct Slow<T> {
+    inner: T,
+    is_tired: bool,
+}
+
+impl<T: Transport> Stream for Slow<T> {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.inner.poll_next_unpin(cx)
+    }
+}
+
+impl<T: Transport> Sink<Bytes> for Slow<T> {
+    type Error = io::Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if std::mem::take(&mut self.is_tired) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.inner.poll_ready_unpin(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, body: Bytes) -> io::Result<()> {
+        self.is_tired = true;
+        self.inner.start_send_unpin(body)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner.poll_flush_unpin(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner.poll_close_unpin(cx)
+    }
+}
+
+#[tokio::test]
+async fn a_client_leaves_though_others_ask_for_more_all_the_time() {
+    let router = TestRouter::start().await;
+    let inside = router.router().clone();
+    let open = move || {
+        let transport = Slow { inner: inside.connect(SerializerId::Cbor), is_tired: false };
+        std::future::ready(Ok(transport))
+    };
+    let client =
+        within_deadline("WELCOME", Builder::over(SerializerId::Cbor, open, STRICT).connect()).await.unwrap();
+    let publisher = client.clone();
+    let publishing = async move { while publisher.publish("com.example.tick", ()).await.is_ok() {} };
+    let publishing = tokio::spawn(tokio::task::unconstrained(publishing));
+    // The queue is full by then, and stays so.
+    client.publish("com.example.tick", ()).acknowledge().await.unwrap();
+    within_deadline("GOODBYE", client.leave()).await;
+    within_deadline("the end of publishing", publishing).await.unwrap();
 }

@@ -328,3 +328,26 @@ async fn uri_01_a_client_sends_no_uri_that_is_none() {
     client.publish("com.example.tick", ()).await.unwrap();
     script.expect(r#"[16,1,{},"com.example.tick"]"#).await;
 }
+
+#[tokio::test]
+async fn all_that_was_asked_for_before_leaving_goes_out_before_goodbye() {
+    let (client, mut script) = joined().await;
+    let publishers = (0..10).map(|_| {
+        let client = client.clone();
+        tokio::spawn(async move {
+            for _ in 0..100 {
+                client.publish("com.example.tick", ()).await.unwrap();
+            }
+        })
+    });
+    for publisher in publishers.collect::<Vec<_>>() {
+        publisher.await.unwrap();
+    }
+    let leaving = tokio::spawn(async move { client.leave().await });
+    for request in 1..=1000 {
+        script.expect(&format!(r#"[16,{request},{{}},"com.example.tick"]"#)).await;
+    }
+    script.expect(r#"[6,{},"wamp.close.close_realm"]"#).await;
+    script.say(r#"[6,{},"wamp.close.goodbye_and_out"]"#);
+    within_deadline("the end of the client", leaving).await.unwrap();
+}

@@ -148,3 +148,50 @@ async fn err_01_what_the_router_refuses_fails_with_its_uri() {
     client.publish("com.example.tick", ()).await.unwrap();
     script.expect(r#"[16,4,{},"com.example.tick"]"#).await;
 }
+
+/// A queue of tokio says that it is empty when its task has had its share: that is not where events were left out.
+#[tokio::test]
+async fn what_was_left_out_is_told_behind_all_that_waited() {
+    const CAPACITY: u64 = 500;
+    let (client, mut script) = joined().await;
+    let subscribing = begin(client.subscribe::<u64>("com.example.tick").capacity(CAPACITY as usize));
+    script.expect(r#"[32,1,{},"com.example.tick"]"#).await;
+    script.say("[33,1,5]");
+    let mut ticks = answer(subscribing).await.unwrap();
+    for tick in 0..CAPACITY + 3 {
+        script.say(&format!("[36,5,9,{{}},[{tick}]]"));
+    }
+    // What is answered later came later.
+    let call = begin(client.call::<()>("com.example.b", ()));
+    script.expect(r#"[48,2,{},"com.example.b"]"#).await;
+    script.say("[50,2,{}]");
+    answer(call).await.unwrap();
+    for tick in 0..CAPACITY {
+        assert_eq!(next(&mut ticks).await, Some(Ok(tick)));
+    }
+    assert_eq!(next(&mut ticks).await, Some(Err(EventError::Lagged(3))));
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_is_given_the_next_event() {
+    let (client, mut script) = joined().await;
+    let (tell, mut tells) = mpsc::unbounded_channel();
+    let handling = client.subscribe::<u64>("com.example.tick").handle(move |event| {
+        let tick = event.unwrap().args;
+        assert!(tick != 1, "before the future");
+        let tell = tell.clone();
+        async move {
+            assert!(tick != 2, "in the future");
+            tell.send(tick).unwrap();
+        }
+    });
+    let handling = tokio::spawn(handling);
+    script.expect(r#"[32,1,{},"com.example.tick"]"#).await;
+    script.say("[33,1,5]");
+    answer(handling).await.unwrap();
+    for tick in 0..4 {
+        script.say(&format!("[36,5,9,{{}},[{tick}]]"));
+    }
+    assert_eq!(within_deadline("EVENT", tells.recv()).await, Some(0));
+    assert_eq!(within_deadline("EVENT", tells.recv()).await, Some(3));
+}

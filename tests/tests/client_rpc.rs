@@ -305,6 +305,31 @@ async fn pcr_03_what_comes_behind_the_answer_of_a_call_is_nobodys() {
     assert_eq!(results.result().await, Ok(2));
 }
 
+/// A queue of tokio says that it is empty when its task has had its share: that is not the end of the results.
+#[tokio::test]
+async fn pcr_03_every_progressive_result_that_waits_is_taken_before_the_end() {
+    const RESULTS: u64 = 500;
+    let (client, mut script) = joined().await;
+    let opening = begin(client.call::<()>("com.example.a", ()).progressive_results::<u64>());
+    script.expect(r#"[48,1,{"receive_progress":true},"com.example.a"]"#).await;
+    let mut results = answer(opening).await.unwrap();
+    for number in 0..RESULTS {
+        script.say(&format!(r#"[50,1,{{"progress":true}},[{number}]]"#));
+    }
+    script.say("[50,1,{}]");
+    // What is answered later came later.
+    let call = begin(client.call::<()>("com.example.b", ()));
+    script.expect(r#"[48,2,{},"com.example.b"]"#).await;
+    script.say("[50,2,{}]");
+    answer(call).await.unwrap();
+    let mut taken = Vec::new();
+    while let Some(number) = within_deadline("a progressive result", results.next()).await {
+        taken.push(number.unwrap());
+    }
+    assert_eq!(taken, Vec::from_iter(0..RESULTS));
+    results.result().await.unwrap();
+}
+
 #[tokio::test]
 async fn pcr_05_a_callee_may_answer_once_or_hear_that_nobody_wants_progress() {
     let router = TestRouter::start().await;
@@ -395,6 +420,51 @@ async fn pci_13_chunks_of_an_invocation_that_is_answered_are_ignored() {
     script.say("[68,1,5,{},[3]]");
     script.say("[68,2,5,{}]");
     script.expect("[70,2,{},[1]]").await;
+}
+
+/// What a procedure tells of the parts that it gets: `None` is their end.
+type Parts = mpsc::UnboundedReceiver<Option<Result<u64, String>>>;
+
+/// A procedure that minds its cancellation, and tells what parts it gets.
+fn collector() -> (impl Handler<(Cancellation, Chunks<u64>)>, Parts) {
+    let (tell, tells) = mpsc::unbounded_channel();
+    let handler = move |_: Cancellation, mut chunks: Chunks<u64>| {
+        let tell = tell.clone();
+        async move {
+            while let Some(chunk) = chunks.next().await {
+                tell.send(Some(chunk.map_err(|error| error.to_string()))).unwrap();
+            }
+            tell.send(None).unwrap();
+            Reply(())
+        }
+    };
+    (handler, tells)
+}
+
+/// Conformance: CAN-08
+#[tokio::test]
+async fn pci_01_a_progressive_invocation_that_is_cut_short_does_not_look_complete() {
+    let (handler, mut tells) = collector();
+    let (client, mut script) = callee(handler).await;
+    for (request, cut_short) in [(1, true), (2, true), (3, false)] {
+        script.say(&format!(r#"[68,{request},5,{{"progress":true}},[1]]"#));
+        assert_eq!(within_deadline("a part", tells.recv()).await, Some(Some(Ok(1))));
+        match request {
+            1 => script.say(r#"[69,1,{"mode":"kill"}]"#),
+            2 => script.say(r#"[69,2,{"mode":"killnowait"}]"#),
+            _ => script.say("[68,3,5,{},[2]]"),
+        }
+        let next = within_deadline("what follows", tells.recv()).await.unwrap().unwrap();
+        assert_eq!(next.is_err(), cut_short, "{next:?}");
+        assert_eq!(within_deadline("the end", tells.recv()).await, Some(None));
+        script.expect(&format!("[70,{request},{{}}]")).await;
+    }
+    script.say(r#"[68,4,5,{"progress":true},[1]]"#);
+    assert_eq!(within_deadline("a part", tells.recv()).await, Some(Some(Ok(1))));
+    drop(script);
+    within_deadline("the end of the client", client.closed()).await;
+    let next = within_deadline("what follows", tells.recv()).await.unwrap().unwrap();
+    assert!(next.is_err(), "{next:?}");
 }
 
 #[tokio::test]

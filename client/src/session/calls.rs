@@ -26,8 +26,9 @@ struct OpenCall {
     /// For the chunks that follow the first one.
     procedure: Uri,
     passthru: Option<Passthru>,
-    /// Nobody waits any more if there is none; the router still has to answer.
-    answer: Option<Reply<Outcome>>,
+    /// Its last part was not sent yet.
+    takes_chunks: bool,
+    answer: Reply<Outcome>,
     progress: Option<mpsc::Sender<Payload>>,
 }
 
@@ -49,10 +50,11 @@ impl Calls {
             }
         };
         let request = protocol.next_request();
+        let takes_chunks = options.progress == Some(true);
         let message = Call { request, options, procedure: procedure.clone(), payload };
         match wire.send(message) {
             Ok(()) => {
-                let open = OpenCall { key, procedure, passthru, answer: Some(answer), progress };
+                let open = OpenCall { key, procedure, passthru, takes_chunks, answer, progress };
                 self.call_by_request.insert(request, open);
                 self.request_by_key.insert(key, request);
             }
@@ -68,6 +70,10 @@ impl Calls {
     pub(super) fn chunk(&mut self, key: Key, payload: Payload, is_last: bool, wire: &mut Wire) {
         let Some(&request) = self.request_by_key.get(&key) else { return };
         let Some(call) = self.call_by_request.get_mut(&request) else { return };
+        // A part behind the last one would be a violation (PCI-10).
+        if !std::mem::replace(&mut call.takes_chunks, !is_last) {
+            return;
+        }
         let options = CallOptions { progress: (!is_last).then_some(true), ..CallOptions::default() };
         let options = if is_last { Dict::new() } else { options.into() };
         let procedure = call.procedure.clone();
@@ -77,21 +83,21 @@ impl Calls {
         };
         let sent = payload.and_then(|payload| wire.send(Call { request, options, procedure, payload }));
         if let Err(error) = sent {
-            if let Some(answer) = call.answer.take() {
-                answer.send(Err(error)).ok();
-            }
-            self.cancel(key, wire);
+            self.give_up(key, error, wire);
         }
     }
 
-    /// The caller has gone: the callee need not go on (CAN-08). The router's answer is still to come.
+    /// The caller has gone.
     pub(super) fn cancel(&mut self, key: Key, wire: &mut Wire) {
-        let Some(&request) = self.request_by_key.get(&key) else { return };
-        let Some(call) = self.call_by_request.get_mut(&request) else { return };
-        call.progress = None;
         // The results of a progressive invocation may be waited for though its parts are not sent any more.
-        if let Some(answer) = call.answer.take() {
-            answer.send(Err(WampError::new(error_uri::CANCELED).into())).ok();
+        self.give_up(key, WampError::new(error_uri::CANCELED).into(), wire);
+    }
+
+    /// The callee need not go on (CAN-08). The router's answer, which may never come, is nobody's.
+    fn give_up(&mut self, key: Key, error: Error, wire: &mut Wire) {
+        let Some(request) = self.request_by_key.remove(&key) else { return };
+        if let Some(call) = self.call_by_request.remove(&request) {
+            call.answer.send(Err(error)).ok();
         }
         if wire.dealer_has(|dealer| dealer.call_canceling) {
             let options = CancelOptions { mode: Some(CancelMode::KillNoWait), ..CancelOptions::default() };
@@ -112,12 +118,7 @@ impl Calls {
         match progress.try_send(result.payload) {
             Ok(()) => {}
             Err(TrySendError::Closed(_)) => call.progress = None,
-            Err(TrySendError::Full(_)) => {
-                if let Some(answer) = call.answer.take() {
-                    answer.send(Err(Error::Overrun)).ok();
-                }
-                self.cancel(key, wire);
-            }
+            Err(TrySendError::Full(_)) => self.give_up(key, Error::Overrun, wire),
         }
     }
 
@@ -171,13 +172,12 @@ impl Calls {
     fn finish(&mut self, request: RequestId) -> Option<Reply<Outcome>> {
         let call = self.call_by_request.remove(&request)?;
         self.request_by_key.remove(&call.key);
-        call.answer
+        Some(call.answer)
     }
 
     pub(super) fn end(self, error: &Error) {
-        let calls = self.call_by_request.into_values().filter_map(|call| call.answer);
-        for answer in calls {
-            answer.send(Err(error.clone())).ok();
+        for call in self.call_by_request.into_values() {
+            call.answer.send(Err(error.clone())).ok();
         }
         for published in self.publication_by_request.into_values() {
             published.send(Err(error.clone())).ok();

@@ -167,6 +167,7 @@ impl Invocations {
 
     fn stop(&mut self, request: RequestId) {
         if let Some(running) = self.forget(request) {
+            running.control.cancellation.cancel();
             running.task.abort();
         }
     }

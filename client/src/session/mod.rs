@@ -239,7 +239,10 @@ impl Session {
 
     /// Asks again for what the router refused when the session began.
     pub(crate) fn restore(&mut self) {
-        self.standing.restore(&mut self.protocol, &mut self.wire);
+        // Nothing follows GOODBYE.
+        if self.protocol.is_open() {
+            self.standing.restore(&mut self.protocol, &mut self.wire);
+        }
     }
 
     /// Whether the router still has to answer for what an earlier session had.

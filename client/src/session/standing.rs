@@ -28,7 +28,7 @@ pub(crate) struct Standing {
     /// In the order in which they were registered: it means something to some invocation policies.
     procedures: BTreeMap<Key, Procedure>,
     key_by_registration: HashMap<RegistrationId, Key>,
-    registering: HashMap<RequestId, Key>,
+    registering: HashMap<RequestId, Registering>,
     unregistering: HashMap<RequestId, Option<Reply<()>>>,
     is_to_restore: bool,
 }
@@ -62,6 +62,12 @@ struct Subscribing {
     topic: TopicKey,
     /// The subscriber that asked; none if it is all that an earlier session had.
     subscriber: Option<Key>,
+}
+
+struct Registering {
+    procedure: Key,
+    /// Who took it back before the router answered, and waits until that is done.
+    done: Option<Reply<()>>,
 }
 
 struct Procedure {
@@ -103,7 +109,7 @@ impl Standing {
         for (&key, procedure) in procedures {
             let request = protocol.next_request();
             procedure.is_requested = true;
-            self.registering.insert(request, key);
+            self.registering.insert(request, Registering { procedure: key, done: None });
             let (options, procedure) = (procedure.options.clone(), procedure.uri.clone());
             wire.tell(Register { request, options, procedure });
         }
@@ -250,8 +256,10 @@ impl Standing {
     pub(super) fn event(&mut self, event: Event) {
         let topic = self.key_by_subscription.get(&event.subscription).and_then(|key| self.topics.get(key));
         let Some(topic) = topic else { return };
+        let is_retained = event.details.retained == Some(true);
         let event = Arc::new(event);
-        for subscriber in &topic.subscribers {
+        // What is retained comes for one subscriber that asked, on the subscription that all have.
+        for subscriber in topic.subscribers.iter().filter(|other| other.wants_retained || !is_retained) {
             subscriber.events.send(&event);
         }
     }
@@ -266,7 +274,7 @@ impl Standing {
         let request = protocol.next_request();
         match wire.send(Register { request, options: options.clone(), procedure: uri.clone() }) {
             Ok(()) => {
-                self.registering.insert(request, key);
+                self.registering.insert(request, Registering { procedure: key, done: None });
                 let ready = Some(ready);
                 let procedure =
                     Procedure { uri, options, run, registration: None, is_requested: true, ready };
@@ -285,7 +293,9 @@ impl Standing {
         protocol: &mut ClientSession,
         wire: &mut Wire,
     ) {
-        let Some(key) = self.registering.remove(&registered.request) else { return };
+        let Some(Registering { procedure: key, done }) = self.registering.remove(&registered.request) else {
+            return;
+        };
         match self.procedures.get_mut(&key) {
             Some(procedure) => {
                 procedure.registration = Some(registered.registration);
@@ -296,7 +306,7 @@ impl Standing {
                 }
             }
             // It was taken back before the router answered.
-            None => self.send_unregister(registered.registration, None, protocol, wire),
+            None => self.send_unregister(registered.registration, done, protocol, wire),
         }
     }
 
@@ -307,8 +317,12 @@ impl Standing {
         protocol: &mut ClientSession,
         wire: &mut Wire,
     ) {
-        match self.procedures.remove(&procedure).and_then(|procedure| procedure.registration) {
-            Some(registration) => self.send_unregister(registration, done, protocol, wire),
+        if let Some(registration) = self.procedures.remove(&procedure).and_then(|it| it.registration) {
+            return self.send_unregister(registration, done, protocol, wire);
+        }
+        match self.registering.values_mut().find(|registering| registering.procedure == procedure) {
+            // UNREGISTER has to wait for the answer.
+            Some(registering) => accomplished(std::mem::replace(&mut registering.done, done)),
             None => accomplished(done),
         }
     }
@@ -378,7 +392,10 @@ impl Standing {
             }
             self.refuse(&key, subscriber, &error.into());
         } else if request_type == MessageCode::Register as u64 {
-            let Some(key) = self.registering.remove(&request) else { return };
+            let Some(Registering { procedure: key, done }) = self.registering.remove(&request) else {
+                return;
+            };
+            accomplished(done);
             let Some(procedure) = self.procedures.get_mut(&key) else { return };
             procedure.is_requested = false;
             match procedure.ready.take() {
@@ -403,10 +420,10 @@ impl Standing {
         self.key_by_subscription.clear();
         self.key_by_registration.clear();
         self.subscribing.clear();
-        self.registering.clear();
+        let registering = std::mem::take(&mut self.registering).into_values().map(|it| it.done);
         let unsubscribing = std::mem::take(&mut self.unsubscribing).into_values();
         let unregistering = std::mem::take(&mut self.unregistering).into_values();
-        unsubscribing.chain(unregistering).for_each(accomplished);
+        unsubscribing.chain(unregistering).chain(registering).for_each(accomplished);
         self.topics.retain(|_, topic| {
             topic.subscription = None;
             topic.requests = 0;

@@ -4,8 +4,11 @@
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use tokio::sync::{oneshot, watch};
-use wamp_proto::dict::{BrokerRole, DealerFeatures, DealerRole, Dict, RouterRoles, SubscribeOptions};
+use wamp_proto::dict::{
+    BrokerRole, CallOptions, DealerFeatures, DealerRole, Dict, RouterRoles, SubscribeOptions,
+};
 use wamp_proto::message::Welcome;
 use wamp_proto::{ClientSession, Message, Payload, SerializerId, SessionId};
 
@@ -307,6 +310,94 @@ fn a_caller_that_takes_progressive_results_too_slowly_is_told_and_its_call_cance
     // What is still under way is nobody's.
     scene.hear(r#"[50,1,{"progress":true},[3]]"#).unwrap();
     scene.hear(r#"[8,48,1,{},"wamp.error.canceled"]"#).unwrap();
+}
+
+/// Conformance: CAN-08
+#[test]
+fn pci_10_nothing_is_sent_for_a_call_behind_its_last_part_or_behind_cancel() {
+    let mut scene = Scene::new();
+    for key in [1, 2] {
+        let (answer, _answered) = oneshot::channel();
+        let options = CallOptions { progress: Some(true), ..CallOptions::default() }.into();
+        let (procedure, payload) = ("com.example.a".into(), Payload::EMPTY);
+        let call = NewCall { key, procedure, options, payload, answer, passthru: None, progress: None };
+        scene.session().command(Command::Call(Box::new(call)));
+        scene.said(&[&format!(r#"[48,{key},{{"progress":true}},"com.example.a"]"#)]);
+    }
+    let chunk = |call, is_last| Command::Chunk { call, payload: Payload::EMPTY, is_last };
+    scene.session().command(chunk(1, true));
+    scene.said(&[r#"[48,1,{},"com.example.a"]"#]);
+    scene.session().command(chunk(1, true));
+    scene.session().command(chunk(1, false));
+    scene.said(&[]);
+    // Its results and its sink are dropped one after the other.
+    scene.session().command(Command::Cancel { call: 2 });
+    scene.said(&[r#"[49,2,{"mode":"killnowait"}]"#]);
+    scene.session().command(chunk(2, false));
+    scene.session().command(Command::Cancel { call: 2 });
+    scene.said(&[]);
+    scene.hear(r#"[8,48,2,{},"wamp.error.canceled"]"#).unwrap();
+    scene.hear("[50,1,{}]").unwrap();
+}
+
+#[test]
+fn a_procedure_that_is_taken_back_while_it_is_registered_again_is_gone_when_the_router_says_so() {
+    let mut scene = Scene::new();
+    let _ready = scene.register(1, "com.example.a");
+    scene.hear("[65,1,5]").unwrap();
+    for answer in ["[65,1,6]", r#"[8,64,1,{},"wamp.error.procedure_already_exists"]"#] {
+        scene.begin_again();
+        let (done, mut taken_back) = oneshot::channel();
+        scene.said(&[r#"[64,1,{},"com.example.a"]"#]);
+        scene.session().command(Command::Unregister { procedure: 1, done: Some(done) });
+        scene.said(&[]);
+        assert_eq!(answered(&mut taken_back), None);
+        scene.hear(answer).unwrap();
+        if answer.starts_with("[65") {
+            scene.said(&["[66,2,6]"]);
+            assert_eq!(answered(&mut taken_back), None);
+            scene.hear("[67,2]").unwrap();
+        }
+        assert_eq!(answered(&mut taken_back), Some(Ok(())));
+        assert!(!scene.session().is_to_restore());
+        let _ready = scene.register(1, "com.example.a");
+        scene.session().outgoing().clear();
+    }
+}
+
+#[test]
+fn ses_08_what_the_router_refused_to_restore_is_not_asked_for_behind_goodbye() {
+    let mut scene = Scene::new();
+    let (_tick, _ready) = scene.subscribe(1, "com.example.tick");
+    scene.hear("[33,1,5]").unwrap();
+    scene.begin_again();
+    scene.said(&[r#"[32,1,{},"com.example.tick"]"#]);
+    scene.hear(r#"[8,32,1,{},"wamp.error.not_authorized"]"#).unwrap();
+    assert!(scene.session().is_to_restore());
+    scene.session().leave();
+    scene.session().say_goodbye(false);
+    scene.said(&[r#"[6,{},"wamp.close.close_realm"]"#]);
+    scene.session().restore();
+    scene.said(&[]);
+}
+
+#[test]
+fn ret_02_retained_events_are_for_those_who_asked_for_them() {
+    let mut scene = Scene::new();
+    let (mut plain, _ready) = scene.subscribe(1, "com.example.tick");
+    scene.hear("[33,1,5]").unwrap();
+    let options = SubscribeOptions { get_retained: Some(true), ..SubscribeOptions::default() };
+    let (mut asking, _ready) = scene.subscribe_with(2, "com.example.tick", options);
+    scene.hear("[33,2,5]").unwrap();
+    scene.hear(r#"[36,5,8,{"retained":true},[1]]"#).unwrap();
+    scene.hear("[36,5,9,{},[2]]").unwrap();
+    let topic = "com.example.tick".into();
+    let next = |events: &mut EventReceiver| {
+        let event = std::future::poll_fn(|cx| events.poll_next::<u64>(cx, &topic)).now_or_never();
+        event.flatten().map(|event| event.unwrap().args)
+    };
+    assert_eq!([next(&mut plain), next(&mut plain)], [Some(2), None]);
+    assert_eq!([next(&mut asking), next(&mut asking), next(&mut asking)], [Some(1), Some(2), None]);
 }
 
 #[test]
