@@ -41,9 +41,6 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A session that lasted as long was none that the router took by mistake: the next attempt is the first one again.
 const STABLE: Duration = Duration::from_secs(10);
 
-/// How long to wait before what the router refused to give a session back is asked for again.
-const RESTORE_DELAY: Duration = Duration::from_secs(1);
-
 /// Everything that [`Builder`](crate::Builder) was told.
 pub(crate) struct Plan {
     pub(crate) connector: Connector,
@@ -81,7 +78,7 @@ pub(crate) async fn start(plan: Plan) -> Result<Client, ConnectError> {
             Err(error) => {
                 attempt += 1;
                 let is_patient = driver.plan.waits_for_router && error.is_passing();
-                let delay = driver.plan.reconnect.delay(attempt, rand::random()).filter(|_| is_patient);
+                let delay = driver.plan.reconnect.attempt(attempt, rand::random()).filter(|_| is_patient);
                 let Some(delay) = delay else { return Err(error) };
                 tracing::info!(%error, ?delay, "the router cannot be reached");
                 sleep(delay).await;
@@ -167,7 +164,7 @@ impl Driver {
             }
             connection = loop {
                 attempt += 1;
-                let Some(delay) = self.plan.reconnect.delay(attempt, rand::random()) else {
+                let Some(delay) = self.plan.reconnect.attempt(attempt, rand::random()) else {
                     return self.close(ended);
                 };
                 self.states.send_replace(State::Waiting { ended, delay, attempt });
@@ -185,7 +182,11 @@ impl Driver {
                 match next {
                     Ok(connection) => break connection,
                     Err(error) => {
-                        tracing::warn!(%error, attempt, "not connected again yet");
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            attempt,
+                            "not connected again yet"
+                        );
                         ended = Ended::Refused(error);
                     }
                 }
@@ -198,6 +199,7 @@ impl Driver {
     async fn serve(&mut self, mut connection: Connection) -> Ended {
         let leave = self.leave.clone();
         let mut restore: Option<Pin<Box<Sleep>>> = None;
+        let mut refusals = 0;
         let mut goodbye: Option<Pin<Box<Sleep>>> = None;
         let mut is_leaving = false;
         let ended = loop {
@@ -219,7 +221,11 @@ impl Driver {
                     Step::Restored(joined) => {
                         self.states.send_replace(joined);
                     }
-                    Step::Refused => restore = Some(Box::pin(sleep(RESTORE_DELAY))),
+                    Step::Refused => {
+                        refusals += 1;
+                        let delay = self.plan.reconnect.delay(refusals, rand::random());
+                        restore = Some(Box::pin(sleep(delay)));
+                    }
                     Step::Closing => goodbye = Some(Box::pin(sleep(GOODBYE_TIMEOUT))),
                 },
             }

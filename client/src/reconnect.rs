@@ -5,7 +5,8 @@ use std::time::Duration;
 /// How long a client waits before it connects again, and how often it tries.
 ///
 /// The wait is random between half and all of a time that doubles with each attempt in vain, up to
-/// [`max_delay`](Self::max_delay), so that the clients of a router that restarts do not all come at once.
+/// [`max_delay`](Self::max_delay), so that the clients of a router that restarts do not all come at once. Registrations and
+/// subscriptions that the router refuses to give back are asked for again after the same waits, for ever.
 ///
 /// ```
 /// use std::time::Duration;
@@ -60,13 +61,16 @@ impl Reconnect {
 
     /// The wait before that attempt, counted from 1; none if there is to be no such attempt. `fraction` is random in
     /// [0, 1).
-    pub(crate) fn delay(&self, attempt: u32, fraction: f64) -> Option<Duration> {
-        if self.attempts.is_some_and(|attempts| attempt > attempts) {
-            return None;
-        }
+    pub(crate) fn attempt(&self, attempt: u32, fraction: f64) -> Option<Duration> {
+        let is_the_end = self.attempts.is_some_and(|attempts| attempt > attempts);
+        (!is_the_end).then(|| self.delay(attempt, fraction))
+    }
+
+    /// The wait before that attempt, however many there may be.
+    pub(crate) fn delay(&self, attempt: u32, fraction: f64) -> Duration {
         let doubled = self.min_delay.saturating_mul(1 << attempt.saturating_sub(1).min(16));
         let longest = doubled.min(self.max_delay);
-        Some(longest.mul_f64(0.5 + fraction.clamp(0.0, 1.0) / 2.0))
+        longest.mul_f64(0.5 + fraction.clamp(0.0, 1.0) / 2.0)
     }
 }
 
@@ -77,25 +81,25 @@ mod tests {
     #[test]
     fn the_wait_doubles_up_to_its_limit() {
         let policy = Reconnect::default();
-        let waits: Vec<_> = (1..=12).filter_map(|attempt| policy.delay(attempt, 1.0)).collect();
+        let waits: Vec<_> = (1..=12).map(|attempt| policy.delay(attempt, 1.0)).collect();
         let milliseconds: Vec<_> = waits.iter().map(Duration::as_millis).collect();
         let doubled = [200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000, 30_000, 30_000];
         assert_eq!(milliseconds, doubled);
-        assert_eq!(policy.delay(u32::MAX, 1.0), Some(Duration::from_secs(30)));
+        assert_eq!(policy.delay(u32::MAX, 1.0), Duration::from_secs(30));
     }
 
     #[test]
     fn the_wait_is_random_in_its_upper_half() {
         let policy = Reconnect::default();
-        assert_eq!(policy.delay(1, 0.0), Some(Duration::from_millis(100)));
-        assert_eq!(policy.delay(1, 0.5), Some(Duration::from_millis(150)));
+        assert_eq!(policy.delay(1, 0.0), Duration::from_millis(100));
+        assert_eq!(policy.delay(1, 0.5), Duration::from_millis(150));
     }
 
     #[test]
     fn attempts_are_limited_if_one_says_so() {
         let policy = Reconnect::default().attempts(2);
-        assert!(policy.delay(2, 0.0).is_some());
-        assert_eq!(policy.delay(3, 0.0), None);
-        assert_eq!(Reconnect::never().delay(1, 0.0), None);
+        assert!(policy.attempt(2, 0.0).is_some());
+        assert_eq!(policy.attempt(3, 0.0), None);
+        assert_eq!(Reconnect::never().attempt(1, 0.0), None);
     }
 }

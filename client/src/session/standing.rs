@@ -94,24 +94,40 @@ impl Standing {
         let mut topics: Vec<_> = self.topics.iter_mut().collect();
         topics.retain(|(_, topic)| topic.subscription.is_none() && topic.requests == 0);
         for (key, topic) in topics {
-            let request = protocol.next_request();
-            topic.requests += 1;
-            self.subscribing.insert(request, Subscribing { topic: key.clone(), subscriber: None });
             let mut options = topic.options.clone();
             // What was retained is old news to whoever was subscribed before.
             if topic.subscribers.iter().any(|waiting| waiting.ready.is_some() && waiting.wants_retained) {
                 options.get_retained = Some(true);
             }
-            wire.tell(Subscribe { request, options, topic: key.topic.clone() });
+            let request = protocol.next_request();
+            match wire.send(Subscribe { request, options, topic: key.topic.clone() }) {
+                Ok(()) => {
+                    topic.requests += 1;
+                    self.subscribing.insert(request, Subscribing { topic: key.clone(), subscriber: None });
+                }
+                Err(error) => {
+                    protocol.take_back(request);
+                    self.is_to_restore = true;
+                    tracing::warn!(topic = &*key.topic, %error, "not subscribed again yet");
+                }
+            }
         }
         let mut procedures: Vec<_> = self.procedures.iter_mut().collect();
         procedures.retain(|(_, procedure)| procedure.registration.is_none() && !procedure.is_requested);
         for (&key, procedure) in procedures {
             let request = protocol.next_request();
-            procedure.is_requested = true;
-            self.registering.insert(request, Registering { procedure: key, done: None });
-            let (options, procedure) = (procedure.options.clone(), procedure.uri.clone());
-            wire.tell(Register { request, options, procedure });
+            let (options, uri) = (procedure.options.clone(), procedure.uri.clone());
+            match wire.send(Register { request, options, procedure: uri }) {
+                Ok(()) => {
+                    procedure.is_requested = true;
+                    self.registering.insert(request, Registering { procedure: key, done: None });
+                }
+                Err(error) => {
+                    protocol.take_back(request);
+                    self.is_to_restore = true;
+                    tracing::warn!(procedure = &*procedure.uri, %error, "not registered again yet");
+                }
+            }
         }
     }
 

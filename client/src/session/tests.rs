@@ -38,6 +38,10 @@ impl Scene {
     }
 
     fn begin(&mut self, standing: Standing) {
+        self.begin_with(standing, 1000);
+    }
+
+    fn begin_with(&mut self, standing: Standing, send_max_bytes: usize) {
         let mut protocol = ClientSession::new();
         let features = DealerFeatures {
             call_canceling: Some(true),
@@ -53,7 +57,7 @@ impl Scene {
         let session = SessionId::new(7).unwrap();
         let welcome = Welcome { session, details: Dict::new() };
         protocol.receive(Message::Welcome(welcome)).unwrap();
-        let terms = Terms { serializer: SerializerId::Json, send_max_bytes: 1000 };
+        let terms = Terms { serializer: SerializerId::Json, send_max_bytes };
         let shared: Weak<Shared> = Arc::downgrade(&self.shared);
         self.session = Some(Session::new(protocol, terms, roles.into(), standing, shared));
     }
@@ -226,6 +230,22 @@ fn the_next_session_has_what_the_last_one_had() {
     scene.session().restore();
     scene.said(&[r#"[64,6,{},"com.example.a"]"#]);
     assert!(!scene.session().is_to_restore());
+}
+
+#[test]
+fn what_the_next_router_takes_no_more_keeps_nobody_waiting() {
+    let mut scene = Scene::new();
+    let (_tick, _) = scene.subscribe(1, "com.example.tick");
+    let _answer = scene.register(2, "com.example.a");
+    scene.hear("[33,1,5]").unwrap();
+    scene.hear("[65,2,6]").unwrap();
+    let standing = scene.session.take().unwrap().end(&Error::Disconnected);
+    scene.begin_with(standing, 20);
+    scene.said(&[]);
+    assert!(!scene.session().is_restoring());
+    assert!(scene.session().is_to_restore());
+    scene.begin_again();
+    scene.said(&[r#"[32,1,{},"com.example.tick"]"#, r#"[64,2,{},"com.example.a"]"#]);
 }
 
 #[test]
