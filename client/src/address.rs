@@ -98,6 +98,13 @@ impl fmt::Display for Address {
 }
 
 /// Why a text is no [`Address`].
+///
+/// ```
+/// use trunkline_client::{Address, AddressError};
+///
+/// assert_eq!("http://example.com".parse::<Address>().err(), Some(AddressError::Scheme));
+/// assert_eq!("rs://example.com".parse::<Address>().err(), Some(AddressError::NoPort));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AddressError {

@@ -95,12 +95,26 @@ impl Builder {
     }
 
     /// A way to prove that. Several are offered in their order; without any, the client is anonymous.
+    ///
+    /// ```
+    /// use trunkline_client::{Client, Credential};
+    ///
+    /// let builder = Client::builder("wss://example.com/ws", "realm1")
+    ///     .authid("joe")
+    ///     .credential(Credential::scram("joe-password"))
+    ///     .credential(Credential::wampcra("joe-password"));
+    /// ```
     pub fn credential(mut self, credential: Credential) -> Self {
         self.identity.credentials.push(credential);
         self
     }
 
     /// Name and version of the application, for the router's log (SES-04).
+    ///
+    /// ```
+    /// # let builder = trunkline_client::Client::builder("ws://127.0.0.1:8080/ws", "realm1");
+    /// let builder = builder.agent(concat!("thermometer ", env!("CARGO_PKG_VERSION")));
+    /// ```
     pub fn agent(mut self, agent: impl Into<String>) -> Self {
         self.identity.agent = agent.into();
         self
@@ -108,6 +122,12 @@ impl Builder {
 
     /// The serializers to offer, the preferred first: CBOR, MessagePack, JSON, unless one says otherwise. Over RawSocket,
     /// the first one is asked for.
+    ///
+    /// ```
+    /// use trunkline_client::{Client, SerializerId};
+    ///
+    /// let builder = Client::builder("ws://127.0.0.1:8080/ws", "realm1").serializers([SerializerId::ALL[0]]);
+    /// ```
     pub fn serializers(mut self, serializers: impl IntoIterator<Item = SerializerId>) -> Self {
         self.settings.serializers = serializers.into_iter().collect();
         self
@@ -115,6 +135,11 @@ impl Builder {
 
     /// Octets of the longest message that the client takes, 16 MiB unless one says otherwise. A longer one ends the
     /// connection.
+    ///
+    /// ```
+    /// # let builder = trunkline_client::Client::builder("ws://127.0.0.1:8080/ws", "realm1");
+    /// let small = builder.message_max_bytes(64 * 1024);
+    /// ```
     pub fn message_max_bytes(mut self, octets: usize) -> Self {
         self.settings.message_max_bytes = octets;
         self
@@ -122,25 +147,36 @@ impl Builder {
 
     /// After how long a silence the router is asked for a sign of life, 30 s unless one says otherwise. After as long
     /// again without one, the connection is lost.
+    ///
+    /// ```
+    /// # let builder = trunkline_client::Client::builder("ws://127.0.0.1:8080/ws", "realm1");
+    /// let watchful = builder.keep_alive(std::time::Duration::from_secs(5));
+    /// ```
     pub fn keep_alive(mut self, silence: Duration) -> Self {
         self.settings.keep_alive = Some(silence);
         self
     }
 
     /// A header of the HTTP upgrade of WebSocket connections, such as `Origin`, or what a proxy wants to see.
+    ///
+    /// ```
+    /// use trunkline_client::Client;
+    ///
+    /// let builder = Client::builder("wss://example.com/ws", "realm1").header("Origin", "https://example.com");
+    /// ```
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.headers.push((name.into(), value.into()));
         self
     }
 
-    /// How TLS verifies the router, and what certificate the client shows.
+    /// How TLS verifies the router, and what certificate the client shows; [`Tls`](crate::Tls) has an example.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: crate::transport::Tls) -> Self {
         self.settings.tls = Some(tls.into_config());
         self
     }
 
-    /// What to do when the session ends.
+    /// What to do when the session ends; [`Reconnect`] has examples.
     pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
         self.reconnect = reconnect;
         self
@@ -148,18 +184,34 @@ impl Builder {
 
     /// Whether the first attempt to connect, too, is repeated as [`reconnect`](Self::reconnect) says, if the router
     /// cannot be reached: it may start later than the component.
+    ///
+    /// ```
+    /// use trunkline_client::{Client, Reconnect};
+    ///
+    /// # async fn example() -> Result<(), trunkline_client::ConnectError> {
+    /// let three_times = Reconnect::default().attempts(3);
+    /// let builder = Client::builder("ws://127.0.0.1:1/ws", "realm1");
+    /// let client = builder.reconnect(three_times).wait_for_router().connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn wait_for_router(mut self) -> Self {
         self.waits_for_router = true;
         self
     }
 
     /// How long one attempt may take from the first octet to WELCOME, 20 s unless one says otherwise.
+    ///
+    /// ```
+    /// # let builder = trunkline_client::Client::builder("ws://127.0.0.1:8080/ws", "realm1");
+    /// let hasty = builder.connect_timeout(std::time::Duration::from_secs(2));
+    /// ```
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Connects, and joins the realm.
+    /// Connects, and joins the realm. [`Builder`] has an example; [`ConnectError`] tells what may go wrong.
     ///
     /// # Errors
     /// If the session cannot be opened. An answer of the router is final, whatever

@@ -31,8 +31,7 @@
 //! in which they were made. What this crate does not do: speak the protocol's octets (that is `wamp-proto`) and route.
 //!
 //! Features, all on by default: `websocket`, `rawsocket`, `tls`, and the serializers `cbor`, `msgpack`, `json`. The oldest
-//! Rust that builds it stands in
-//! `rust-version` of its manifest.
+//! Rust that builds it is the `rust-version` of its manifest.
 #![forbid(unsafe_code)]
 
 mod address;
@@ -80,6 +79,8 @@ pub use subscribe::{Handling, Subscribe, Subscription};
 pub use transport::{Tls, TlsError};
 pub use transport::{Transport, TransportError};
 
+/// What [`Cancellation`] holds.
+pub use tokio_util::sync::CancellationToken;
 /// What the protocol is made of: IDs, dicts, payloads, predefined URIs.
 pub use wamp_proto as proto;
 pub use wamp_proto::dict::InvocationPolicy;

@@ -90,31 +90,67 @@ impl Publish {
         self
     }
 
-    /// Leaves the sessions of these authids out.
+    /// Leaves the sessions of these authids out (BWL-02).
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// client.publish("com.example.news", "not to these").exclude_authid(["joe", "jane"]).await?;
+    /// # Ok(()) });
+    /// ```
     pub fn exclude_authid<S: Into<String>>(mut self, authids: impl IntoIterator<Item = S>) -> Self {
         self.options.exclude_authid = Some(texts(authids));
         self
     }
 
-    /// Leaves the sessions of these roles out.
+    /// Leaves the sessions of these roles out (BWL-02).
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// client.publish("com.example.news", "not to guests").exclude_authrole(["anonymous"]).await?;
+    /// # Ok(()) });
+    /// ```
     pub fn exclude_authrole<S: Into<String>>(mut self, authroles: impl IntoIterator<Item = S>) -> Self {
         self.options.exclude_authrole = Some(texts(authroles));
         self
     }
 
-    /// Only for these sessions.
+    /// Only for these sessions (BWL-02).
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// # let whoever_asked = client.joined().unwrap().session;
+    /// client.publish("com.example.reminder", "tea").eligible([whoever_asked]).await?;
+    /// # Ok(()) });
+    /// ```
     pub fn eligible(mut self, sessions: impl IntoIterator<Item = SessionId>) -> Self {
         self.options.eligible = Some(sessions.into_iter().map(SessionId::value).collect());
         self
     }
 
-    /// Only for sessions of these authids.
+    /// Only for sessions of these authids (BWL-02).
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// use futures_util::StreamExt as _;
+    ///
+    /// let mut news = client.subscribe::<String>("com.example.news").await?;
+    /// let to_ann = client.publish("com.example.news", "to ann").eligible_authid(["ann"]);
+    /// to_ann.exclude_me(false).await?;
+    /// assert_eq!(news.next().await.unwrap()?.args, "to ann");
+    /// # Ok(()) });
+    /// ```
     pub fn eligible_authid<S: Into<String>>(mut self, authids: impl IntoIterator<Item = S>) -> Self {
         self.options.eligible_authid = Some(texts(authids));
         self
     }
 
-    /// Only for sessions of these roles.
+    /// Only for sessions of these roles (BWL-02).
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// client.publish("com.example.alarm", "the door is open").eligible_authrole(["guard"]).await?;
+    /// # Ok(()) });
+    /// ```
     pub fn eligible_authrole<S: Into<String>>(mut self, authroles: impl IntoIterator<Item = S>) -> Self {
         self.options.eligible_authrole = Some(texts(authroles));
         self

@@ -81,6 +81,7 @@ impl Register {
     }
 
     /// How the router chooses among several callees of the procedure (SHR-01); one only, unless one says otherwise.
+    /// [`concurrency`](Self::concurrency) has an example.
     pub fn invoke(mut self, policy: InvocationPolicy) -> Self {
         self.options.invoke = Some(policy);
         self
@@ -88,6 +89,16 @@ impl Register {
 
     /// How many invocations of the procedure run at once here, at least 1 (CON-01). The router gives no more to this
     /// session; if it does nevertheless, they wait. Any number, unless one says otherwise.
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// use trunkline_client::{InvocationPolicy, Reply};
+    ///
+    /// let resize = async || Reply("small");
+    /// let policy = InvocationPolicy::RoundRobin;
+    /// client.register("com.example.resize", resize).invoke(policy).concurrency(4).await?;
+    /// # Ok(()) });
+    /// ```
     pub fn concurrency(mut self, invocations: usize) -> Self {
         let invocations = invocations.clamp(1, Semaphore::MAX_PERMITS);
         self.options.concurrency = Some(invocations as u64);
@@ -122,6 +133,16 @@ impl Register {
     }
 
     /// Takes the procedure over from whoever has it, where the router permits that (CON-08).
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// use trunkline_client::Reply;
+    ///
+    /// client.register("com.example.version", async || Reply(1)).await?;
+    /// client.register("com.example.version", async || Reply(2)).force_reregister().await?;
+    /// assert_eq!(client.call::<u32>("com.example.version", ()).await?, 2);
+    /// # Ok(()) });
+    /// ```
     pub fn force_reregister(mut self) -> Self {
         self.options.force_reregister = Some(true);
         self

@@ -56,7 +56,36 @@ const CONTROL_MAX_BYTES: usize = 16 * 1024;
 /// `InvalidData` (the router broke the rules of the transport: WS-03, RAW-12) and `TimedOut` (it fell silent) are worth
 /// telling apart. Polling the stream also answers pings. One task polls both directions.
 ///
-/// Implemented by whatever fits.
+/// Implemented by whatever fits: this one counts what the router sends.
+///
+/// ```
+/// # trunkline_tests::example(async |_| {
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// use futures_util::StreamExt as _;
+/// use trunkline_client::{Builder, SerializerId, Transport};
+///
+/// fn counted(transport: impl Transport, octets: Arc<AtomicU64>) -> impl Transport {
+///     transport.inspect(move |message| {
+///         let length = message.as_ref().map_or(0, |message| message.len() as u64);
+///         octets.fetch_add(length, Ordering::Relaxed);
+///     })
+/// }
+///
+/// # let router = trunkline::Router::new(&trunkline::config::Config::default());
+/// # let serializer = SerializerId::ALL[0];
+/// let octets = Arc::new(AtomicU64::new(0));
+/// let counter = octets.clone();
+/// let open = move || {
+///     let transport = counted(router.connect(serializer), counter.clone());
+///     async move { Ok(transport) }
+/// };
+/// let client = Builder::over(serializer, open, "realm1").connect().await?;
+/// assert_ne!(octets.load(Ordering::Relaxed), 0);
+/// # client.leave().await;
+/// # Ok(()) });
+/// ```
 pub trait Transport:
     Stream<Item = io::Result<Bytes>> + Sink<Bytes, Error = io::Error> + Send + Unpin
 {
@@ -111,6 +140,21 @@ impl Default for TransportSettings {
 }
 
 /// Why no transport could be opened.
+///
+/// ```
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use trunkline_client::{ConnectError, TransportError, connect};
+///
+/// match connect("wss://example.com/ws", "realm1").await {
+///     Err(ConnectError::Transport(TransportError::Certificate { host, problem })) => {
+///         println!("nobody here trusts {host}: {problem}");
+///     }
+///     Err(ConnectError::Transport(TransportError::Http { status })) => println!("HTTP says {status}"),
+///     other => println!("{:?}", other?),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum TransportError {

@@ -34,6 +34,12 @@ use super::{Connection, TransportError};
 pub struct Tls(Arc<ClientConfig>);
 
 /// Why TLS can't be set up.
+///
+/// ```
+/// use trunkline_client::{Tls, TlsError};
+///
+/// assert!(matches!(Tls::with_roots_pem(b"no certificate"), Err(TlsError::NoCertificate(_))));
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TlsError {
@@ -71,6 +77,16 @@ impl Tls {
     ///
     /// # Errors
     /// There is not one usable root.
+    ///
+    /// ```no_run
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use trunkline_client::{Client, Credential, Tls};
+    ///
+    /// let tls = Tls::system()?.client_certificate_pem(&std::fs::read("joe.pem")?, &std::fs::read("joe.key")?)?;
+    /// let builder = Client::builder("wss://example.com/ws", "realm1").tls(tls).credential(Credential::tls());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn system() -> Result<Self, TlsError> {
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
