@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 use trunkline_client::{
-    ApplicationError, Args, ArgsKwargs, Caller, Chunks, Client, Error, Progress, Raw, Reply, WampError,
+    ApplicationError, Args, ArgsKwargs, Caller, Chunks, Client, Error, Progress, Raw, Register, Reply,
+    WampError,
 };
 
 use crate::place::{Place, check_eq, check_error, session, within};
@@ -98,6 +99,14 @@ pub(crate) async fn no_such_procedure(place: &Place) -> anyhow::Result<()> {
 
 /// A procedure that never ends, and what it tells: that it runs, and that it was stopped.
 async fn endless(place: &Place, callee: &Client) -> anyhow::Result<mpsc::Receiver<&'static str>> {
+    endless_with(place, callee, |register| register).await
+}
+
+async fn endless_with(
+    place: &Place,
+    callee: &Client,
+    options: fn(Register) -> Register,
+) -> anyhow::Result<mpsc::Receiver<&'static str>> {
     let (told, tells) = mpsc::channel(4);
     let endless = move || {
         let told = told.clone();
@@ -107,7 +116,7 @@ async fn endless(place: &Place, callee: &Client) -> anyhow::Result<mpsc::Receive
             std::future::pending::<Reply<()>>().await
         }
     };
-    callee.register(place.uri("endless"), endless).await?;
+    options(callee.register(place.uri("endless"), endless)).await?;
     Ok(tells)
 }
 
@@ -131,14 +140,28 @@ pub(crate) async fn timeout(place: &Place) -> anyhow::Result<()> {
 
 pub(crate) async fn timeout_option(place: &Place) -> anyhow::Result<()> {
     let (callee, caller) = (place.join().await?, place.join().await?);
-    let mut tells = endless(place, &callee).await?;
+    let tells = endless(place, &callee).await?;
+    timed_out_by_option(place, &caller, tells).await
+}
+
+pub(crate) async fn forwarded_timeout(place: &Place) -> anyhow::Result<()> {
+    let (callee, caller) = (place.join().await?, place.join().await?);
+    let tells = endless_with(place, &callee, Register::forward_timeout).await?;
+    timed_out_by_option(place, &caller, tells).await
+}
+
+async fn timed_out_by_option(
+    place: &Place,
+    caller: &Client,
+    mut tells: mpsc::Receiver<&'static str>,
+) -> anyhow::Result<()> {
     let milliseconds = u64::try_from(SHORT.as_millis())?;
     // The option alone: the caller itself does not mind it.
     let call =
         caller.call::<()>(place.uri("endless"), ()).options(|options| options.timeout = Some(milliseconds));
     check_eq!(within("ERROR", call).await?, Err(Error::Timeout));
     check_eq!(within("INVOCATION", tells.recv()).await?, Some("runs"));
-    check_eq!(within("INTERRUPT", tells.recv()).await?, Some("stopped"));
+    check_eq!(within("the end of the procedure", tells.recv()).await?, Some("stopped"));
     Ok(())
 }
 

@@ -25,6 +25,7 @@ const PORT: &str = "\"port\": 8080";
 pub(crate) const NOT_HAD: &[(&str, &str)] = &[
     ("wamp_scram", "it has SCRAM as Autobahn has it alone, method `scram` (A-37)"),
     ("denied_reason", "it says `wamp.error.not_authorized` (A-15)"),
+    ("timeout_option", "it hands the time on to the callee, and minds none itself (A-26)"),
     ("progressive_invocation", "it does not announce the feature: `Error::Feature` (PCI-01)"),
     ("caller_on_request", "it goes by permissions alone, `disclose_me` is ignored (A-27)"),
     ("publisher_on_request", "it goes by permissions alone, `disclose_me` is ignored (A-27)"),
