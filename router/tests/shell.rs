@@ -250,6 +250,13 @@ fn a_program_answers_calls() {
     let (code, _, complaints) = scene.run(&["call", "com.example.fail"]);
     assert_eq!((code, &*complaints), (Some(4), "wamp.error.runtime_error because\n"));
     assert_eq!(failing.end(), Some(0));
+
+    let missing = scene.begin(&["register", "com.example.missing", "--", "/nowhere"], "registered");
+    let (code, _, complaints) = scene.run(&["call", "com.example.missing"]);
+    let problem = "cannot run /nowhere: No such file or directory";
+    assert_eq!(code, Some(4));
+    assert!(complaints.starts_with(&format!("wamp.error.runtime_error {problem}")), "{complaints}");
+    missing.wait_for_note(&format!("trunkline: {problem}"));
 }
 
 #[test]

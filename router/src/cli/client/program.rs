@@ -43,7 +43,12 @@ pub(super) async fn run(
         // What it starts itself ends with it; and Ctrl-C is for the client, which lets it finish.
         .process_group(0)
         .spawn()
-        .map_err(|error| WampError::runtime(format!("cannot run {program}: {error}")))?;
+        .map_err(|error| {
+            let problem = format!("cannot run {program}: {error}");
+            // Whoever started this is the one who can mend it.
+            writeln!(io::stderr(), "trunkline: {problem}").ok();
+            WampError::runtime(problem)
+        })?;
     let mut running = Running(process);
     let Child { stdin, stdout, stderr, .. } = &mut running.0;
     let (stdin, stdout, stderr) = (stdin.take(), stdout.take(), stderr.take());
