@@ -161,7 +161,7 @@ impl Component {
     }
 }
 
-/// Calls the component. It says that it joined before its procedure is back, so this asks until it is.
+/// Calls the component. The first time, it says that it joined before it registers, so this asks until it has.
 async fn counts(url: &str) {
     let builder = Client::builder(url, "realm1").authid("carl").credential(Credential::wampcra("secret"));
     let caller = within_deadline("WELCOME", builder.connect()).await.unwrap();

@@ -10,6 +10,7 @@
     )
 )]
 
+mod dial;
 mod keep_alive;
 #[cfg(feature = "rawsocket")]
 mod rawsocket;
@@ -29,7 +30,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{Sink, Stream};
 use thiserror::Error;
-use tokio::net::TcpStream;
 use wamp_proto::SerializerId;
 use wamp_proto::rawsocket::HandshakeError;
 
@@ -294,7 +294,7 @@ async fn connect(address: &Address, settings: &TransportSettings) -> Result<Conn
     if endpoint.is_tls && cfg!(not(feature = "tls")) {
         return Err(TransportError::Unsupported { address: address.clone(), needs: "the feature `tls`" });
     }
-    let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await.map_err(failed)?;
+    let stream = dial::dial(&endpoint.host, endpoint.port).await.map_err(failed)?;
     // What a session writes is flushed in batches already: it should not wait for more.
     stream.set_nodelay(true).map_err(failed)?;
     #[cfg(feature = "tls")]
