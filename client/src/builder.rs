@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use wamp_proto::SerializerId;
+use wamp_proto::{DecodeRules, SerializerId};
 
 use crate::address::Address;
 use crate::client::Client;
@@ -41,6 +41,7 @@ pub struct Builder {
     reconnect: Reconnect,
     waits_for_router: bool,
     timeout: Duration,
+    send_max_depth: usize,
 }
 
 enum Way {
@@ -61,6 +62,7 @@ impl Builder {
             reconnect: Reconnect::default(),
             waits_for_router: false,
             timeout: Duration::from_secs(20),
+            send_max_depth: DecodeRules::default().max_depth,
         }
     }
 
@@ -142,6 +144,20 @@ impl Builder {
     /// ```
     pub fn message_max_bytes(mut self, octets: usize) -> Self {
         self.settings.message_max_bytes = octets;
+        self
+    }
+
+    /// How deep the arguments of a message may be nested that the client sends, the message itself included: 64 unless one
+    /// says otherwise, and at most 256. A router ends the session of whoever sends what is deeper than its own limit, so
+    /// here it is [`Error::TooDeep`](crate::Error::TooDeep).
+    ///
+    /// ```
+    /// # let builder = trunkline_client::Client::builder("ws://127.0.0.1:8080/ws", "realm1");
+    /// // For a router whose configuration says `message_max_depth = 128`.
+    /// let builder = builder.send_max_depth(128);
+    /// ```
+    pub fn send_max_depth(mut self, levels: usize) -> Self {
+        self.send_max_depth = levels;
         self
     }
 
@@ -227,6 +243,7 @@ impl Builder {
             reconnect: self.reconnect,
             waits_for_router: self.waits_for_router,
             timeout: self.timeout,
+            send_max_depth: self.send_max_depth,
         };
         driver::start(plan).await
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, Sink, Stream, StreamExt as _};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Sleep;
 use tokio_util::sync::PollSemaphore;
 use wamp_proto::dict::{CallOptions, Dict, ResultDetails};
@@ -21,9 +21,7 @@ use crate::error::Error;
 use crate::guard::Guard;
 use crate::passthru::Passthru;
 use crate::payload::{FromPayload, IntoPayload};
-
-/// Progressive results that wait to be taken; if there are more, the call is canceled ([`Error::Overrun`]).
-const PROGRESS_MAX: usize = 1024;
+use crate::payload_queue::{PayloadReceiver, PayloadSender, WAITING_MAX_BYTES, payload_queue};
 
 /// A call that is made when it is awaited. Its result is taken as a `T`.
 ///
@@ -52,6 +50,7 @@ pub struct Call<T> {
     options: CallOptions,
     timeout: Option<Duration>,
     passthru: Option<Passthru>,
+    waiting_max_bytes: usize,
     type_of_result: PhantomData<fn() -> T>,
 }
 
@@ -65,6 +64,7 @@ impl<T: FromPayload> Call<T> {
             options: CallOptions::default(),
             timeout: None,
             passthru: None,
+            waiting_max_bytes: WAITING_MAX_BYTES,
             type_of_result: PhantomData,
         }
     }
@@ -101,6 +101,24 @@ impl<T: FromPayload> Call<T> {
     /// [`Error::Feature`] where the router does not pass them on (PPT-06).
     pub fn passthru(mut self, passthru: Passthru) -> Self {
         self.passthru = Some(passthru);
+        self
+    }
+
+    /// Octets of progressive results that wait to be taken, 16 MiB unless one says otherwise; each counts 128 octets more
+    /// than its arguments have. If they come faster than they are taken, and more would wait, the call is canceled, and
+    /// fails with [`Error::Overrun`]: WAMP has no way to slow down a callee.
+    ///
+    /// ```
+    /// # trunkline_tests::example(async |client| {
+    /// # use trunkline_client::Reply;
+    /// # client.register("com.example.export", async || Reply(7)).await?;
+    /// let export = client.call::<u64>("com.example.export", ()).waiting_max_bytes(256 * 1024 * 1024);
+    /// let lines = export.progressive_results::<String>().await?;
+    /// # assert_eq!(lines.result().await?, 7);
+    /// # Ok(()) });
+    /// ```
+    pub fn waiting_max_bytes(mut self, octets: usize) -> Self {
+        self.waiting_max_bytes = octets;
         self
     }
 
@@ -146,7 +164,7 @@ impl<T: FromPayload> Call<T> {
     /// If the call cannot be made. What becomes of it, the stream says.
     pub async fn progressive_results<P: FromPayload>(mut self) -> Result<Results<P, T>, Error> {
         self.options.receive_progress = Some(true);
-        let (progress, receiver) = mpsc::channel(PROGRESS_MAX);
+        let (progress, receiver) = payload_queue(self.waiting_max_bytes);
         let deadline = self.timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout)));
         let open = self.open(Some(progress)).await?;
         Ok(Results {
@@ -196,7 +214,7 @@ impl<T: FromPayload> Call<T> {
         Ok((sink, results))
     }
 
-    async fn open(self, progress: Option<mpsc::Sender<Payload>>) -> Result<OpenCall, Error> {
+    async fn open(self, progress: Option<PayloadSender>) -> Result<OpenCall, Error> {
         let procedure = checked(self.procedure)?;
         let (answer, receiver) = oneshot::channel();
         let key = self.shared.new_key();
@@ -286,7 +304,7 @@ fn cancel(call: Key) -> Command {
 /// ```
 #[must_use = "dropping it cancels the call"]
 pub struct Results<P, T> {
-    progress: mpsc::Receiver<Payload>,
+    progress: PayloadReceiver,
     open: OpenCall,
     deadline: Option<Pin<Box<Sleep>>>,
     outcome: Option<Result<Outcome, Error>>,
@@ -335,7 +353,7 @@ impl<P: FromPayload, T: FromPayload> Stream for Results<P, T> {
                 Poll::Ready(None) | Poll::Pending => return Poll::Pending,
             },
             // Polled, the queue would also be pending when this task had its share.
-            Some(_) => this.progress.try_recv().ok(),
+            Some(_) => this.progress.try_recv(),
         };
         if let Some(payload) = next {
             return Poll::Ready(Some(P::from_payload(&payload).map_err(Error::from)));

@@ -233,6 +233,8 @@ pub(crate) struct Shared {
     pub(crate) places: Arc<Semaphore>,
     serializer: AtomicU8,
     send_max_bytes: AtomicUsize,
+    /// How deep a message may be nested that routers take.
+    pub(crate) send_max_depth: usize,
     passes_events: AtomicBool,
     keys: AtomicU64,
     state: watch::Receiver<State>,
@@ -249,13 +251,18 @@ impl Drop for Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(serializer: SerializerId, state: watch::Receiver<State>) -> (Arc<Self>, Commands) {
+    pub(crate) fn new(
+        serializer: SerializerId,
+        send_max_depth: usize,
+        state: watch::Receiver<State>,
+    ) -> (Arc<Self>, Commands) {
         let (commands, receiver) = queue();
         let shared = Self {
             commands,
             places: Arc::new(Semaphore::new(COMMANDS_MAX)),
             serializer: AtomicU8::new(serializer as u8),
             send_max_bytes: AtomicUsize::new(usize::MAX),
+            send_max_depth,
             passes_events: AtomicBool::new(false),
             keys: AtomicU64::new(0),
             state,

@@ -8,6 +8,7 @@ use crate::error::{Error, WampError};
 use crate::event::EventSender;
 use crate::invocation::Run;
 use crate::passthru::Passthru;
+use crate::payload_queue::PayloadSender;
 
 /// Where the answer to a request goes.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -92,7 +93,7 @@ pub(crate) struct NewCall {
     /// How its arguments, and those of further parts, are packed.
     pub(crate) passthru: Option<Passthru>,
     /// Where progressive results go, if the caller wants them.
-    pub(crate) progress: Option<mpsc::Sender<Payload>>,
+    pub(crate) progress: Option<PayloadSender>,
 }
 
 pub(crate) struct NewPublication {

@@ -48,12 +48,13 @@ pub(crate) struct Plan {
     pub(crate) reconnect: Reconnect,
     pub(crate) waits_for_router: bool,
     pub(crate) timeout: Duration,
+    pub(crate) send_max_depth: usize,
 }
 
 /// Connects for the first time, and leaves the rest to a task.
 pub(crate) async fn start(plan: Plan) -> Result<Client, ConnectError> {
     let (states, state) = watch::channel(State::Connecting);
-    let (shared, commands) = Shared::new(plan.connector.serializer(), state);
+    let (shared, commands) = Shared::new(plan.connector.serializer(), plan.send_max_depth, state);
     let leave = shared.leave.clone();
     let gone = shared.gone.clone();
     let mut driver = Driver {
@@ -120,7 +121,7 @@ struct Driver {
 
 impl Driver {
     async fn connect(&mut self) -> Result<Connection, ConnectError> {
-        let Plan { connector, identity, timeout, .. } = &mut self.plan;
+        let Plan { connector, identity, timeout, send_max_depth, .. } = &mut self.plan;
         let attempt = async {
             let mut opened = connector.open().await?;
             let (protocol, welcome) = identity.log_in(&mut opened).await?;
@@ -131,7 +132,7 @@ impl Driver {
         let Opened { transport, serializer, send_max_bytes, .. } = opened;
         let standing = std::mem::take(&mut self.standing);
         let roles = welcome.details.roles.clone().unwrap_or_default();
-        let terms = Terms { serializer, send_max_bytes };
+        let terms = Terms { serializer, send_max_bytes, send_max_depth: *send_max_depth };
         let session = Session::new(protocol, terms, roles, standing, self.shared.clone());
         if let Some(shared) = self.shared.upgrade() {
             shared.set_terms(serializer, send_max_bytes, session.passes_events());

@@ -274,6 +274,7 @@ pub enum Error {
         error: UriError,
     },
     /// Progressive results came faster than they were taken: the call was canceled.
+    /// [`Call::waiting_max_bytes`](crate::Call::waiting_max_bytes) says how much of them may wait.
     #[error("progressive results came faster than they were taken")]
     Overrun,
     /// The message is longer than the router takes; it was not sent (RAW-13).
@@ -282,6 +283,13 @@ pub enum Error {
         /// Octets of the message.
         octets: usize,
         /// Octets that the router takes.
+        limit: usize,
+    },
+    /// The arguments are nested deeper than routers take; the message was not sent (SER-08). It counts the message itself,
+    /// and its list or dict of arguments. [`Builder::send_max_depth`](crate::Builder::send_max_depth) sets the limit.
+    #[error("the arguments are nested deeper than the {limit} levels of a message that routers take")]
+    TooDeep {
+        /// Levels of lists and dicts.
         limit: usize,
     },
     /// The router did not announce a feature without which the request makes no sense.

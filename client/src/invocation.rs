@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, Stream};
 use serde::de::DeserializeOwned;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wamp_proto::dict::{Dict, InvocationDetails};
 use wamp_proto::{Payload, RequestId, SerializerId, SessionId, Uri, error_uri};
@@ -22,6 +22,7 @@ use crate::command::{Answer, Command, SessionToken};
 use crate::error::{Error, WampError};
 use crate::passthru::Passthru;
 use crate::payload::{ArgsKwargs, FromPayload, IntoPayload, Kwargs, NotDecoded, Raw};
+use crate::payload_queue::PayloadReceiver;
 
 /// One invocation of a procedure; parameters of handlers are taken out of it by [`FromInvocation`].
 ///
@@ -58,7 +59,7 @@ pub struct Invocation {
     pub(crate) port: Port,
     pub(crate) control: Arc<Control>,
     /// What follows the first part of a progressive invocation.
-    pub(crate) chunks: Option<mpsc::Receiver<Payload>>,
+    pub(crate) chunks: Option<PayloadReceiver>,
 }
 
 /// Where the answers to one invocation go. A procedure that runs is no handle of the client: it would keep a client that
@@ -462,7 +463,8 @@ impl FromInvocation for Cancellation {
 /// The parts of a progressive invocation, the first one included (PCI-01). An ordinary call has one.
 ///
 /// If the call is canceled, or its session ends, before its last part came, the last item is an error: what came so far
-/// is not all.
+/// is not all. If parts come faster than they are taken, and more than 16 MiB of them would wait, the call is answered with
+/// `wamp.error.unavailable`: WAMP has no way to slow down a caller.
 ///
 /// ```
 /// # trunkline_tests::example(async |client| {
@@ -485,7 +487,7 @@ impl FromInvocation for Cancellation {
 /// [`Call::progressive_invocation`](crate::Call::progressive_invocation) is the caller's side.
 pub struct Chunks<T> {
     first: Option<Payload>,
-    rest: Option<mpsc::Receiver<Payload>>,
+    rest: Option<PayloadReceiver>,
     canceled: Pin<Box<WaitForCancellationFutureOwned>>,
     type_of_chunks: PhantomData<fn() -> T>,
 }

@@ -49,6 +49,7 @@ mod invocation;
 mod login;
 mod passthru;
 mod payload;
+mod payload_queue;
 mod publish;
 mod reconnect;
 mod register;

@@ -192,9 +192,15 @@ impl Publish {
     async fn make(self, published: Option<Reply<PublicationId>>) -> Result<(), Error> {
         let (topic, payload) = (checked(self.topic)?, self.payload?);
         // Nobody is told later.
-        let (octets, limit) = (payload.raw().len(), self.shared.send_max_bytes());
-        if octets > limit {
-            return Err(Error::TooLarge { octets, limit });
+        if published.is_none() {
+            let (octets, limit) = (payload.raw().len(), self.shared.send_max_bytes());
+            if octets > limit {
+                return Err(Error::TooLarge { octets, limit });
+            }
+            let limit = self.shared.send_max_depth;
+            if self.passthru.is_none() && payload.is_deeper_than(limit) {
+                return Err(Error::TooDeep { limit });
+            }
         }
         if self.passthru.is_some() || self.options.is_packed() {
             passthru::check_router(self.shared.passes_events())?;

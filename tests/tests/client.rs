@@ -14,9 +14,10 @@ use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
 use tokio::sync::{Notify, mpsc};
 use trunkline_client::{
     ApplicationError, Args, ArgsKwargs, Builder, Caller, Cancellation, Chunks, Client, Error, EventError,
-    InvocationPolicy, Kwargs, Procedure, Progress, Raw, Reply, SerializerId, Transport, WampError,
+    InvocationPolicy, Kwargs, Passthru, Procedure, Progress, Raw, Reply, SerializerId, Transport, WampError,
 };
 use trunkline_tests::{STRICT, TestRouter, within_deadline};
+use wamp_proto::{Payload, Value};
 
 /// Every way to that router that has a URL.
 fn urls(router: &TestRouter) -> [String; 2] {
@@ -70,6 +71,59 @@ async fn raw_13_what_is_longer_than_the_router_takes_costs_no_session() {
         assert_eq!(long(1000).await.unwrap().len(), 1000, "{url}");
         assert_eq!(client.joined().unwrap().session, session, "{url}");
     }
+}
+
+/// Conformance: SER-08
+#[tokio::test]
+async fn ser_08_what_is_nested_deeper_than_the_router_takes_costs_no_session() {
+    let nested = |levels: usize| (1..levels).fold(Value::List(vec![]), |inner, _| Value::List(vec![inner]));
+    // The message, its list of arguments, and these.
+    let (deepest, deeper) = (nested(62), nested(63));
+    let router = TestRouter::start().await;
+    let url = &urls(&router)[0];
+    let client = within_deadline("WELCOME", Client::builder(url, STRICT).connect()).await.unwrap();
+    let session = client.joined().unwrap().session;
+    let wrap = async |Args(value): Args<Value>| Reply(Value::List(vec![value]));
+    client.register("com.example.wrap", wrap).await.unwrap();
+    // What was not encoded here, such as what came another way.
+    let deep = Raw(Payload::new(SerializerId::Cbor, std::slice::from_ref(&deeper), &[]));
+    let error = WampError::new("com.example.error.deep").with(deep.clone()).unwrap();
+    client
+        .register("com.example.fail", move || std::future::ready(Err::<(), _>(error.clone())))
+        .await
+        .unwrap();
+    let part = deep.clone();
+    let progress = move |progress: Progress<Raw>| {
+        let part = part.clone();
+        async move { progress.send(part).await }
+    };
+    client.register("com.example.progress", progress).await.unwrap();
+    let call = async |procedure: &str, value: &Value| {
+        within_deadline("an answer", client.call::<Value>(procedure, (value,)).into_future()).await
+    };
+    assert_eq!(call("com.example.wrap", &nested(61)).await.unwrap(), deepest);
+    let error = call("com.example.wrap", &deepest).await.unwrap_err();
+    assert_eq!(error.uri(), Some("wamp.error.runtime_error"));
+    assert!(error.to_string().contains("nested deeper than the 64 levels"), "{error}");
+    let error = call("com.example.fail", &Value::Null).await.unwrap_err();
+    assert_eq!(error.uri(), Some("com.example.error.deep"));
+    let progressive = client.call::<()>("com.example.progress", ()).progressive_results::<Raw>();
+    let results = within_deadline("a call", progressive).await.unwrap();
+    let error = within_deadline("an answer", results.result()).await.unwrap_err();
+    assert_eq!(error.uri(), Some("wamp.error.runtime_error"));
+
+    for result in [
+        call("com.example.wrap", &deeper).await.map(drop),
+        client.call::<()>("com.example.wrap", deep.clone()).await,
+        client.publish("com.example.tick", deep.clone()).await,
+        client.publish("com.example.tick", deep.clone()).acknowledge().await.map(drop),
+    ] {
+        assert_eq!(result, Err(Error::TooDeep { limit: 64 }));
+    }
+    // Packed, it is octets to the router.
+    let packed = client.publish("com.example.tick", deep).passthru(Passthru::mqtt()).acknowledge();
+    within_deadline("PUBLISHED", packed.into_future()).await.unwrap();
+    assert_eq!(client.joined().unwrap().session, session);
 }
 
 /// A client of that router, in the realm without exceptions.

@@ -5,7 +5,7 @@ use bytestring::ByteString;
 
 use crate::message::MessageCode;
 use crate::serializer::SerializerId;
-use crate::serializer::decode::DecodeError;
+use crate::serializer::decode::{DecodeError, DecodeRules};
 use crate::serializer::token::{Items, Kind, Reader, Scalar, SyntaxError, Writer};
 use crate::serializer::transcode::{
     RecodeError, copy, copy_kwargs, read_entries, read_value, write_entries, write_value,
@@ -122,6 +122,23 @@ impl Payload {
     #[expect(clippy::type_complexity, reason = "positional and keyword arguments, nothing more")]
     pub fn values(&self) -> Result<(Vec<Value>, Vec<(String, Value)>), SyntaxError> {
         with_reader!(self.serializer, &self.raw, usize::MAX, reader => values(reader, self.arity))
+    }
+
+    /// Whether a peer that takes that [`DecodeRules::max_depth`](crate::DecodeRules::max_depth) would take a message with
+    /// this payload for a violation.
+    pub fn is_deeper_than(&self, max_depth: usize) -> bool {
+        // Each level takes an octet.
+        if self.raw.len() < max_depth {
+            return false;
+        }
+        // The message is one level.
+        let levels = max_depth.min(DecodeRules::MAX_DEPTH).saturating_sub(1);
+        matches!(self.pass_over(levels), Err(SyntaxError::TooDeep(_)))
+    }
+
+    /// Reads the elements without building them.
+    fn pass_over(&self, max_depth: usize) -> Result<(), SyntaxError> {
+        with_reader!(self.serializer, &self.raw, max_depth, reader => skip(reader, self.arity))
     }
 
     /// Moves the octets into an allocation of their own, so that the frame that they came in can be freed.
@@ -247,6 +264,17 @@ fn values<'a, R: Reader<'a>>(reader: &mut R, arity: Arity) -> Result<Values, Syn
     Ok((args, kwargs))
 }
 
+fn skip<'a, R: Reader<'a>>(reader: &mut R, arity: Arity) -> Result<(), SyntaxError> {
+    if arity != Arity::None {
+        reader.skip()?;
+    }
+    if arity == Arity::ArgsKwargs {
+        separator(reader)?;
+        reader.skip()?;
+    }
+    Ok(())
+}
+
 fn transcode<'a, R: Reader<'a>, W: Writer>(
     reader: &mut R,
     writer: &mut W,
@@ -284,7 +312,7 @@ impl Frame<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DecodeRules, Message, decode};
+    use crate::{Message, decode};
 
     fn publish(padding: usize) -> (Bytes, Message) {
         let frame = Bytes::from(format!(r#"[16,1,{{}},"com.example.tick",{}[7]]"#, " ".repeat(padding)));
@@ -303,6 +331,46 @@ mod tests {
     fn a_message_is_made_of_slices_of_its_frame() {
         let (frame, message) = publish(0);
         assert_eq!(are_slices(&frame, &message), [true, true]);
+    }
+
+    /// That many lists, each the one item of the next.
+    fn nested(levels: usize) -> Value {
+        (1..levels).fold(Value::List(Vec::new()), |inner, _| Value::List(vec![inner]))
+    }
+
+    #[test]
+    fn ser_08_a_payload_knows_who_would_not_take_it() {
+        for serializer in SerializerId::ALL {
+            // Behind the list of arguments, or the dict of keyword arguments, and the message.
+            for levels in [1, 2, 62, 63, 254] {
+                let padding = Value::from("x".repeat(256));
+                let values = [padding, nested(levels)];
+                let kwargs = [("key".to_owned(), nested(levels))];
+                for payload in
+                    [Payload::new(serializer, &values, &[]), Payload::new(serializer, &[], &kwargs)]
+                {
+                    assert!(!payload.is_deeper_than(levels + 2), "{serializer:?} {levels}");
+                    assert!(payload.is_deeper_than(levels + 1), "{serializer:?} {levels}");
+                    let message = crate::message::Yield {
+                        request: crate::RequestId::new(1).expect("an ID"),
+                        options: crate::dict::Dict::new(),
+                        payload,
+                    };
+                    let frame = Message::from(message).encode(serializer).expect("one serializer");
+                    for (max_depth, is_taken) in [(levels + 2, true), (levels + 1, false)] {
+                        let rules = DecodeRules { max_depth, ..DecodeRules::default() };
+                        assert_eq!(
+                            decode(serializer, &frame, &rules).is_ok(),
+                            is_taken,
+                            "{serializer:?} {levels}"
+                        );
+                    }
+                }
+            }
+            assert!(
+                !Payload::EMPTY.is_deeper_than(1) && !Payload::opaque(serializer, &[7; 99]).is_deeper_than(1)
+            );
+        }
     }
 
     #[test]

@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TrySendError;
 use wamp_proto::dict::{CallOptions, CancelMode, CancelOptions, Dict};
 use wamp_proto::message::{self, Call, CallResult, Cancel, MessageCode, Publish, Published};
 use wamp_proto::{ClientSession, Payload, PublicationId, RequestId, Uri, error_uri};
@@ -12,6 +10,7 @@ use super::Wire;
 use crate::command::{Key, NewCall, NewPublication, Outcome, Reply};
 use crate::error::{Error, WampError};
 use crate::passthru::Passthru;
+use crate::payload_queue::{PayloadSender, Unqueued};
 
 /// Requests of callers and publishers that wait for their answer.
 #[derive(Default)]
@@ -29,7 +28,7 @@ struct OpenCall {
     /// Its last part was not sent yet.
     takes_chunks: bool,
     answer: Reply<Outcome>,
-    progress: Option<mpsc::Sender<Payload>>,
+    progress: Option<PayloadSender>,
 }
 
 impl Calls {
@@ -115,10 +114,10 @@ impl Calls {
         let Some(call) = self.call_by_request.get_mut(&result.request) else { return };
         let key = call.key;
         let Some(progress) = &call.progress else { return };
-        match progress.try_send(result.payload) {
+        match progress.send(result.payload) {
             Ok(()) => {}
-            Err(TrySendError::Closed(_)) => call.progress = None,
-            Err(TrySendError::Full(_)) => self.give_up(key, Error::Overrun, wire),
+            Err(Unqueued::Closed) => call.progress = None,
+            Err(Unqueued::Full) => self.give_up(key, Error::Overrun, wire),
         }
     }
 

@@ -7,8 +7,6 @@ use std::sync::{Arc, Weak};
 use bytestring::ByteString;
 use futures_util::FutureExt as _;
 use futures_util::future::{AbortHandle, BoxFuture, abortable};
-use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TrySendError;
 use wamp_proto::dict::{CancelMode, Dict, ErrorDetails, YieldOptions};
 use wamp_proto::message::{self, Interrupt, MessageCode, Yield};
 use wamp_proto::{Payload, RequestId, SerializerId, error_uri};
@@ -19,13 +17,11 @@ use crate::command::{Answer, SessionToken};
 use crate::error::{Error, WampError};
 use crate::invocation::{Control, Invocation, Port, Run};
 use crate::passthru::Passthru;
+use crate::payload_queue::{PayloadSender, Unqueued, WAITING_MAX_BYTES, payload_queue};
 
 /// Invocations that run or wait for their place at once. More are answered with `wamp.error.unavailable`: not to
 /// read on instead would keep the answers away that procedures wait for.
 const INVOCATIONS_MAX: usize = 16_384;
-
-/// Parts of a progressive invocation that wait for their procedure.
-const CHUNKS_MAX: usize = 1024;
 
 /// Progressive invocations that ended before their last part came, of which more parts may come.
 const CUT_SHORT_MAX: usize = 1024;
@@ -44,7 +40,7 @@ struct Running {
     task: AbortHandle,
     passthru: Option<Passthru>,
     /// Where further parts go, until the last one came.
-    chunks: Option<mpsc::Sender<Payload>>,
+    chunks: Option<PayloadSender>,
 }
 
 impl Invocations {
@@ -86,7 +82,7 @@ impl Invocations {
             return refuse(request, WampError::new(error_uri::UNAVAILABLE), wire);
         }
         let control = Arc::new(Control::default());
-        let (chunks, rest) = if is_last { (None, None) } else { Some(mpsc::channel(CHUNKS_MAX)).unzip() };
+        let (chunks, rest) = (!is_last).then(|| payload_queue(WAITING_MAX_BYTES)).unzip();
         let port = Port { shared: self.shared.clone(), token: self.token, request };
         let passthru = run.passthru.clone();
         let run = run.clone();
@@ -107,12 +103,12 @@ impl Invocations {
     fn chunk(&mut self, request: RequestId, payload: Payload, is_last: bool, wire: &mut Wire) {
         let Some(running) = self.running.get_mut(&request) else { return };
         let Some(chunks) = &running.chunks else { return };
-        let sent = chunks.try_send(payload);
+        let sent = chunks.send(payload);
         if is_last {
             running.chunks = None;
         }
         // A procedure that takes no more parts may still have a result.
-        if let Err(TrySendError::Full(_)) = sent {
+        if sent == Err(Unqueued::Full) {
             let error = WampError::with_message(error_uri::UNAVAILABLE, "the parts come too fast");
             self.stop(request);
             refuse(request, error, wire);
@@ -207,6 +203,7 @@ fn unsent(error: &Error) -> WampError {
     let uri = match error {
         Error::TooLarge { .. } => error_uri::PAYLOAD_SIZE_EXCEEDED,
         Error::Feature(_) => error_uri::FEATURE_NOT_SUPPORTED,
+        Error::TooDeep { .. } => error_uri::RUNTIME_ERROR,
         _ => error_uri::INVALID_ARGUMENT,
     };
     WampError::with_message(uri, error)

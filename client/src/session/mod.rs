@@ -35,6 +35,8 @@ pub(crate) struct Terms {
     pub(crate) serializer: SerializerId,
     /// Octets of the longest message that the router takes.
     pub(crate) send_max_bytes: usize,
+    /// How deep a message may be nested that the router takes.
+    pub(crate) send_max_depth: usize,
 }
 
 /// An open session.
@@ -66,6 +68,10 @@ impl Wire {
         let limit = self.terms.send_max_bytes;
         if body.len() > limit {
             return Err(Error::TooLarge { octets: body.len(), limit });
+        }
+        let limit = self.terms.send_max_depth;
+        if message.payload().is_some_and(|payload| payload.is_deeper_than(limit)) {
+            return Err(Error::TooDeep { limit });
         }
         self.out.push_back(body);
         Ok(())
