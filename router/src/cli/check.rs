@@ -6,7 +6,7 @@ use clap::Args;
 use thiserror::Error;
 use trunkline::config::{Config, LoadError, ProcessEnvironment};
 
-use super::{descriptors, say};
+use super::{descriptors, print};
 
 /// What `trunkline check` takes.
 #[derive(Debug, Args)]
@@ -23,9 +23,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if !config.realm_templates.is_empty() {
         counts.push(count(config.realm_templates.len(), "realm template"));
     }
-    say(&format!("{}: ok: {}\n", file.display(), counts.join(", ")));
+    print(&format!("{}: ok: {}\n", file.display(), counts.join(", ")))?;
     for closed in config.closed_realms() {
-        say(&format!("warning: {closed}\n"));
+        print(&format!("warning: {closed}\n"))?;
     }
     Ok(())
 }

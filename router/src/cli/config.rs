@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use trunkline::config::Config;
 
-use super::say;
+use super::print;
 
 /// What `trunkline config` takes.
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -15,9 +15,9 @@ pub(super) enum Command {
 }
 
 /// Prints what was asked for.
-pub(super) fn run(command: Command) {
+pub(super) fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Default => say(Config::DEFAULT_FILE),
-        Command::Schema => say(&format!("{:#}\n", Config::schema())),
+        Command::Default => print(Config::DEFAULT_FILE),
+        Command::Schema => print(&format!("{:#}\n", Config::schema())),
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Args;
 use wamp_proto::auth::cryptosign::{public_key, to_hex};
 
-use super::{complain, say, toml_string, write_new};
+use super::{complain, print, toml_string, write_new};
 
 /// What `trunkline keygen` takes.
 #[derive(Debug, Args)]
@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let [seed, public_key] = [seed, public_key(&seed)].map(|key| to_hex(&key));
     let router_key = match &arguments.out {
         None => {
-            say(&format!("# The seed, which is the private key: {seed}\n"));
+            print(&format!("# The seed, which is the private key: {seed}\n"))?;
             seed
         }
         Some(path) => {
@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             format!("file:{}", path.display())
         }
     };
-    say(&format!(
+    print(&format!(
         "\
 # The public key: {public_key}
 # In [[realms.principals]], of a client that has the seed:
@@ -42,6 +42,5 @@ cryptosign = [\"{public_key}\"]
 #router_key = {}
 ",
         toml_string(&router_key)
-    ));
-    Ok(())
+    ))
 }

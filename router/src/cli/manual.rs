@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command, CommandFactory as _};
 use clap_complete::Shell;
 
-use super::say;
+use super::print;
 
 /// What `trunkline completions` takes.
 #[derive(Debug, Args)]
@@ -31,10 +31,10 @@ pub(super) struct Man {
 }
 
 /// Prints completions.
-pub(super) fn complete(arguments: &Completions) {
+pub(super) fn complete(arguments: &Completions) -> anyhow::Result<()> {
     let mut text = Vec::new();
     clap_complete::generate(arguments.shell, &mut super::Arguments::command(), "trunkline", &mut text);
-    say(&String::from_utf8_lossy(&text));
+    print(&String::from_utf8_lossy(&text))
 }
 
 /// Writes the pages.
@@ -42,5 +42,20 @@ pub(super) fn write(arguments: &Man) -> anyhow::Result<()> {
     let directory = &arguments.directory;
     let cannot = || format!("cannot write to {}", directory.display());
     std::fs::create_dir_all(directory).with_context(cannot)?;
-    clap_mangen::generate_to(super::Arguments::command(), directory).with_context(cannot)
+    let mut command = without_help_commands(super::Arguments::command());
+    // Gives commands their full names, which usages have.
+    command.build();
+    clap_mangen::generate_to(with_usage(command), directory).with_context(cannot)
+}
+
+/// There is no page for `trunkline help call`, which is `trunkline call --help`.
+fn without_help_commands(command: Command) -> Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help_commands)
+}
+
+/// Has the pages show the same usage as the help does: their own would name every option, and no value.
+fn with_usage(mut command: Command) -> Command {
+    let usage = command.render_usage().to_string();
+    let usage = usage.strip_prefix("Usage: ").unwrap_or(&usage).to_owned();
+    command.override_usage(usage).mut_subcommands(with_usage)
 }

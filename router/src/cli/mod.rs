@@ -12,15 +12,20 @@ mod passwd;
 mod signals;
 mod start;
 
+use std::ffi::OsStr;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use anyhow::Context as _;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 /// Exit code of a command that could not do what it was asked to: an address in use, for example.
 const FAILED: u8 = 1;
+
+/// Exit code for arguments of the command line that make no sense, as clap has it, too.
+const WRONG_ARGUMENTS: u8 = 2;
 
 /// Exit code for a configuration file that cannot be used. Nothing was started.
 const INVALID: u8 = 3;
@@ -55,7 +60,7 @@ Log output goes to standard error. RUST_LOG says how much: RUST_LOG=debug shows 
 RUST_LOG=trunkline::audit=info only who joined and left. The default is info of a router, and warn of clients.
 
 Exit codes: 0 went down in good order, or did what it was asked to; 1 could not start, was cut short, or failed;
-2 wrong arguments; 3 the configuration file cannot be used, and nothing was started; 4 a request of `call`, `publish`,
+2 wrong arguments, or what a client is to use cannot be used; 3 the configuration file cannot be used, and nothing was started; 4 a request of `call`, `publish`,
 `subscribe` or `register` was answered with an error.";
 
 #[derive(Debug, Subcommand)]
@@ -93,14 +98,16 @@ enum Command {
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
-    let command = Arguments::parse().command.unwrap_or(Command::Start(start::Arguments::default()));
+    let matches = without_empty_variables(Arguments::command()).try_get_matches();
+    let arguments = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+        Ok(arguments) => arguments,
+        Err(help) => return explain(&help),
+    };
+    let command = arguments.command.unwrap_or(Command::Start(start::Arguments::default()));
     let result = match command {
         Command::Start(arguments) => start::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
-        Command::Config(command) => {
-            config::run(command);
-            Ok(())
-        }
+        Command::Config(command) => config::run(command),
         Command::Init(arguments) => init::run(&arguments),
         Command::Passwd(arguments) => passwd::run(&arguments),
         Command::Keygen(arguments) => keygen::run(&arguments),
@@ -109,22 +116,16 @@ pub(crate) fn main() -> ExitCode {
         Command::Publish(arguments) => client::publish::run(*arguments),
         Command::Subscribe(arguments) => client::subscribe::run(*arguments),
         Command::Bench(arguments) => bench::run(&arguments),
-        Command::Completions(arguments) => {
-            manual::complete(&arguments);
-            Ok(())
-        }
+        Command::Completions(arguments) => manual::complete(&arguments),
         Command::Man(arguments) => manual::write(&arguments),
-        Command::Version => {
-            say(&format!("trunkline {}\n", env!("CARGO_PKG_VERSION")));
-            Ok(())
-        }
+        Command::Version => print(&format!("trunkline {}\n", env!("CARGO_PKG_VERSION"))),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::debug!(?error, "failed");
-            if error.is::<client::Answered>() {
-                return ExitCode::from(ANSWERED);
+            if let Some(told) = error.downcast_ref::<client::Told>() {
+                return ExitCode::from(told.exit_code);
             }
             let refused = error.downcast_ref::<check::Refused>();
             let text = match refused {
@@ -132,16 +133,61 @@ pub(crate) fn main() -> ExitCode {
                 None => printable(&format!("trunkline: {error:#}"), std::io::stderr().is_terminal()),
             };
             complain(&format!("{text}\n"));
-            ExitCode::from(if refused.is_some() { INVALID } else { FAILED })
+            ExitCode::from(match refused {
+                Some(_) => INVALID,
+                None if error.is::<client::WrongArguments>() => WRONG_ARGUMENTS,
+                None => FAILED,
+            })
         }
     }
 }
 
-/// Writes to standard output. Nobody reading it is no reason to fail.
+/// Prints the help that was asked for, or what is wrong with the arguments.
+fn explain(help: &clap::Error) -> ExitCode {
+    match written(help.print()) {
+        Ok(()) => u8::try_from(help.exit_code()).unwrap_or(WRONG_ARGUMENTS).into(),
+        Err(error) => {
+            complain(&format!("trunkline: {error:#}\n"));
+            FAILED.into()
+        }
+    }
+}
+
+/// An empty variable of the environment says as much as none.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| if arg.get_env().is_some_and(is_empty) { arg.env(None) } else { arg })
+        .mut_subcommands(without_empty_variables)
+}
+
+/// Writes to standard output what goes without saying: a router runs though nobody reads it.
 fn say(text: &str) {
+    print(text).ok();
+}
+
+/// Writes to standard output what was asked for.
+///
+/// # Errors
+/// As [`written`].
+fn print(text: &str) -> anyhow::Result<()> {
     use std::io::Write as _;
     let mut out = std::io::stdout();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// What becomes of a command that wrote, or could not: whoever reads no further, such as `head`, wants no more, and that
+/// is no failure.
+///
+/// # Errors
+/// If something is lost that was wanted: the disk is full, for example.
+fn written(result: std::io::Result<()>) -> anyhow::Result<()> {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes to standard error.

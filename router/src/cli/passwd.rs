@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use wamp_proto::auth::scram::{Dialect, Kdf, Verifier};
 use wamp_proto::auth::wampcra::{self, Salting};
 
-use super::{complain, say, toml_string};
+use super::{complain, print, toml_string};
 
 /// Octets of chance in a salt.
 const SALT_BYTES: usize = 16;
@@ -81,7 +81,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Method::WampScram => scram(Dialect::Wamp, &secret, arguments.kdf())?,
         Method::Scram => scram(Dialect::Autobahn, &secret, arguments.kdf())?,
     };
-    say(&format!("{line}\n"));
+    print(&format!("{line}\n"))?;
     if arguments.generate {
         complain(&format!("The secret, which is written down nowhere else: {secret}\n"));
     }

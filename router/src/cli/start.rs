@@ -75,11 +75,13 @@ async fn serve(config: &Config, is_development: bool) -> anyhow::Result<()> {
     if let Some(max) = descriptors::sessions_max(config) {
         tracing::info!("there are descriptors for {max} sessions");
     }
-    let name = signals.next().await;
-    tracing::info!(signal = name, "going down; a second signal exits at once");
+    let signal = signals.next().await;
+    tracing::info!(signal = signal.name, "going down; a second signal exits at once");
     tokio::select! {
         () = server.shut_down() => tracing::info!("down"),
-        name = signals.next() => anyhow::bail!("{name} came while going down: sessions were cut off"),
+        signal = signals.next() => {
+            anyhow::bail!("{} came while going down: sessions were cut off", signal.name)
+        }
     }
     Ok(())
 }

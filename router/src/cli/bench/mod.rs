@@ -19,7 +19,7 @@ use anyhow::{Context as _, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use wamp_proto::SerializerId;
 
-use super::say;
+use super::print;
 use calls::Calls;
 use events::Events;
 use frames::MARK_LENGTH;
@@ -194,13 +194,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             let report = runtime
                 .block_on(one_round(work, common.payload, amount, time, &prefix, &joining, router))
                 .with_context(|| format!("{target} does not do"))?;
-            show(arguments, target, &format!("{round}"), &report);
+            show(arguments, target, &format!("{round}"), &report)?;
             reports.push(report);
         }
     }
     if common.rounds > 1 {
         for (target, reports) in common.targets.iter().zip(&rounds) {
-            show(arguments, target, "median", &Report::medians(reports));
+            show(arguments, target, "median", &Report::medians(reports))?;
         }
     }
     Ok(())
@@ -238,14 +238,14 @@ async fn one_round(
     run::measure(&run, tasks, router).await
 }
 
-fn show(arguments: &Arguments, target: &Target, round: &str, report: &Report) {
+fn show(arguments: &Arguments, target: &Target, round: &str, report: &Report) -> anyhow::Result<()> {
     let Common { serializer, payload, json, .. } = &arguments.common;
     let (work, serializer) = (arguments.work.name(), serializer.name());
     if *json {
         let texts =
             [("work", work), ("url", &target.to_string()), ("serializer", serializer), ("round", round)];
-        say(&report.json(&texts));
+        print(&report.json(&texts))
     } else {
-        say(&report.text(&format!("{work} at {target}, {serializer}, {payload} octets, round {round}")));
+        print(&report.text(&format!("{work} at {target}, {serializer}, {payload} octets, round {round}")))
     }
 }

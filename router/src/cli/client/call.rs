@@ -1,15 +1,16 @@
 //! `trunkline call`: one call, and its results.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use clap::Args;
-use futures_util::StreamExt as _;
+use futures_util::TryStreamExt as _;
 use trunkline_client::Raw;
 
 use super::connection::Connection;
-use super::output::{Style, written};
+use super::output::Style;
 use super::words::Words;
-use super::{failed, run as run_to_end, until_interrupted};
+use super::{Kind, run as run_to_end};
 
 /// What `trunkline call` takes.
 #[derive(Debug, Args)]
@@ -21,7 +22,7 @@ pub(in crate::cli) struct Arguments {
     words: Words,
     /// Give up after that many milliseconds
     #[arg(long, value_name = "MILLISECONDS")]
-    timeout_ms: Option<u64>,
+    timeout_ms: Option<NonZeroU64>,
     /// Ask for progressive results, and show them as they come
     #[arg(long)]
     progress: bool,
@@ -33,6 +34,9 @@ pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     connection: Connection,
 }
+
+/// Octets of progressive results that wait to be printed; whoever reads them may be slow.
+const WAITING_MAX_BYTES: usize = 256 * 1024 * 1024;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -48,34 +52,23 @@ Ctrl-C cancels the call.";
 pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { procedure, words, timeout_ms, progress, disclose_me, style, connection } = arguments;
     let payload = words.payload()?;
-    run_to_end(async {
-        let client = connection.join_once().await?;
-        let mut call = client.call::<Raw>(&procedure, payload);
+    run_to_end(Kind::Request, connection, &style, async |client, lines| {
+        let mut call = client.call::<Raw>(&procedure, payload).waiting_max_bytes(WAITING_MAX_BYTES);
         if let Some(timeout) = timeout_ms {
-            call = call.timeout(Duration::from_millis(timeout));
+            call = call.timeout(Duration::from_millis(timeout.get()));
         }
         if disclose_me {
             call = call.disclose_me();
         }
-        let work = async {
-            if !progress {
-                let Raw(payload) = call.await?;
-                return Ok(style.result(&payload, false));
-            }
+        let Raw(result) = if progress {
             let mut results = call.progressive_results::<Raw>().await?;
-            while let Some(result) = results.next().await {
-                let shown = style.result(&result?.0, true);
-                if shown.is_err() {
-                    return Ok(shown);
-                }
+            while let Some(Raw(result)) = results.try_next().await? {
+                lines.print(style.result(&result, true)).await?;
             }
-            let Raw(payload) = results.result().await?;
-            Ok(style.result(&payload, false))
+            results.result().await?
+        } else {
+            call.await?
         };
-        match until_interrupted(&client, work).await? {
-            Some(Ok(shown)) => written(shown),
-            Some(Err(error)) => Err(failed(error, &client, &style)),
-            None => anyhow::bail!("canceled"),
-        }
+        Ok(lines.print(style.result(&result, false)).await?)
     })
 }

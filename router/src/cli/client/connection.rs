@@ -2,22 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
-use trunkline_client::{Client, Credential, Reconnect, SerializerId, Tls};
+use trunkline_client::proto::auth::cryptosign::parse_public_key;
+use trunkline_client::{Address, Builder, Client, Credential, Reconnect, SerializerId, Tls};
 
-use super::profile::Profile;
+use super::{profile, wrong_arguments};
 
 /// The router of a machine that has just been set up.
 const URL: &str = "ws://127.0.0.1:8080/ws";
 
 const REALM: &str = "realm1";
 
-/// What all commands of the client take.
-#[derive(Clone, Debug, Args)]
+/// What all commands of the client take, and profiles keep.
+#[derive(Clone, Debug, Default, Args, Deserialize)]
 #[command(next_help_heading = "Connection")]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Connection {
     /// ws://…, wss://…, rs://… and rss://… (RawSocket), unix:/path; ws://127.0.0.1:8080/ws if nothing else is said
     #[arg(long, env = "TRUNKLINE_URL", value_name = "URL")]
@@ -56,7 +58,7 @@ pub(super) struct Connection {
     #[arg(long, env = "TRUNKLINE_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
     /// The certificate of this client, as PEM, for routers that log in by it
-    #[arg(long, env = "TRUNKLINE_CERTIFICATE_FILE", value_name = "FILE", requires = "certificate_key_file")]
+    #[arg(long, env = "TRUNKLINE_CERTIFICATE_FILE", value_name = "FILE")]
     certificate_file: Option<PathBuf>,
     /// The key of that certificate
     #[arg(long, env = "TRUNKLINE_CERTIFICATE_KEY_FILE", value_name = "FILE")]
@@ -66,6 +68,7 @@ pub(super) struct Connection {
     serializer: Option<Serializer>,
     /// Which profile of the profile file; "default", if it has one and nothing else is said
     #[arg(long, env = "TRUNKLINE_PROFILE", value_name = "NAME")]
+    #[serde(skip)]
     profile: Option<String>,
 }
 
@@ -79,102 +82,141 @@ pub(super) enum Serializer {
 }
 
 impl Connection {
-    /// Whether options or environment say how to log in.
+    /// Whether it has a secret that others should not read.
+    pub(super) fn has_secret(&self) -> bool {
+        [&self.ticket, &self.secret, &self.password, &self.cookie].into_iter().any(Option::is_some)
+    }
+
+    /// Files, of which a profile may have names that start from its own folder.
+    pub(super) fn files(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let Self { key_file, ca_file, certificate_file, certificate_key_file, .. } = self;
+        [key_file, ca_file, certificate_file, certificate_key_file].into_iter().flatten()
+    }
+
+    /// Whether it says how to log in.
     fn has_credential(&self) -> bool {
-        let files = [&self.key_file, &self.certificate_file];
-        let secrets = [&self.ticket, &self.secret, &self.password, &self.cookie];
-        files.into_iter().any(Option::is_some) || secrets.into_iter().any(Option::is_some)
+        self.has_secret() || self.key_file.is_some() || self.certificate_file.is_some()
     }
 
-    /// Joins the realm, for one request: if the session ends, that is all.
-    pub(super) async fn join_once(self) -> anyhow::Result<Client> {
-        self.join_with(Reconnect::never()).await
-    }
-
-    /// Joins the realm, again and again.
-    pub(super) async fn join(self) -> anyhow::Result<Client> {
-        self.join_with(Reconnect::default()).await
-    }
-
-    async fn join_with(self, reconnect: Reconnect) -> anyhow::Result<Client> {
-        let mut profile = Profile::find(self.profile.as_deref())?;
-        let logs_in_otherwise = self.has_credential();
-        if logs_in_otherwise {
-            profile = profile.without_credentials();
+    /// What is said, and for the rest what is written down. Whoever says how to log in does not log in as it is written
+    /// down; but the certificate stays, a router may want one of every client.
+    fn or(self, written: Self) -> Self {
+        let is_said = self.has_credential();
+        // What belongs to a key, or to a password, belongs to another one, too.
+        let (has_key, has_password) =
+            (!is_said || self.key_file.is_some(), !is_said || self.password.is_some());
+        Self {
+            url: self.url.or(written.url),
+            realm: self.realm.or(written.realm),
+            authid: self.authid.or(written.authid),
+            ticket: self.ticket.or(written.ticket.filter(|_| !is_said)),
+            secret: self.secret.or(written.secret.filter(|_| !is_said)),
+            password: self.password.or(written.password.filter(|_| !is_said)),
+            autobahn_scram: self.autobahn_scram || (written.autobahn_scram && has_password),
+            key_file: self.key_file.or(written.key_file.filter(|_| !is_said)),
+            bind_channel: self.bind_channel || (written.bind_channel && has_key),
+            router_key: self.router_key.or(written.router_key.filter(|_| has_key)),
+            cookie: self.cookie.or(written.cookie.filter(|_| !is_said)),
+            ca_file: self.ca_file.or(written.ca_file),
+            certificate_file: self.certificate_file.or(written.certificate_file),
+            certificate_key_file: self.certificate_key_file.or(written.certificate_key_file),
+            serializer: self.serializer.or(written.serializer),
+            profile: None,
         }
-        let url = self.url.or(profile.url).unwrap_or_else(|| URL.to_owned());
-        let realm = self.realm.or(profile.realm).unwrap_or_else(|| REALM.to_owned());
-        let mut builder =
-            Client::builder(&url, &realm).agent(concat!("trunkline/", env!("CARGO_PKG_VERSION")));
-        if let Some(authid) = self.authid.or(profile.authid) {
+    }
+
+    /// Joins the realm.
+    ///
+    /// # Errors
+    /// [`WrongArguments`](super::WrongArguments), before anything is sent, or [`ConnectError`](trunkline_client::ConnectError).
+    pub(super) async fn join(self, reconnect: Reconnect) -> anyhow::Result<Client> {
+        let (builder, place) = self.builder().map_err(wrong_arguments)?;
+        builder.reconnect(reconnect).connect().await.with_context(|| format!("cannot join {place}"))
+    }
+
+    /// How to join, and what to call that.
+    fn builder(self) -> anyhow::Result<(Builder, String)> {
+        let written = profile::find(self.profile.as_deref())?;
+        let proves_by_certificate = self.certificate_file.is_some() || !self.has_credential();
+        let all = self.or(written);
+        let url = all.url.as_deref().unwrap_or(URL);
+        // It is not repeated: if it has a password, that is the mistake.
+        url.parse::<Address>().context("the URL of the router cannot be used")?;
+        let realm = all.realm.as_deref().unwrap_or(REALM);
+        let mut builder = Client::builder(url, realm).agent(concat!("trunkline/", env!("CARGO_PKG_VERSION")));
+        if let Some(authid) = &all.authid {
             builder = builder.authid(authid);
         }
-        // The strongest first: the router takes the first that it can.
-        let is_certificate_named = self.certificate_file.is_some();
-        let certificate = self.certificate_file.or(profile.certificate_file);
-        let certificate_key = self.certificate_key_file.or(profile.certificate_key_file);
-        let ca_file = self.ca_file.or(profile.ca_file);
-        if ca_file.is_some() || certificate.is_some() {
-            builder =
-                builder.tls(tls(ca_file.as_deref(), certificate.as_deref(), certificate_key.as_deref())?);
+        if let Some(tls) = all.tls()? {
+            builder = builder.tls(tls);
         }
-        if let Some(file) = self.key_file.or(profile.key_file) {
-            let seed = read(&file)?;
-            let mut key = Credential::cryptosign_hex(seed.trim())
-                .with_context(|| format!("{} has no seed", file.display()))?;
-            if self.bind_channel || profile.bind_channel {
-                key = key.bound_to_channel();
-            }
-            if let Some(router) = self.router_key.or(profile.router_key) {
-                let router = trunkline_client::proto::auth::cryptosign::parse_public_key(&router);
-                key = key.expecting_router(router.context("--router-key is no public key")?);
-            }
-            builder = builder.credential(key);
+        for credential in all.credentials(proves_by_certificate)? {
+            builder = builder.credential(credential);
         }
-        // A profile's is shown to the router in either case.
-        if is_certificate_named || (certificate.is_some() && !logs_in_otherwise) {
-            builder = builder.credential(Credential::tls());
+        if let Some(cookie) = &all.cookie {
+            builder = builder.header("Cookie", cookie);
         }
-        if let Some(password) = self.password.or(profile.password) {
-            let is_autobahn = self.autobahn_scram || profile.autobahn_scram;
-            let scram = if is_autobahn { Credential::autobahn_scram } else { Credential::scram };
-            builder = builder.credential(scram(password));
-        }
-        if let Some(secret) = self.secret.or(profile.secret) {
-            builder = builder.credential(Credential::wampcra(secret));
-        }
-        if let Some(ticket) = self.ticket.or(profile.ticket) {
-            builder = builder.credential(Credential::ticket(ticket));
-        }
-        if let Some(cookie) = self.cookie.or(profile.cookie) {
-            builder = builder.header("Cookie", cookie).credential(Credential::cookie());
-        }
-        if let Some(serializer) = self.serializer.or(profile.serializer) {
+        if let Some(serializer) = all.serializer {
             builder = builder.serializers([match serializer {
                 Serializer::Json => SerializerId::Json,
                 Serializer::Msgpack => SerializerId::MsgPack,
                 Serializer::Cbor => SerializerId::Cbor,
             }]);
         }
-        builder.reconnect(reconnect).connect().await.with_context(|| format!("cannot join {realm} at {url}"))
+        Ok((builder, format!("{realm} at {url}")))
     }
-}
 
-fn tls(
-    ca_file: Option<&Path>,
-    certificate: Option<&Path>,
-    certificate_key: Option<&Path>,
-) -> anyhow::Result<Tls> {
-    let tls = match ca_file {
-        Some(file) => Tls::with_roots_pem(read(file)?.as_bytes())
-            .with_context(|| format!("{} cannot be used", file.display()))?,
-        None => Tls::system()?,
-    };
-    let Some(certificate) = certificate else { return Ok(tls) };
-    ensure!(certificate_key.is_some(), "the certificate {} needs a key", certificate.display());
-    let key = certificate_key.map(read).transpose()?.unwrap_or_default();
-    tls.client_certificate_pem(read(certificate)?.as_bytes(), key.as_bytes())
-        .with_context(|| format!("{} cannot be used", certificate.display()))
+    /// Ways to log in, the strongest first: the router takes the first that it can.
+    fn credentials(&self, by_certificate: bool) -> anyhow::Result<Vec<Credential>> {
+        let mut credentials = Vec::new();
+        if let Some(file) = &self.key_file {
+            let mut key = Credential::cryptosign_hex(read(file)?.trim())
+                .with_context(|| format!("{} has no seed", file.display()))?;
+            if self.bind_channel {
+                key = key.bound_to_channel();
+            }
+            if let Some(router_key) = &self.router_key {
+                let router_key = parse_public_key(router_key).context("the router key is no public key")?;
+                key = key.expecting_router(router_key);
+            }
+            credentials.push(key);
+        }
+        // Whoever relies on these relies on nothing without what they belong to.
+        let has_key = self.key_file.is_some();
+        ensure!(has_key || !self.bind_channel, "--bind-channel needs a key: --key-file");
+        ensure!(has_key || self.router_key.is_none(), "--router-key needs a key: --key-file");
+        ensure!(self.password.is_some() || !self.autobahn_scram, "--autobahn-scram needs --password");
+        if by_certificate && self.certificate_file.is_some() {
+            credentials.push(Credential::tls());
+        }
+        if let Some(password) = &self.password {
+            let scram = if self.autobahn_scram { Credential::autobahn_scram } else { Credential::scram };
+            credentials.push(scram(password.clone()));
+        }
+        credentials.extend(self.secret.clone().map(Credential::wampcra));
+        credentials.extend(self.ticket.clone().map(Credential::ticket));
+        credentials.extend(self.cookie.as_ref().map(|_| Credential::cookie()));
+        Ok(credentials)
+    }
+
+    /// Whom to trust, and what certificate to show, if that is said.
+    fn tls(&self) -> anyhow::Result<Option<Tls>> {
+        let certificate = match (&self.certificate_file, &self.certificate_key_file) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (Some(_), None) => bail!("--certificate-file needs --certificate-key-file"),
+            (None, Some(_)) => bail!("--certificate-key-file needs --certificate-file"),
+            (None, None) => None,
+        };
+        let unusable = |file: &Path| format!("{} cannot be used", file.display());
+        let tls = match &self.ca_file {
+            Some(file) => Tls::with_roots_pem(read(file)?.as_bytes()).with_context(|| unusable(file))?,
+            None if certificate.is_none() => return Ok(None),
+            None => Tls::system()?,
+        };
+        let Some((certificate, key)) = certificate else { return Ok(Some(tls)) };
+        let tls = tls.client_certificate_pem(read(certificate)?.as_bytes(), read(key)?.as_bytes());
+        tls.map(Some).with_context(|| unusable(certificate))
+    }
 }
 
 fn read(file: &Path) -> anyhow::Result<String> {

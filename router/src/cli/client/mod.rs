@@ -1,10 +1,12 @@
 //! A WAMP client for the shell: `trunkline call`, `register`, `publish` and `subscribe`.
 //!
-//! `connection` says where to and as whom, `words` what arguments mean, `output` how data is shown.
+//! `connection` says where to and as whom, `words` what arguments mean, `output` how data is shown, and `printer` has it
+//! written.
 
 pub(super) mod call;
 mod connection;
 mod output;
+mod printer;
 mod profile;
 mod program;
 pub(super) mod publish;
@@ -13,48 +15,165 @@ pub(super) mod subscribe;
 mod template;
 mod words;
 
+use std::time::Duration;
+
 use anyhow::bail;
-use trunkline_client::{Client, Ended, Error, State};
+use futures_util::StreamExt as _;
+use trunkline_client::{Client, ConnectError, Ended, Error, Reconnect, State, WampError};
 
-use super::log;
+use self::connection::Connection;
+use self::output::Style;
+use self::printer::{Lines, Printer, Unwritten};
 use super::signals::Signals;
+use super::{ANSWERED, FAILED, log, written};
 
-/// The procedure, or the router, answered with ERROR. It was shown already.
+/// How long what came before a signal has to be written.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// The command failed, and the user was told.
 #[derive(Debug, thiserror::Error)]
-#[error("answered with an error")]
-pub(super) struct Answered;
-
-/// Runs a command of the client to its end.
-fn run<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    log("warn");
-    // The connection has threads of its own: it must not wait for whoever reads standard output.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(work)
+#[error("failed, and was told")]
+pub(super) struct Told {
+    pub(super) exit_code: u8,
 }
 
-/// Does `work` with that client, and leaves the realm whatever becomes of it. `None` if a signal came first.
-///
-/// # Errors
-/// If another signal comes while the client leaves: whatever still runs is cut short.
-async fn until_interrupted<T>(client: &Client, work: impl Future<Output = T>) -> anyhow::Result<Option<T>> {
-    let mut signals = Signals::new()?;
-    let done = tokio::select! {
-        done = work => Some(done),
-        _ = signals.next() => None,
-    };
-    tokio::select! {
-        () = client.leave() => Ok(done),
-        name = signals.next() => bail!("{name} came while leaving: what still ran was cut short"),
+/// Arguments, environment or profile cannot be used: nothing was sent.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:#}")]
+pub(super) struct WrongArguments(pub(super) anyhow::Error);
+
+/// For `map_err`.
+fn wrong_arguments(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    WrongArguments(error.into()).into()
+}
+
+/// Why the work of a command did not come to its end.
+enum Stopped {
+    Failed(Error),
+    Unwritten,
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
     }
 }
 
-/// Shows why a request failed, and says what the exit code is to be. The client has left.
-fn failed(error: Error, client: &Client, style: &output::Style) -> anyhow::Error {
-    match error {
-        Error::Wamp(error) => {
-            style.error(&error);
-            Answered.into()
+impl From<Unwritten> for Stopped {
+    fn from(Unwritten: Unwritten) -> Self {
+        Self::Unwritten
+    }
+}
+
+/// What a command of the client is about.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// A request that has an answer.
+    Request,
+    /// A message without an answer: all is well if the session ends well.
+    Message,
+    /// It goes on, also when the router was away, until somebody ends it.
+    Service,
+}
+
+/// Joins the realm, does the work there, and leaves. What cannot be done is told to the user.
+fn run(
+    kind: Kind,
+    connection: Connection,
+    style: &Style,
+    work: impl AsyncFnOnce(&Client, &Lines) -> Result<(), Stopped>,
+) -> anyhow::Result<()> {
+    log("warn");
+    // The session has threads of its own: it must not wait for the command.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let mut signals = Signals::with_terminal()?;
+        let printer = Printer::start()?;
+        let mut result = serve(kind, connection, style, printer.lines(), &mut signals, work).await;
+        if let Err(error) = result {
+            result = Err(tell(error, style, printer.lines()).await);
         }
+        let is_interrupted = signals.have_come();
+        tokio::select! {
+            finished = printer.finish() => written(finished)?,
+            () = tokio::time::sleep(LAST_LINES), if is_interrupted => {}
+            signal = signals.next() => bail!("{} came before all was written", signal.name),
+        }
+        result
+    })
+}
+
+/// Joins the realm, does the work there, and leaves the realm whatever becomes of it.
+async fn serve(
+    kind: Kind,
+    connection: Connection,
+    style: &Style,
+    lines: &Lines,
+    signals: &mut Signals,
+    work: impl AsyncFnOnce(&Client, &Lines) -> Result<(), Stopped>,
+) -> anyhow::Result<()> {
+    let reconnect = if kind == Kind::Service { Reconnect::default() } else { Reconnect::never() };
+    let client = tokio::select! {
+        client = connection.join(reconnect) => client?,
+        signal = signals.next() => bail!("{} came before the session was open", signal.name),
+    };
+    let work = async {
+        tokio::select! {
+            done = work(&client, lines) => done,
+            () = tell_states(&client, style), if kind == Kind::Service => Err(Error::Closed.into()),
+        }
+    };
+    let done = tokio::select! {
+        done = work => Ok(done),
+        signal = signals.next() => Err(signal),
+    };
+    if let Err(signal) = &done
+        && signal.is_urgent
+    {
+        bail!("{} came: what still ran was cut short", signal.name);
+    }
+    tokio::select! {
+        () = client.leave() => {}
+        signal = signals.next() => bail!("{} came while leaving: what still ran was cut short", signal.name),
+    }
+    match done {
+        Ok(Ok(())) if kind == Kind::Message => cut_short(&client).map_or(Ok(()), |ended| Err(ended.into())),
+        // Why nothing can be written, the printer says.
+        Ok(Ok(()) | Err(Stopped::Unwritten)) => Ok(()),
+        Ok(Err(Stopped::Failed(error))) => Err(reason(error, &client)),
+        // That is how it ends.
+        Err(_) if kind == Kind::Service => Ok(()),
+        Err(signal) => bail!("{} came before the answer", signal.name),
+    }
+}
+
+/// Says when the session is lost, and when it is back, until it is closed.
+async fn tell_states(client: &Client, style: &Style) {
+    let mut states = client.states();
+    let mut is_away = false;
+    let mut session = client.joined().map(|joined| joined.session);
+    while let Some(state) = states.next().await {
+        match state {
+            State::Waiting { ended, .. } if !is_away => {
+                is_away = true;
+                style.note(&ended.to_string());
+            }
+            // A short absence may have been skipped.
+            State::Joined(joined) if session != Some(joined.session) => {
+                session = Some(joined.session);
+                is_away = false;
+                style.note("joined again");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Why a request failed, of a client that has left.
+fn reason(error: Error, client: &Client) -> anyhow::Error {
+    match error {
+        Error::Uri { .. } | Error::Encode(_) | Error::TooDeep { .. } => wrong_arguments(error),
+        Error::Wamp(error) => error.into(),
         Error::Disconnected | Error::Closed => match cut_short(client) {
             Some(ended) => ended.into(),
             None => error.into(),
@@ -69,5 +188,34 @@ fn cut_short(client: &Client) -> Option<Ended> {
         State::Closed(Ended::Left) => None,
         State::Closed(ended) => Some(ended),
         _ => None,
+    }
+}
+
+/// Tells why the command failed, but for what anybody who uses the executable can do wrong; returns what is left of it.
+async fn tell(error: anyhow::Error, style: &Style, lines: &Lines) -> anyhow::Error {
+    if error.is::<WrongArguments>() {
+        return error;
+    }
+    let answer = error.downcast_ref::<WampError>();
+    let exit_code = if answer.is_some() { ANSWERED } else { FAILED };
+    let told = match answer {
+        Some(answer) => style.error(answer),
+        None => style.failure(uri(&error), &format!("{error:#}")),
+    };
+    match (told, answer) {
+        // What cannot be printed, the printer complains of.
+        (Some(line), _) => drop(lines.print(line).await),
+        (None, Some(_)) => {}
+        (None, None) => return error,
+    }
+    Told { exit_code }.into()
+}
+
+/// The URI by which the router says why there is no session.
+fn uri(error: &anyhow::Error) -> Option<&str> {
+    match error.downcast_ref() {
+        Some(Ended::Goodbye(reason) | Ended::Aborted(reason)) => Some(reason.uri()),
+        Some(Ended::Refused(error)) => error.reason(),
+        _ => error.downcast_ref::<ConnectError>()?.reason(),
     }
 }

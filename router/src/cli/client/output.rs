@@ -1,22 +1,22 @@
 //! Application data for people, and for scripts.
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 
 use anstyle::{AnsiColor, Style as Colour};
-use anyhow::Context as _;
 use clap::Args;
 use trunkline_client::proto::message::{Event as EventMessage, Message};
 use trunkline_client::proto::{Payload, SerializerId, SubscriptionId, Value};
 use trunkline_client::{Event, Raw, WampError};
 
-use crate::cli::{complain, printable, say};
+use super::words::is_name;
+use crate::cli::{complain, printable};
 
 /// How data is shown.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct Style {
-    /// One JSON object a line, for scripts, errors included
+    /// One JSON object a line, for scripts; also what goes wrong, but for arguments that cannot be used
     #[arg(long)]
     json: bool,
 }
@@ -35,33 +35,23 @@ fn coloured(colour: Colour, text: &str, is_terminal: bool) -> String {
 }
 
 impl Style {
-    /// Shows a result: a line for each argument, text as it is.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub(super) fn result(&self, payload: &Payload, is_progressive: bool) -> io::Result<()> {
+    /// A result: a line for each argument, text as it is.
+    pub(super) fn result(&self, payload: &Payload, is_progressive: bool) -> String {
         if self.json {
             let head: &[_] = if is_progressive { &[("progress", true.into())] } else { &[] };
-            return print(object(head, payload) + "\n");
+            return object(head, payload);
         }
-        let is_terminal = std::io::stdout().is_terminal();
+        let is_terminal = io::stdout().is_terminal();
         let (args, kwargs) = values(payload);
-        let mut text = String::new();
-        for value in &args {
-            text += &format!("{}\n", printable(&shown(value), is_terminal));
-        }
-        for (key, value) in &kwargs {
-            let value = printable(&shown(value), is_terminal);
-            text += &format!("{}{value}\n", coloured(KEY, &format!("{key}="), is_terminal));
-        }
-        print(text)
+        let args = args.iter().map(|value| printable(&shown(value), is_terminal) + "\n");
+        let kwargs = kwargs
+            .iter()
+            .map(|(key, value)| key_of(key, is_terminal) + &printable(&shown(value), is_terminal) + "\n");
+        args.chain(kwargs).collect()
     }
 
-    /// Shows an event in one line.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub(super) fn event(&self, event: Event<Raw>) -> io::Result<()> {
+    /// An event, in one line.
+    pub(super) fn event(&self, event: Event<Raw>) -> String {
         let (topic, publication, Raw(payload)) = (event.topic.clone(), event.publication, event.args.clone());
         if self.json {
             let head = [
@@ -69,66 +59,70 @@ impl Style {
                 ("publication", publication.value().into()),
                 ("details", details(event)),
             ];
-            return print(object(&head, &payload) + "\n");
+            return object(&head, &payload);
         }
-        self.line(&topic, &payload)
+        line(URI, &topic, &payload, json, io::stdout().is_terminal())
     }
 
-    /// Shows a call in one line.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub(super) fn invocation(&self, procedure: &str, payload: &Payload) -> io::Result<()> {
+    /// A call, in one line.
+    pub(super) fn invocation(&self, procedure: &str, payload: &Payload) -> String {
         if self.json {
-            return print(object(&[("procedure", procedure.into())], payload) + "\n");
+            return object(&[("procedure", procedure.into())], payload);
         }
-        self.line(procedure, payload)
+        line(URI, procedure, payload, json, io::stdout().is_terminal())
     }
 
-    fn line(&self, uri: &str, payload: &Payload) -> io::Result<()> {
-        let is_terminal = std::io::stdout().is_terminal();
-        let (args, kwargs) = values(payload);
-        let mut line = coloured(URI, uri, is_terminal);
-        for value in &args {
-            write!(line, " {}", printable(&json(value), is_terminal)).ok();
-        }
-        for (key, value) in &kwargs {
-            let value = printable(&json(value), is_terminal);
-            write!(line, " {}{value}", coloured(KEY, &format!("{key}="), is_terminal)).ok();
-        }
-        print(line + "\n")
-    }
-
-    /// Shows an ERROR.
-    pub(super) fn error(&self, error: &WampError) {
+    /// Shows an ERROR to people; returns it as a line for scripts, if that is wanted.
+    pub(super) fn error(&self, error: &WampError) -> Option<String> {
         if self.json {
-            return say(&format!("{}\n", object(&[("error", error.uri().into())], error.payload())));
+            return Some(object(&[("error", error.uri().into())], error.payload()));
         }
-        let is_terminal = std::io::stderr().is_terminal();
-        let (args, kwargs) = values(error.payload());
-        let mut line = coloured(ERROR, error.uri(), is_terminal);
-        for value in &args {
-            write!(line, " {}", printable(&shown(value), is_terminal)).ok();
-        }
-        for (key, value) in &kwargs {
-            write!(line, " {}", printable(&format!("{key}={}", json(value)), is_terminal)).ok();
-        }
-        complain(&format!("{line}\n"));
+        complain(&line(ERROR, error.uri(), error.payload(), shown, io::stderr().is_terminal()));
+        None
+    }
+
+    /// Any other failure, and its URI if the router gave one, as a line for scripts, if that is wanted.
+    pub(super) fn failure(&self, uri: Option<&str>, message: &str) -> Option<String> {
+        let entries = vec![
+            ("error".to_owned(), uri.map_or(Value::Null, Value::from)),
+            ("message".to_owned(), message.into()),
+        ];
+        self.json.then(|| json(&Value::Dict(entries)) + "\n")
     }
 
     /// Tells people, not scripts, what goes on.
     pub(super) fn note(&self, text: &str) {
-        let is_terminal = std::io::stderr().is_terminal();
+        let is_terminal = io::stderr().is_terminal();
         complain(&format!("{}\n", coloured(Colour::new().dimmed(), text, is_terminal)));
     }
 
-    /// Shows one value by that name.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub(super) fn named(&self, name: &str, value: u64) -> io::Result<()> {
-        print(if self.json { format!("{{\"{name}\":{value}}}\n") } else { format!("{value}\n") })
+    /// One value by that name.
+    pub(super) fn named(&self, name: &str, value: u64) -> String {
+        if self.json { format!("{{\"{name}\":{value}}}\n") } else { format!("{value}\n") }
     }
+}
+
+/// A URI, and arguments behind it.
+fn line(
+    colour: Colour,
+    uri: &str,
+    payload: &Payload,
+    show: fn(&Value) -> String,
+    is_terminal: bool,
+) -> String {
+    let (args, kwargs) = values(payload);
+    let args = args.iter().map(|value| format!(" {}", printable(&show(value), is_terminal)));
+    let kwargs = kwargs
+        .iter()
+        .map(|(key, value)| format!(" {}{}", key_of(key, is_terminal), printable(&json(value), is_terminal)));
+    coloured(colour, uri, is_terminal) + &args.chain(kwargs).collect::<String>() + "\n"
+}
+
+/// The name of a keyword argument, in front of its value. One that could not be typed so is shown as JSON: it must not
+/// pass for another line, or another argument.
+fn key_of(key: &str, is_terminal: bool) -> String {
+    let key = if is_name(key) { key.to_owned() } else { json(&key.into()) };
+    coloured(KEY, &format!("{key}="), is_terminal)
 }
 
 type Values = (Vec<Value>, Vec<(String, Value)>);
@@ -178,35 +172,11 @@ fn details(event: Event<Raw>) -> Value {
     }
 }
 
-/// What becomes of a command that wrote, or could not: whoever reads no further, such as `head`, wants no more, and that
-/// is no failure.
-///
-/// # Errors
-/// If something is lost that was wanted: the disk is full, for example.
-pub(super) fn written(result: io::Result<()>) -> anyhow::Result<()> {
-    match result {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("cannot write to standard output")
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Writes to standard output.
-///
-/// # Errors
-/// If it cannot be written.
-fn print(text: String) -> io::Result<()> {
-    let mut output = io::stdout().lock();
-    output.write_all(text.as_bytes())?;
-    output.flush()
-}
-
-/// One JSON object of that head, and the arguments behind it.
+/// A line with one JSON object: that head, and the arguments behind it.
 fn object(head: &[(&str, Value)], payload: &Payload) -> String {
     let (args, kwargs) = values(payload);
     let mut entries: Vec<_> = head.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     entries.push(("args".to_owned(), Value::List(args)));
     entries.push(("kwargs".to_owned(), Value::Dict(kwargs)));
-    json(&Value::Dict(entries))
+    json(&Value::Dict(entries)) + "\n"
 }

@@ -4,100 +4,80 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, ensure};
-use serde::Deserialize;
+use anyhow::{Context as _, anyhow, bail, ensure};
+use serde::Deserialize as _;
 
-use super::connection::Serializer;
+use super::connection::Connection;
 use crate::cli::complain;
 
 /// The name of the profile that is used if none is named.
 const DEFAULT: &str = "default";
 
-/// What is written down of a connection; the options of the same names say what each means.
-#[derive(Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Profile {
-    pub(super) url: Option<String>,
-    pub(super) realm: Option<String>,
-    pub(super) authid: Option<String>,
-    pub(super) ticket: Option<String>,
-    pub(super) secret: Option<String>,
-    pub(super) password: Option<String>,
-    pub(super) autobahn_scram: bool,
-    pub(super) key_file: Option<PathBuf>,
-    pub(super) bind_channel: bool,
-    pub(super) router_key: Option<String>,
-    pub(super) cookie: Option<String>,
-    pub(super) ca_file: Option<PathBuf>,
-    pub(super) certificate_file: Option<PathBuf>,
-    pub(super) certificate_key_file: Option<PathBuf>,
-    pub(super) serializer: Option<Serializer>,
+/// The profile of that name, or the default one, of the file that `TRUNKLINE_CLIENT_CONFIG` names, or of
+/// `trunkline/client.toml` where configurations of users are.
+pub(super) fn find(name: Option<&str>) -> anyhow::Result<Connection> {
+    let given =
+        std::env::var_os("TRUNKLINE_CLIENT_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let Some(path) = given.clone().or_else(usual_path) else {
+        ensure!(name.is_none(), "there is no home directory to have a profile file in");
+        return Ok(Connection::default());
+    };
+    if given.is_none() && !path.exists() {
+        ensure!(name.is_none(), "there is no profile file {}", path.display());
+        return Ok(Connection::default());
+    }
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let profile = parse(&text, name, path.parent().unwrap_or(Path::new("")))
+        .with_context(|| format!("{} cannot be used", path.display()))?;
+    if profile.has_secret() && path.metadata()?.permissions().mode() & 0o077 != 0 {
+        let path = path.display();
+        complain(&format!("trunkline: others can read the secrets in {path}: chmod 600 it\n"));
+    }
+    Ok(profile)
 }
 
-impl Profile {
-    /// The profile of that name, or the default one, of the file that `TRUNKLINE_CLIENT_CONFIG` names, or of
-    /// `trunkline/client.toml` where configurations of users are.
-    pub(super) fn find(name: Option<&str>) -> anyhow::Result<Self> {
-        let given = std::env::var_os("TRUNKLINE_CLIENT_CONFIG").map(PathBuf::from);
-        let Some(path) = given.clone().or_else(usual_path) else {
-            ensure!(name.is_none(), "there is no home directory to have a profile file in");
-            return Ok(Self::default());
-        };
-        if given.is_none() && !path.exists() {
-            ensure!(name.is_none(), "there is no profile file {}", path.display());
-            return Ok(Self::default());
-        }
-        let text =
-            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let profile = Self::parse(&text, name, path.parent().unwrap_or(Path::new("")))
-            .with_context(|| format!("{} cannot be used", path.display()))?;
-        let secrets = [&profile.ticket, &profile.secret, &profile.password, &profile.cookie];
-        if secrets.into_iter().any(Option::is_some) {
-            let mode = path.metadata()?.permissions().mode();
-            if mode & 0o077 != 0 {
-                complain(&format!(
-                    "trunkline: others can read the secrets in {}: chmod 600 it\n",
-                    path.display()
-                ));
-            }
-        }
-        Ok(profile)
+/// The profile of that name, or the default one. Relative paths start from `folder`.
+fn parse(text: &str, name: Option<&str>, folder: &Path) -> anyhow::Result<Connection> {
+    let file: toml::Table = toml::from_str(text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
+        anyhow!("line {line}: {}", error.message())
+    })?;
+    let mut profiles = BTreeMap::new();
+    for (name, profile) in file {
+        let profile = read(&name, profile)?;
+        profiles.insert(name, profile);
     }
+    let Some(mut profile) = profiles.remove(name.unwrap_or(DEFAULT)) else {
+        let known: Vec<_> = profiles.keys().map(String::as_str).collect();
+        ensure!(
+            name.is_none(),
+            "there is no profile {:?}; there are: {}",
+            name.unwrap_or_default(),
+            known.join(", ")
+        );
+        return Ok(Connection::default());
+    };
+    for path in profile.files() {
+        *path = folder.join(&path);
+    }
+    Ok(profile)
+}
 
-    /// The same for whoever logs in otherwise. The certificate stays: a router may want one of every client.
-    pub(super) fn without_credentials(self) -> Self {
-        Self { key_file: None, ticket: None, secret: None, password: None, cookie: None, ..self }
-    }
-
-    /// Relative paths start from `folder`.
-    fn parse(text: &str, name: Option<&str>, folder: &Path) -> anyhow::Result<Self> {
-        let mut profiles: BTreeMap<String, Self> = toml::from_str(text).map_err(|error| {
-            // What is quoted of the file may be a secret.
-            let line =
-                error.span().map_or(0, |span| text.get(..span.start).unwrap_or_default().lines().count());
-            anyhow::anyhow!("line {}: {}", line.max(1), error.message())
-        })?;
-        let Some(mut profile) = profiles.remove(name.unwrap_or(DEFAULT)) else {
-            let known: Vec<_> = profiles.keys().map(String::as_str).collect();
-            ensure!(
-                name.is_none(),
-                "there is no profile {:?}; there are: {}",
-                name.unwrap_or_default(),
-                known.join(", ")
-            );
-            return Ok(Self::default());
-        };
-        let paths = [
-            &mut profile.key_file,
-            &mut profile.ca_file,
-            &mut profile.certificate_file,
-            &mut profile.certificate_key_file,
-        ];
-        for path in paths.into_iter().flatten() {
-            *path = folder.join(&path);
+/// One profile. Errors name its keys, but quote no values: they may be secrets.
+fn read(name: &str, profile: toml::Value) -> anyhow::Result<Connection> {
+    let toml::Value::Table(entries) = profile else {
+        bail!("{name} belongs to no profile: write [{DEFAULT}] above it");
+    };
+    for (key, value) in &entries {
+        let entry = toml::Table::from_iter([(key.clone(), value.clone())]);
+        if let Err(error) = Connection::deserialize(entry) {
+            let is_harmless = error.message().starts_with("unknown ");
+            let message = if is_harmless { error.message() } else { "a value of another type is expected" };
+            bail!("[{name}], {key}: {message}");
         }
-        Ok(profile)
     }
+    Connection::deserialize(entries).map_err(|_| anyhow!("[{name}] is no profile"))
 }
 
 /// Where configurations of users are, by the XDG Base Directory Specification.
@@ -124,19 +104,39 @@ mod tests {
     #[test]
     fn a_profile_is_taken_by_its_name_or_by_default() {
         let folder = Path::new("/etc/trunkline");
-        let shop = Profile::parse(FILE, Some("shop"), folder).unwrap();
-        assert_eq!(shop.url.as_deref(), Some("wss://example.com/ws"));
-        assert_eq!(shop.key_file.as_deref(), Some(Path::new("/etc/trunkline/joe.seed")));
-        assert_eq!(Profile::parse(FILE, None, folder).unwrap().realm.as_deref(), Some("realm1"));
-        assert!(Profile::parse("", None, folder).unwrap().realm.is_none());
+        let mut shop = parse(FILE, Some("shop"), folder).unwrap();
+        let files: Vec<_> = shop.files().collect();
+        assert_eq!(files, [Path::new("/etc/trunkline/joe.seed")]);
+        assert!(shop.has_secret());
+        assert!(!parse(FILE, None, folder).unwrap().has_secret());
+        parse("", None, folder).unwrap();
     }
 
     #[test]
     fn mistakes_are_told_without_quoting_secrets() {
-        let error = |text, name| Profile::parse(text, name, Path::new("")).err().unwrap().to_string();
+        let error = |text: &str, name| parse(text, name, Path::new("")).err().unwrap().to_string();
         assert_eq!(error(FILE, Some("shopp")), r#"there is no profile "shopp"; there are: default, shop"#);
-        let text = error("[shop]\nticket = sesame\n", Some("shop"));
-        assert!(text.starts_with("line 2: ") && !text.contains("sesame"), "{text}");
-        assert!(error("[shop]\ntickets = \"sesame\"\n", Some("shop")).contains("unknown field `tickets`"));
+        let unquoted = error("[shop]\nticket = sesame\n", Some("shop"));
+        assert!(unquoted.starts_with("line 2: ") && !unquoted.contains("sesame"), "{unquoted}");
+        let twice = error("[shop]\nurl = \"a\"\nurl = \"b\"\n", Some("shop"));
+        assert!(twice.starts_with("line 3: "), "{twice}");
+        let unknown = error("[shop]\ntickets = \"sesame\"\n", Some("shop"));
+        assert!(unknown.starts_with("[shop], tickets: unknown field `tickets`, expected "), "{unknown}");
+        assert_eq!(
+            error("ticket = \"sesame\"\n", None),
+            "ticket belongs to no profile: write [default] above it"
+        );
+        for wrong in ["ticket = 123", "autobahn_scram = \"123\""] {
+            let wrong = error(&format!("[shop]\n{wrong}\n"), Some("shop"));
+            assert!(
+                wrong.ends_with(": a value of another type is expected") && !wrong.contains("123"),
+                "{wrong}"
+            );
+        }
+        let variant = error("[shop]\nserializer = \"xml\"\n", None);
+        assert!(
+            variant.contains("unknown variant `xml`, expected one of `json`, `msgpack`, `cbor`"),
+            "{variant}"
+        );
     }
 }

@@ -75,6 +75,10 @@ pub(super) async fn run(
     let ((), printed, complaints) = try_join3(ask, read, complaints).await?;
     let status = running.0.wait().await.map_err(WampError::runtime)?;
     if !status.success() {
+        // Its last line is none that says how it ended.
+        if let Some(progress) = progress.filter(|_| !printed.is_empty()) {
+            progress.send(result(printed)).await?;
+        }
         let complaints = String::from_utf8_lossy(&complaints);
         let last = complaints.lines().rev().find(|line| !line.trim().is_empty());
         let reason = last.map_or_else(|| format!("{program} ended with {status}"), str::to_owned);
@@ -100,7 +104,12 @@ async fn lines(stdout: impl AsyncRead + Unpin, progress: &Progress<Raw>) -> Resu
         if bounded.read_until(b'\n', &mut line).await.map_err(WampError::runtime)? == 0 {
             return Ok(last.unwrap_or_default());
         }
-        if let Some(line) = last.replace(within_limit(line)?) {
+        let mut line = within_limit(line)?;
+        // Of text, it is taken off later.
+        if std::str::from_utf8(&line).is_err() {
+            line.pop_if(|end| *end == b'\n');
+        }
+        if let Some(line) = last.replace(line) {
             progress.send(result(line)).await?;
         }
     }

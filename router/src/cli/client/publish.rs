@@ -5,9 +5,9 @@ use clap::Args;
 use trunkline_client::SessionId;
 
 use super::connection::Connection;
-use super::output::{Style, written};
+use super::output::Style;
 use super::words::Words;
-use super::{cut_short, failed, run as run_to_end, until_interrupted};
+use super::{Kind, run as run_to_end};
 
 /// What `trunkline publish` takes.
 #[derive(Debug, Args)]
@@ -63,8 +63,8 @@ fn session(number: &str) -> anyhow::Result<SessionId> {
 pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let payload = arguments.words.payload()?;
     let style = arguments.style;
-    run_to_end(async {
-        let client = arguments.connection.join_once().await?;
+    let kind = if arguments.acknowledge { Kind::Request } else { Kind::Message };
+    run_to_end(kind, arguments.connection, &style, async |client, lines| {
         let mut publish = client.publish(&arguments.topic, payload);
         // An empty list would be for nobody.
         if !arguments.eligible.is_empty() {
@@ -91,24 +91,12 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
         if arguments.disclose_me {
             publish = publish.disclose_me();
         }
-        let work = async {
-            if arguments.acknowledge {
-                publish.acknowledge().await.map(Some)
-            } else {
-                publish.await.map(|()| None)
-            }
-        };
-        match until_interrupted(&client, work).await? {
-            Some(Ok(publication)) => {
-                // What is not acknowledged may be why the session ended.
-                if let Some(ended) = cut_short(&client) {
-                    return Err(ended.into());
-                }
-                let shown = publication.map(|publication| style.named("publication", publication.value()));
-                written(shown.unwrap_or(Ok(())))
-            }
-            Some(Err(error)) => Err(failed(error, &client, &style)),
-            None => anyhow::bail!("interrupted"),
+        if arguments.acknowledge {
+            let publication = publish.acknowledge().await?;
+            lines.print(style.named("publication", publication.value())).await?;
+        } else {
+            publish.await?;
         }
+        Ok(())
     })
 }

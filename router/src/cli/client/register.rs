@@ -10,9 +10,9 @@ use trunkline_client::{Caller, InvocationPolicy, Procedure, Progress, Raw, WampE
 
 use super::connection::Connection;
 use super::output::{Style, json};
-use super::subscribe::tell_states;
+use super::printer::Lines;
 use super::template::{Filling, Template};
-use super::{failed, program, run as run_to_end, until_interrupted};
+use super::{Kind, program, run as run_to_end};
 
 /// What `trunkline register` takes.
 #[derive(Debug, Args)]
@@ -46,7 +46,7 @@ pub(in crate::cli) struct Arguments {
     invoke: Option<Policy>,
     /// How many calls are answered at once
     #[arg(long, value_name = "CALLS")]
-    concurrency: Option<usize>,
+    concurrency: Option<NonZeroUsize>,
     /// End after that many calls
     #[arg(long, value_name = "CALLS")]
     count: Option<NonZeroUsize>,
@@ -118,45 +118,31 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
         left: arguments.count.map(|count| Semaphore::new(count.get())),
         taken: Notify::new(),
     });
-    run_to_end(async {
-        let client = connection.join().await?;
-        let work = async {
-            let handler = {
-                let answering = answering.clone();
-                move |raw: Raw, procedure: Procedure, caller: Caller, progress: Progress<Raw>| {
-                    let answering = answering.clone();
-                    async move { answering.answer(raw.0, procedure.0, caller, progress).await }
-                }
-            };
-            let mut register = client.register(&procedure, handler);
-            if arguments.prefix {
-                register = register.prefix();
-            }
-            if arguments.wildcard {
-                register = register.wildcard();
-            }
-            if let Some(policy) = arguments.invoke {
-                register = register.invoke(policy.into());
-            }
-            if let Some(calls) = arguments.concurrency {
-                register = register.concurrency(calls);
-            }
-            register.await?;
-            style.note("registered");
-            answering.wait_for_the_last().await;
-            Ok(())
-        };
-        let watched = async {
-            tokio::select! {
-                done = work => done,
-                () = tell_states(&client, &style) => Err(trunkline_client::Error::Closed),
+    run_to_end(Kind::Service, connection, &style, async |client, lines| {
+        let handler = {
+            let (answering, lines) = (answering.clone(), lines.clone());
+            move |raw: Raw, procedure: Procedure, caller: Caller, progress: Progress<Raw>| {
+                let (answering, lines) = (answering.clone(), lines.clone());
+                async move { answering.answer(raw.0, procedure.0, caller, progress, &lines).await }
             }
         };
-        match until_interrupted(&client, watched).await? {
-            Some(Err(error)) => Err(failed(error, &client, &style)),
-            // Ctrl-C is how it ends.
-            Some(Ok(())) | None => Ok(()),
+        let mut register = client.register(&procedure, handler);
+        if arguments.prefix {
+            register = register.prefix();
         }
+        if arguments.wildcard {
+            register = register.wildcard();
+        }
+        if let Some(policy) = arguments.invoke {
+            register = register.invoke(policy.into());
+        }
+        if let Some(calls) = arguments.concurrency {
+            register = register.concurrency(calls.get());
+        }
+        register.await?;
+        style.note("registered");
+        answering.wait_for_the_last().await;
+        Ok(())
     })
 }
 
@@ -178,6 +164,7 @@ impl Answering {
         procedure: String,
         caller: Caller,
         progress: Progress<Raw>,
+        lines: &Lines,
     ) -> Result<Raw, WampError> {
         if let Some(left) = &self.left {
             let Ok(place) = left.try_acquire() else { return Err(WampError::runtime("no more calls")) };
@@ -185,7 +172,7 @@ impl Answering {
             self.taken.notify_one();
         }
         // The call is answered even if nobody reads that; and if somebody reads slowly, only the call waits.
-        tokio::task::block_in_place(|| self.style.invocation(&procedure, &payload)).ok();
+        lines.print(self.style.invocation(&procedure, &payload)).await.ok();
         let (args, kwargs) = payload.values().map_err(WampError::invalid_argument)?;
         if self.command.is_empty() {
             let filling = Filling { procedure, args, kwargs };

@@ -1,13 +1,14 @@
 //! Arguments of a call or an event, as they are typed.
 
+use std::collections::HashSet;
 use std::io::Read as _;
 
 use anyhow::{Context as _, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
 use trunkline_client::Raw;
-use trunkline_client::proto::{Payload, SerializerId, Value};
+use trunkline_client::proto::{Payload, SerializerId, SyntaxError, Value};
+
+use super::wrong_arguments;
 
 /// Application data on the command line.
 #[derive(Clone, Debug, Args)]
@@ -15,7 +16,7 @@ pub(super) struct Words {
     /// Positional arguments, and keyword arguments as NAME=VALUE. What is JSON is taken as that, anything else as text
     #[arg(value_name = "ARG", allow_negative_numbers = true)]
     words: Vec<String>,
-    /// Take every value as text, whatever it looks like
+    /// Take no value as JSON; NAME=VALUE stays a keyword argument
     #[arg(long, short)]
     strings: bool,
     /// Read the arguments from standard input: a JSON list of positional ones, or {"args": […], "kwargs": {…}}
@@ -25,18 +26,17 @@ pub(super) struct Words {
 
 impl Words {
     /// The arguments that they stand for.
+    ///
+    /// # Errors
+    /// [`WrongArguments`](super::WrongArguments), if standard input has none.
     pub(super) fn payload(self) -> anyhow::Result<Raw> {
         let (args, kwargs) = if self.stdin {
             let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("standard input is no text")?;
-            whole(&text)?
+            let read = std::io::stdin().read_to_string(&mut text);
+            read.context("standard input is no text").and_then(|_| whole(&text)).map_err(wrong_arguments)?
         } else {
             parse(&self.words, self.strings)
         };
-        for value in args.iter().chain(kwargs.iter().map(|(_, value)| value)) {
-            // A router ends the session of whoever sends what is nested too deep.
-            Payload::from_args(SerializerId::Cbor, value).context("the arguments cannot be sent")?;
-        }
         Ok(Raw(Payload::new(SerializerId::Cbor, &args, &kwargs)))
     }
 }
@@ -60,23 +60,39 @@ fn parse(words: &[String], are_strings: bool) -> Arguments {
 }
 
 /// What can stand before `=`: text that begins otherwise, such as JSON, is a positional argument.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_alphabetic() || first == '_')
         && name.chars().all(|char| char.is_alphanumeric() || matches!(char, '_' | '-' | '.'))
 }
 
 /// A value as JSON, or the word itself.
 pub(super) fn json_or_text(word: &str) -> Value {
-    match word.parse::<i128>() {
-        // serde_json would round it. What JSON writes otherwise, such as 007, is text.
-        Ok(number) if number.to_string() == word => Value::Integer(number),
-        _ => serde_json::from_str(word).map_or_else(|_| word.into(), octets),
+    json(word).unwrap_or_else(|_| word.into())
+}
+
+/// A value as WAMP writes it in JSON: integers are of any length, text that begins with U+0000 is octets (SER-03).
+fn json(text: &str) -> Result<Value, SyntaxError> {
+    Value::decode(SerializerId::Json, text.as_bytes()).map(unique)
+}
+
+/// The same with each key of a dict once: the last one counts, as with options.
+fn unique(value: Value) -> Value {
+    match value {
+        Value::List(items) => Value::List(items.into_iter().map(unique).collect()),
+        Value::Dict(entries) => {
+            let mut seen = HashSet::new();
+            let last = entries.into_iter().rev().filter(|(key, _)| seen.insert(key.clone()));
+            let mut entries: Vec<_> = last.map(|(key, value)| (key, unique(value))).collect();
+            entries.reverse();
+            Value::Dict(entries)
+        }
+        other => other,
     }
 }
 
 /// The arguments in one JSON text.
 fn whole(text: &str) -> anyhow::Result<Arguments> {
-    match serde_json::from_str(text).map(octets).context("standard input is no JSON")? {
+    match json(text).context("standard input is no JSON")? {
         Value::List(args) => Ok((args, Vec::new())),
         Value::Dict(entries) => {
             let (mut args, mut kwargs) = (Vec::new(), Vec::new());
@@ -92,21 +108,6 @@ fn whole(text: &str) -> anyhow::Result<Arguments> {
             Ok((args, kwargs))
         }
         _ => bail!("standard input is neither a JSON list nor a JSON dict"),
-    }
-}
-
-/// Text that begins with U+0000 is octets in base64, as WAMP has it in JSON (SER-03).
-fn octets(value: Value) -> Value {
-    match value {
-        Value::String(text) => match text.strip_prefix('\0').map(|digits| BASE64.decode(digits)) {
-            Some(Ok(octets)) => Value::Bytes(octets),
-            _ => Value::String(text),
-        },
-        Value::List(items) => Value::List(items.into_iter().map(octets).collect()),
-        Value::Dict(entries) => {
-            Value::Dict(entries.into_iter().map(|(key, value)| (key, octets(value))).collect())
-        }
-        other => other,
     }
 }
 
@@ -131,7 +132,7 @@ mod tests {
         assert!(kwargs.is_empty());
         let (args, _) = words(&["12345678901234567890123", "-5", "007", "+7", "-0"]);
         let [large, small] = [12_345_678_901_234_567_890_123, -5].map(Value::Integer);
-        assert_eq!(args, [large, small, "007".into(), "+7".into(), (-0.0).into()]);
+        assert_eq!(args, [large, small, "007".into(), "+7".into(), 0.into()]);
     }
 
     #[test]
