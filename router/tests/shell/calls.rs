@@ -180,7 +180,7 @@ fn what_a_program_prints_is_json_or_text_or_octets_or_nothing() {
 }
 
 /// A callee that runs a program for each call of `com.example.slow`, and the number of a process that this starts.
-fn slow(scene: &Scene, options: &[&str]) -> Process {
+pub(crate) fn slow(scene: &Scene, options: &[&str]) -> Process {
     let script = "sleep 600 & echo $! > pid.new; mv pid.new pid; wait";
     let arguments = [&["register", "com.example.slow"], options, &["--", "sh", "-c", script]].concat();
     let program = Process::start(scene.command(&arguments).current_dir(&scene.folder));
@@ -189,7 +189,7 @@ fn slow(scene: &Scene, options: &[&str]) -> Process {
 }
 
 /// Waits until the program runs; returns where the system has the process that it started.
-fn running(scene: &Scene) -> PathBuf {
+pub(crate) fn running(scene: &Scene) -> PathBuf {
     let pid = wait_until("the program runs", || std::fs::read_to_string(scene.folder.join("pid")).ok());
     let process = PathBuf::from("/proc").join(pid.trim());
     assert!(process.exists());

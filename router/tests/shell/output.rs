@@ -3,7 +3,8 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use crate::scene::{OPEN, Process, Scene, finished, wait_until};
+use crate::calls::{running, slow};
+use crate::scene::{OPEN, Process, Scene, finished};
 
 #[test]
 fn what_cannot_be_written_is_a_failure() {
@@ -76,19 +77,15 @@ fn scripts_are_told_of_every_failure() {
         assert_eq!((code, &*complaints), (Some(1), ""));
         assert!(output.starts_with(expected) && output.ends_with("\"}\n"), "{output}");
     }
-    let sleep = ["register", "com.example.sleep", "--", "sh", "-c", "echo $$ > running; exec sleep 600"];
-    let sleep = Process::start(scene.command(&sleep).current_dir(&scene.folder));
-    sleep.wait_for_note("registered");
-    let call = ["call", "com.example.sleep", "--json"];
+    let _program = slow(&scene, &[]);
+    let call = ["call", "com.example.slow", "--json"];
+    let interrupted = Process::start(&mut scene.command(&call));
+    running(&scene);
+    interrupted.signal("INT");
+    assert_eq!(interrupted.line(), r#"{"error":null,"message":"SIGINT came before the answer"}"#);
+    assert_eq!(interrupted.end(), Some(1));
     let (code, output, _) = scene.run(&[&call[..], &["--timeout-ms", "1"]].concat());
     assert_eq!((code, &*output), (Some(1), "{\"error\":null,\"message\":\"no answer in time\"}\n"));
-    let running = scene.folder.join("running");
-    std::fs::remove_file(&running).ok();
-    let call = Process::start(&mut scene.command(&call));
-    wait_until("the program runs", || running.exists().then_some(()));
-    call.signal("INT");
-    assert_eq!(call.line(), r#"{"error":null,"message":"SIGINT came before the answer"}"#);
-    assert_eq!(call.end(), Some(1));
 }
 
 #[test]
