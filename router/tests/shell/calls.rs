@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use crate::scene::{OPEN, Process, Scene, finished, wait_until};
+use crate::scene::{OPEN, Process, Scene, finished, started_by, wait_until};
 
 #[test]
 fn a_template_answers_a_call() {
@@ -183,7 +183,10 @@ fn what_a_program_prints_is_json_or_text_or_octets_or_nothing() {
 pub(crate) fn slow(scene: &Scene, options: &[&str]) -> Process {
     let script = "sleep 600 & echo $! > pid.new; mv pid.new pid; wait";
     let arguments = [&["register", "com.example.slow"], options, &["--", "sh", "-c", script]].concat();
-    let program = Process::start(scene.command(&arguments).current_dir(&scene.folder));
+    // Whoever runs these tests may ignore signals, which is inherited.
+    let terminal = ["env", "--default-signal=HUP,QUIT"];
+    let mut command = started_by(&terminal, scene.command(&arguments).current_dir(&scene.folder));
+    let program = Process::start(&mut command);
     program.wait_for_note("registered");
     program
 }

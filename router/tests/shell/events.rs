@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::sync::mpsc::sync_channel;
 
-use crate::scene::{DEADLINE, OPEN, Process, Scene, lines, wait_until};
+use crate::scene::{DEADLINE, OPEN, Process, Scene, lines, started_by, wait_until};
 
 #[test]
 fn subscribe_ends_when_nobody_reads_it_any_more() {
@@ -24,12 +24,8 @@ fn subscribe_ends_when_nobody_reads_it_any_more() {
 #[test]
 fn what_outlives_its_terminal_goes_on() {
     let scene = Scene::new("nohup", OPEN);
-    let subscribe = scene.command(&["subscribe", "com.example.tick"]);
-    // As nohup does it.
-    let mut command = Command::new("sh");
-    command.args(["-c", r#"trap '' HUP; exec "$0" "$@""#]).arg(subscribe.get_program());
-    command.args(subscribe.get_args()).env_clear();
-    command.envs(subscribe.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let nohup = ["sh", "-c", r#"trap '' HUP; exec "$0" "$@""#];
+    let mut command = started_by(&nohup, &scene.command(&["subscribe", "com.example.tick"]));
     let subscribe = Process::start(&mut command);
     subscribe.wait_for_note("subscribed");
     subscribe.signal("HUP");

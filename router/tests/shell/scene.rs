@@ -93,6 +93,18 @@ impl Scene {
     }
 }
 
+/// The same command, started by another one.
+pub(crate) fn started_by(starter: &[&str], command: &Command) -> Command {
+    let [starter, options @ ..] = starter else { panic!("somebody starts it") };
+    let mut started = Command::new(starter);
+    started.args(options).arg(command.get_program()).args(command.get_args());
+    started.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if let Some(folder) = command.get_current_dir() {
+        started.current_dir(folder);
+    }
+    started
+}
+
 pub(crate) fn finished(command: &mut Command) -> (Option<i32>, String, String) {
     let output = command.stdin(Stdio::null()).output().unwrap();
     let text = |octets| String::from_utf8(octets).unwrap();
