@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use crate::scene::{OPEN, Process, Scene, finished, started_by, wait_until};
+use crate::scene::{OPEN, Process, Scene, finished, send, started_by, wait_until};
 
 #[test]
 fn a_template_answers_a_call() {
@@ -156,6 +156,22 @@ fn progressive_results_arrive_however_many_they_are_and_however_they_end() {
     // The break between two lines belongs to neither.
     let output = scene.good(&["call", "com.example.lines", "--progress", "octets"]);
     assert_eq!(output, "\"\\u0000/w==\"\n".repeat(2));
+}
+
+#[test]
+fn whoever_reads_no_results_keeps_no_signal_away() {
+    let scene = Scene::new("unread", OPEN);
+    // More than the pipe takes, and what waits for it.
+    let script = "seq 50000; touch ended; exec tail -f /dev/null";
+    let register = ["register", "com.example.lines", "--progress", "--", "sh", "-c", script];
+    let lines = Process::start(scene.command(&register).current_dir(&scene.folder));
+    lines.wait_for_note("registered");
+    let mut call = scene.command(&["call", "com.example.lines", "--progress", "--json"]);
+    let mut call = call.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    wait_until("all is printed", || scene.folder.join("ended").exists().then_some(()));
+    send(&call, "TERM");
+    assert_eq!(call.wait().unwrap().code(), Some(1));
+    assert_eq!(lines.interrupt(), Some(0));
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! `trunkline publish` and `trunkline subscribe`.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc::sync_channel;
 
-use crate::scene::{DEADLINE, OPEN, Process, Scene, lines, started_by, wait_until};
+use crate::scene::{DEADLINE, OPEN, Process, Scene, lines, send, started_by, wait_until};
 
 #[test]
 fn subscribe_ends_when_nobody_reads_it_any_more() {
@@ -49,8 +49,7 @@ async fn whoever_reads_nothing_keeps_no_signal_away() {
     for _ in 0..500 {
         client.publish("com.example.tick", &*long).acknowledge().await.unwrap();
     }
-    let kill = format!("kill -TERM {}", subscribe.id());
-    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    send(&subscribe, "TERM");
     assert_eq!(subscribe.wait().unwrap().code(), Some(0));
 }
 

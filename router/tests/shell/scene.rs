@@ -145,8 +145,7 @@ impl Process {
 
     /// Sends a signal, by its name for the shell.
     pub(crate) fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        send(&self.child, name);
     }
 
     /// Interrupts it as Ctrl-C does; returns its exit code.
@@ -158,6 +157,12 @@ impl Process {
     pub(crate) fn end(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
+}
+
+/// Sends a signal, by its name for the shell.
+pub(crate) fn send(child: &Child, signal: &str) {
+    let kill = format!("kill -{signal} {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
 }
 
 impl Drop for Process {

@@ -89,13 +89,21 @@ fn run(
     runtime.block_on(async {
         let mut signals = Signals::with_terminal()?;
         let printer = Printer::start()?;
-        let mut result = serve(kind, connection, style, printer.lines(), &mut signals, work).await;
-        if let Err(error) = result {
-            result = Err(tell(error, style, printer.lines()).await);
-        }
+        let served = serve(kind, connection, style, printer.lines(), &mut signals, work).await;
+        let (line, result) = match served {
+            Ok(()) => (None, Ok(())),
+            Err(error) => tell(error, style),
+        };
+        let last_lines = async {
+            if let Some(line) = line {
+                // What cannot be printed, the printer complains of.
+                printer.lines().print(line).await.ok();
+            }
+            printer.finish().await
+        };
         let is_interrupted = signals.have_come();
         tokio::select! {
-            finished = printer.finish() => written(finished)?,
+            written_all = last_lines => written(written_all)?,
             () = tokio::time::sleep(LAST_LINES), if is_interrupted => {}
             signal = signals.next() => bail!("{} came before all was written", signal.name),
         }
@@ -191,24 +199,18 @@ fn cut_short(client: &Client) -> Option<Ended> {
     }
 }
 
-/// Tells why the command failed, but for what anybody who uses the executable can do wrong; returns what is left of it.
-async fn tell(error: anyhow::Error, style: &Style, lines: &Lines) -> anyhow::Error {
-    if error.is::<WrongArguments>() {
-        return error;
-    }
-    let answer = error.downcast_ref::<WampError>();
-    let exit_code = if answer.is_some() { ANSWERED } else { FAILED };
-    let told = match answer {
-        Some(answer) => style.error(answer),
-        None => style.failure(uri(&error), &format!("{error:#}")),
+/// Tells people why the command failed, or returns the line that tells scripts; and what is left of the error. What is wrong
+/// with the arguments, and what is nothing special here, is left to whoever runs commands.
+fn tell(error: anyhow::Error, style: &Style) -> (Option<String>, anyhow::Result<()>) {
+    let (line, exit_code) = match error.downcast_ref::<WampError>() {
+        Some(answer) => (style.error(answer), ANSWERED),
+        None if error.is::<WrongArguments>() => return (None, Err(error)),
+        None => match style.failure(uri(&error), &format!("{error:#}")) {
+            Some(line) => (Some(line), FAILED),
+            None => return (None, Err(error)),
+        },
     };
-    match (told, answer) {
-        // What cannot be printed, the printer complains of.
-        (Some(line), _) => drop(lines.print(line).await),
-        (None, Some(_)) => {}
-        (None, None) => return error,
-    }
-    Told { exit_code }.into()
+    (line, Err(Told { exit_code }.into()))
 }
 
 /// The URI by which the router says why there is no session.
