@@ -7,7 +7,9 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use trunkline_client::proto::auth::cryptosign::parse_public_key;
-use trunkline_client::{Address, Builder, Client, Credential, Reconnect, SerializerId, Tls};
+use trunkline_client::{
+    Address, Builder, Client, ConnectError, Credential, Reconnect, SerializerId, Tls, TransportError,
+};
 
 use super::{profile, wrong_arguments};
 
@@ -128,10 +130,14 @@ impl Connection {
     /// Joins the realm.
     ///
     /// # Errors
-    /// [`WrongArguments`](super::WrongArguments), before anything is sent, or [`ConnectError`](trunkline_client::ConnectError).
+    /// [`WrongArguments`](super::WrongArguments), before anything is sent, or [`ConnectError`].
     pub(super) async fn join(self, reconnect: Reconnect) -> anyhow::Result<Client> {
         let (builder, place) = self.builder().map_err(wrong_arguments)?;
-        builder.reconnect(reconnect).connect().await.with_context(|| format!("cannot join {place}"))
+        let joined = builder.reconnect(reconnect).connect().await;
+        // Looked at before anything is sent.
+        let is_header_wrong = matches!(joined, Err(ConnectError::Transport(TransportError::Header { .. })));
+        let joined = joined.with_context(|| format!("cannot join {place}"));
+        if is_header_wrong { joined.map_err(wrong_arguments) } else { joined }
     }
 
     /// How to join, and what to call that.

@@ -33,7 +33,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
     /// Each line that the program prints, but the last, is a progressive result
-    #[arg(long, requires = "command")]
+    #[arg(long, requires = "command", conflicts_with = "answer")]
     progress: bool,
     /// Every procedure that begins so
     #[arg(long, conflicts_with = "wildcard")]
