@@ -38,7 +38,7 @@ struct Task {
 enum Ci {
     /// It has its turn.
     Yes,
-    /// It runs beside those that come after it: it needs one processor and counts no time, they mostly wait.
+    /// It runs beside those that come after it: what it measures is not time.
     Beside,
     /// It is run by hand.
     No,
@@ -62,6 +62,13 @@ const TASKS: &[Task] = &[
         run: conformance::run,
         in_ci: Ci::Yes,
     },
+    // Its release build takes longest; what follows uses the other processors, and the debug build.
+    Task {
+        name: "path",
+        about: "the proof of the message path",
+        run: |_, args| path::run(args),
+        in_ci: Ci::Beside,
+    },
     Task { name: "clippy", about: "lints, warnings denied", run: cargo_checks::clippy, in_ci: Ci::Yes },
     Task {
         name: "minimal",
@@ -70,18 +77,6 @@ const TASKS: &[Task] = &[
         in_ci: Ci::Yes,
     },
     Task { name: "docs", about: "API docs without broken links", run: cargo_checks::docs, in_ci: Ci::Yes },
-    Task {
-        name: "path-build",
-        about: "the release build that `path` measures",
-        run: |workspace, _| path::build(workspace),
-        in_ci: Ci::Yes,
-    },
-    Task {
-        name: "path",
-        about: "the proof of the message path",
-        run: |_, args| path::run(args),
-        in_ci: Ci::Beside,
-    },
     Task {
         name: "websocket",
         about: "the Autobahn|Testsuite against the router's WebSocket",

@@ -47,7 +47,7 @@ impl Row {
 
 /// Builds what is measured. Not all executables of the package: each one with a server in it is a minute of
 /// optimization at link time.
-pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<()> {
+fn build(workspace: &Workspace) -> anyhow::Result<()> {
     let executables = ["--bin", "path-heap", "--bin", "path-instructions", "--bin", "path-sockets"];
     let build = ["build", "--release", "--locked", "--package", "trunkline-path"];
     run_command(workspace.cargo().args(build).args(executables))
