@@ -313,6 +313,27 @@ async fn rpc_12_pci_13_an_invocation_is_answered_once_whatever_it_is_for() {
     scene.said(&[]);
 }
 
+/// Conformance: PCI-01
+#[tokio::test]
+async fn pci_01_parts_that_come_faster_than_they_are_taken_end_the_call_and_no_session() {
+    let mut scene = Scene::new();
+    let _answer = scene.register(1, "com.example.a");
+    scene.hear("[65,1,6]").unwrap();
+    scene.session().outgoing().clear();
+    let long = "x".repeat(9 << 20);
+    let part = format!(r#"[68,2,6,{{"progress":true}},["{long}"]]"#);
+    // The first one is with the procedure, one of that length waits, and there is no room for two.
+    scene.hear(&part).unwrap();
+    let running: Vec<_> = scene.session().take_work().collect();
+    scene.hear(&part).unwrap();
+    scene.said(&[]);
+    scene.hear(&part).unwrap();
+    scene.said(&[r#"[8,68,2,{},"wamp.error.unavailable",["the parts come too fast"]]"#]);
+    drop(running);
+    scene.hear(r#"[68,2,6,{}]"#).unwrap();
+    scene.said(&[]);
+}
+
 #[test]
 fn a_caller_that_takes_progressive_results_too_slowly_is_told_and_its_call_canceled() {
     let mut scene = Scene::new();
