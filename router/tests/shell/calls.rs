@@ -180,6 +180,7 @@ fn what_a_program_prints_is_json_or_text_or_octets_or_nothing() {
     let script = r#"read call; case $call in
         *octets*) printf '\377\001';;
         *text*) printf 'a line\n\n';;
+        *void*) echo null;;
         *much*) head -c 16777217 /dev/zero; touch ended;;
     esac"#;
     let mut command = scene.command(&["register", "com.example.print", "--", "sh", "-c", script]);
@@ -189,7 +190,12 @@ fn what_a_program_prints_is_json_or_text_or_octets_or_nothing() {
     let printed = |args: &str| (Some(0), format!("{{\"args\":{args},\"kwargs\":{{}}}}\n"), String::new());
     assert_eq!(call("octets"), printed(r#"["\u0000/wE="]"#));
     assert_eq!(call("text"), printed(r#"["a line"]"#));
+    assert_eq!(call("void"), printed("[null]"));
     assert_eq!(call("nothing"), printed("[]"));
+    let _silent = scene.begin(&["register", "com.example.silent"], "registered");
+    assert_eq!(scene.good(&["call", "com.example.silent", "--json"]), printed("[]").1);
+    let _minus = scene.begin(&["register", "com.example.minus", "--answer", "-5"], "registered");
+    assert_eq!(scene.good(&["call", "com.example.minus"]), "-5\n");
     let (code, output, _) = call("much");
     assert_eq!(code, Some(4));
     assert!(output.contains("a result of more than 16777216 octets"), "{output}");

@@ -103,6 +103,7 @@ fn a_certificate_a_bound_key_and_a_cookie_log_in() {
     let (key, other) = (to_hex(&public_key(&[9; 32])), to_hex(&public_key(&[8; 32])));
     let profiles = format!(
         "[default]\nkey_file = \"none\"\nrouter_key = \"{other}\"\n\
+         [bound]\nbind_channel = true\n\
          [carol]\nca_file = \"ca.pem\"\ncertificate_key_file = \"carol-key.pem\"\n"
     );
     let profile = write("client.toml", &profiles);
@@ -161,6 +162,10 @@ fn a_certificate_a_bound_key_and_a_cookie_log_in() {
     assert_eq!(code, Some(1));
     assert!(complaints.contains("cannot join realm1"), "{complaints}");
     assert_eq!(with_profile(&ws, &["--authid", "joe", "--ticket", "joe-ticket"], &[]), good);
+    // Not on TLS, it could not be bound; the environment counts more than the profile.
+    let kate = ["--authid", "kate", "--key-file", &seed, "--router-key", &key, "--profile", "bound"];
+    assert_eq!(with_profile(&ws, &kate, &[]).0, Some(1));
+    assert_eq!(with_profile(&ws, &kate, &[("TRUNKLINE_BIND_CHANNEL", "no")]), good);
     let half = [("TRUNKLINE_CERTIFICATE_FILE", &*certificate), ("TRUNKLINE_PROFILE", "carol")];
     assert_eq!(with_profile(&wss, &[], &half), good);
 

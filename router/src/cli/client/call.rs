@@ -20,7 +20,7 @@ pub(in crate::cli) struct Arguments {
     procedure: String,
     #[command(flatten)]
     words: Words,
-    /// Give up after that many milliseconds
+    /// Give up a call that has no answer after that many milliseconds
     #[arg(long, value_name = "MILLISECONDS")]
     timeout_ms: Option<NonZeroU64>,
     /// Ask for progressive results, and show them as they come

@@ -7,6 +7,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use trunkline_client::proto::auth::cryptosign::parse_public_key;
+use trunkline_client::proto::uri::{UriRules, check_uri};
 use trunkline_client::{
     Address, Builder, Client, ConnectError, Credential, Reconnect, SerializerId, Tls, TransportError,
 };
@@ -42,14 +43,16 @@ pub(super) struct Connection {
     #[arg(long, env = "TRUNKLINE_PASSWORD", hide_env_values = true)]
     password: Option<String>,
     /// The password is for SCRAM as Autobahn and Crossbar.io have it
-    #[arg(long, env = "TRUNKLINE_AUTOBAHN_SCRAM", value_parser = BoolishValueParser::new())]
-    autobahn_scram: bool,
+    #[arg(long, env = "TRUNKLINE_AUTOBAHN_SCRAM", value_name = "YES|NO", value_parser = BoolishValueParser::new())]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "yes")]
+    autobahn_scram: Option<bool>,
     /// A file with the seed of the key of cryptosign, as `trunkline keygen --out` writes it
     #[arg(long, env = "TRUNKLINE_KEY_FILE", value_name = "FILE")]
     key_file: Option<PathBuf>,
     /// The signature of cryptosign is valid on this TLS connection only
-    #[arg(long, env = "TRUNKLINE_BIND_CHANNEL", value_parser = BoolishValueParser::new())]
-    bind_channel: bool,
+    #[arg(long, env = "TRUNKLINE_BIND_CHANNEL", value_name = "YES|NO", value_parser = BoolishValueParser::new())]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "yes")]
+    bind_channel: Option<bool>,
     /// The public key of the only router that cryptosign logs in at, in hexadecimal
     #[arg(long, env = "TRUNKLINE_ROUTER_KEY", value_name = "KEY")]
     router_key: Option<String>,
@@ -114,9 +117,9 @@ impl Connection {
             ticket: self.ticket.or(written.ticket.filter(|_| !is_said)),
             secret: self.secret.or(written.secret.filter(|_| !is_said)),
             password: self.password.or(written.password.filter(|_| !is_said)),
-            autobahn_scram: self.autobahn_scram || (written.autobahn_scram && has_password),
+            autobahn_scram: self.autobahn_scram.or(written.autobahn_scram.filter(|_| has_password)),
             key_file: self.key_file.or(written.key_file.filter(|_| !is_said)),
-            bind_channel: self.bind_channel || (written.bind_channel && has_key),
+            bind_channel: self.bind_channel.or(written.bind_channel.filter(|_| has_key)),
             router_key: self.router_key.or(written.router_key.filter(|_| has_key)),
             cookie: self.cookie.or(written.cookie.filter(|_| !is_said)),
             ca_file: self.ca_file.or(written.ca_file),
@@ -149,6 +152,7 @@ impl Connection {
         // It is not repeated: if it has a password, that is the mistake.
         url.parse::<Address>().context("the URL of the router cannot be used")?;
         let realm = all.realm.as_deref().unwrap_or(REALM);
+        check_uri(realm, &UriRules::loose()).with_context(|| format!("{realm:?} is no realm"))?;
         let mut builder = Client::builder(url, realm).agent(concat!("trunkline/", env!("CARGO_PKG_VERSION")));
         if let Some(authid) = &all.authid {
             builder = builder.authid(authid);
@@ -175,10 +179,12 @@ impl Connection {
     /// Ways to log in, the strongest first: the router takes the first that it can.
     fn credentials(&self, by_certificate: bool) -> anyhow::Result<Vec<Credential>> {
         let mut credentials = Vec::new();
+        let binds_channel = self.bind_channel.unwrap_or(false);
+        let is_autobahn = self.autobahn_scram.unwrap_or(false);
         if let Some(file) = &self.key_file {
             let mut key = Credential::cryptosign_hex(read(file)?.trim())
                 .with_context(|| format!("{} has no seed", file.display()))?;
-            if self.bind_channel {
+            if binds_channel {
                 key = key.bound_to_channel();
             }
             if let Some(router_key) = &self.router_key {
@@ -189,14 +195,14 @@ impl Connection {
         }
         // Whoever relies on these relies on nothing without what they belong to.
         let has_key = self.key_file.is_some();
-        ensure!(has_key || !self.bind_channel, "--bind-channel needs a key: --key-file");
+        ensure!(has_key || !binds_channel, "--bind-channel needs a key: --key-file");
         ensure!(has_key || self.router_key.is_none(), "--router-key needs a key: --key-file");
-        ensure!(self.password.is_some() || !self.autobahn_scram, "--autobahn-scram needs --password");
+        ensure!(self.password.is_some() || !is_autobahn, "--autobahn-scram needs --password");
         if by_certificate && self.certificate_file.is_some() {
             credentials.push(Credential::tls());
         }
         if let Some(password) = &self.password {
-            let scram = if self.autobahn_scram { Credential::autobahn_scram } else { Credential::scram };
+            let scram = if is_autobahn { Credential::autobahn_scram } else { Credential::scram };
             credentials.push(scram(password.clone()));
         }
         credentials.extend(self.secret.clone().map(Credential::wampcra));

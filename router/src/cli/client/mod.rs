@@ -37,7 +37,7 @@ pub(super) struct Told {
     pub(super) exit_code: u8,
 }
 
-/// Arguments, environment or profile cannot be used: nothing was sent.
+/// Arguments, environment or profile cannot be used: nothing was asked of anybody.
 #[derive(Debug, thiserror::Error)]
 #[error("{0:#}")]
 pub(super) struct WrongArguments(pub(super) anyhow::Error);
@@ -86,7 +86,7 @@ fn run(
     log("warn");
     // The session has threads of its own: it must not wait for the command.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         let mut signals = Signals::with_terminal()?;
         let printer = Printer::start()?;
         let served = serve(kind, connection, style, printer.lines(), &mut signals, work).await;
@@ -108,7 +108,10 @@ fn run(
             signal = signals.next() => bail!("{} came before all was written", signal.name),
         }
         result
-    })
+    });
+    // Programs are killed when their calls go; a thread that writes for them may be stuck.
+    runtime.shutdown_timeout(LAST_LINES);
+    result
 }
 
 /// Joins the realm, does the work there, and leaves the realm whatever becomes of it.

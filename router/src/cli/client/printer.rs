@@ -61,6 +61,12 @@ impl Lines {
     pub(super) async fn print(&self, text: String) -> Result<(), Unwritten> {
         self.0.send(Order::Write(text)).await.or(Err(Unwritten))
     }
+
+    /// Waits until standard output takes no more.
+    pub(super) async fn unwritten(&self) -> Unwritten {
+        self.0.closed().await;
+        Unwritten
+    }
 }
 
 fn write(mut orders: mpsc::Receiver<Order>) -> io::Result<()> {

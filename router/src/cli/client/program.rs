@@ -126,11 +126,12 @@ fn within_limit(printed: Vec<u8>) -> Result<Vec<u8>, WampError> {
 async fn last_words(mut stderr: impl AsyncRead + Unpin) -> Vec<u8> {
     let (mut buffer, mut tail) = ([0; 1024], Vec::new());
     while let Ok(length @ 1..) = stderr.read(&mut buffer).await {
-        let words = buffer.get(..length).unwrap_or_default();
-        // If nobody reads them, the caller still gets the last line.
-        io::stderr().write_all(words).ok();
-        tail.extend_from_slice(words);
+        let words = buffer.get(..length).unwrap_or_default().to_vec();
+        tail.extend_from_slice(&words);
         tail.drain(..tail.len().saturating_sub(COMPLAINT_MAX_BYTES));
+        // Whoever is slow to read them keeps nobody waiting but this program. If nobody does, the caller still gets the last
+        // line.
+        tokio::task::spawn_blocking(move || io::stderr().write_all(&words)).await.ok();
     }
     tail
 }

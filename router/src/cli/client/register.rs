@@ -21,14 +21,8 @@ pub(in crate::cli) struct Arguments {
     /// The procedure, or what procedures begin with, or a pattern of them
     procedure: String,
     /// Answer with this, JSON or text: {0} stands for the first argument, {name} for a keyword argument
-    #[arg(
-        long,
-        value_name = "TEMPLATE",
-        conflicts_with = "command",
-        default_value = "null",
-        hide_default_value = true
-    )]
-    answer: String,
+    #[arg(long, value_name = "TEMPLATE", conflicts_with = "command", allow_negative_numbers = true)]
+    answer: Option<String>,
     /// Run this program for each call: the call is on its standard input, its standard output is the result
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
@@ -97,7 +91,8 @@ impl From<Policy> for InvocationPolicy {
 
 /// What answers calls.
 struct Answering {
-    template: Template,
+    /// Without it, and without a command, results have no arguments.
+    template: Option<Template>,
     command: Vec<String>,
     is_progressive: bool,
     style: Style,
@@ -111,7 +106,7 @@ struct Answering {
 pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { procedure, answer, command, progress, style, connection, .. } = arguments;
     let answering = Arc::new(Answering {
-        template: Template::parse(&answer),
+        template: answer.as_deref().map(Template::parse),
         command,
         is_progressive: progress,
         style: style.clone(),
@@ -175,9 +170,10 @@ impl Answering {
         lines.print(self.style.invocation(&procedure, &payload)).await.ok();
         let (args, kwargs) = payload.values().map_err(WampError::invalid_argument)?;
         if self.command.is_empty() {
+            let Some(template) = &self.template else { return Ok(Raw(Payload::EMPTY)) };
             let filling = Filling { procedure, args, kwargs };
             let missing = |name| WampError::invalid_argument(format!("there is no argument {name:?}"));
-            self.template.fill(&filling).map(result).map_err(missing)
+            template.fill(&filling).map(result).map_err(missing)
         } else {
             let question = question(procedure, args, kwargs, &caller);
             let progress = Some(&progress).filter(|_| self.is_progressive);
@@ -202,8 +198,7 @@ fn question(procedure: String, args: Vec<Value>, kwargs: Vec<(String, Value)>, c
     ])) + "\n"
 }
 
-/// The one argument of a result; null is none.
+/// A result of one argument.
 pub(super) fn result(value: Value) -> Raw {
-    let args = if value == Value::Null { Vec::new() } else { vec![value] };
-    Raw(Payload::new(SerializerId::Cbor, &args, &[]))
+    Raw(Payload::new(SerializerId::Cbor, &[value], &[]))
 }

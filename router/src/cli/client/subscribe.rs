@@ -67,7 +67,12 @@ pub(in crate::cli) fn run(arguments: Arguments) -> anyhow::Result<()> {
         let mut events = futures_util::stream::select_all(subscriptions);
         let mut left = count.map(NonZeroU64::get);
         while left != Some(0) {
-            match events.next().await {
+            let next = tokio::select! {
+                next = events.next() => next,
+                // What could not be written is known before there is more to write.
+                unwritten = lines.unwritten() => return Err(unwritten.into()),
+            };
+            match next {
                 Some(Ok(event)) => {
                     lines.print(style.event(event)).await?;
                     left = left.map(|left| left - 1);
